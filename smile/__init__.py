@@ -1,0 +1,14 @@
+"""SMILE: which words of an edit instruction did it?
+
+An image editor is a black box: picture and instruction in, picture out. This package edits the picture again with words
+left out, measures how far each result moves, and fits a small linear model that says what each word did, where in the
+picture it did it, and how far to believe that. Importing it loads neither torch nor gradio.
+"""
+
+from smile.editors import load_editor
+from smile.embedder import load_embedder
+from smile.errors import InputError
+from smile.explain import explain, explain_stream
+from smile.explanation import Explanation
+
+__all__ = ["Explanation", "InputError", "explain", "explain_stream", "load_editor", "load_embedder"]

@@ -1,0 +1,442 @@
+"""The spine: one explanation, from picture and instruction to weights, in the order in which the method is described.
+
+Everything a step does is in its own file; here one sees that they are done, in which order, and on which edits.
+"""
+
+import functools
+import inspect
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from smile import design as designs
+from smile import distance as distances_
+from smile import instruction as instructions
+from smile import locality as localities
+from smile import metrics, noise, where
+from smile import surrogate as surrogates
+from smile.editors import load_editor
+from smile.embedder import load_embedder
+from smile.errors import InputError
+from smile.explanation import Explanation
+from smile.picture import fit, open_picture, open_region
+
+DEFAULT_DISTANCE = "patches"  # where the embedder gives patches; "wasserstein" where it does not
+BATCH = 8  # texts at a time for an editor that does not say
+REFERENCES = ("edit", "input")
+PRESETS = {
+    "paper": {
+        "design": "random",
+        "edits": 30,
+        "distance": "wasserstein",
+        "similarity": "minmax",
+        "locality": "wmd",
+        "kernel": "paper",
+        "sigma": localities.PAPER_WIDTH,
+        "surrogate": "linear",
+    }
+}
+
+
+def explain(image, instruction, editor, **options) -> Explanation:
+    """The finished explanation; the last item of `explain_stream`, which has the options."""
+    return deque(explain_stream(image, instruction, editor, **options), maxlen=1)[0]
+
+
+def explain_stream(
+    image,
+    instruction: str,
+    editor,
+    *,
+    embedder=None,
+    edits: int | None = None,
+    seed: int = 0,
+    design: str = "balanced",
+    distance: str | None = None,
+    reference: str = "edit",
+    locality: str = "wmd",
+    sigma: float | str = "auto",
+    surrogate: str = "linear",
+    seeds: int = 1,
+    noise_seeds: int = 4,
+    permutations: int | None = None,
+    preset: str | None = None,
+    region=None,
+) -> Iterator[Explanation]:
+    """Explain which words of `instruction` made `editor` change `image` as it did; yield after each batch.
+
+    The first item comes after the first edit, the one of the full instruction. All but the last are `provisional`.
+    Close the iterator to stop; the item last received is a valid explanation of the edits made so far.
+
+    - image: a path, PIL image or array (`smile.picture.open_picture`).
+    - editor: a name for `load_editor`, or any object with `edit` (see `smile.editors`).
+    - embedder: any object with `embed(images) -> (vectors (N, d), patches (N, p, d) | None)`, or weights for
+      `load_embedder`; by default DINOv2.
+    - edits: rows of the design, the full instruction included; by default what the number of words needs, mostly 16.
+    - seed: 0 to 2^32 - 1; the noise of every edit, the design's draw, and the permutations.
+    - design: "balanced", "random" or "exhaustive" (`smile.design`).
+    - distance: "patches", "wasserstein" or "cosine" (`smile.distance`).
+    - reference: compare with the full-instruction "edit" or with the "input" picture.
+    - locality: text distance, "wmd" (needs the editor's `token_embeddings`, else "words"), "words", or "none".
+    - sigma: kernel width > 0, or "auto" (`smile.locality.auto_sigma`).
+    - surrogate: "linear", "ridge" or "bayesian" (`smile.surrogate`).
+    - seeds: run the design under this many seeds, each a block with its own noise, reference and intercept.
+    - noise_seeds: other seeds under which the full instruction is edited for the noise floor.
+    - permutations: for the p-values; by default 999, or more where the instruction is long (100 for each word).
+    - preset: "paper" for the published procedure (30 edits unless `edits` says otherwise).
+    - region: the part that may change, white on black, for editors that take one.
+
+    Raises InputError, before the first edit where possible, for anything the caller can put right, and when the edit of
+    the full instruction fails, because then there is nothing to compare with.
+    """
+    began = time.perf_counter()
+    options = {
+        "edits": edits,
+        "design": design,
+        "distance": distance,
+        "similarity": "largest",
+        "locality": locality,
+        "kernel": "gaussian",
+        "sigma": sigma,
+        "surrogate": surrogate,
+    }
+    options |= _preset(preset, edits)
+    options |= {"preset": preset, "seed": seed, "seeds": seeds, "reference": reference}
+    options |= {"noise_seeds": noise_seeds, "permutations": permutations}
+    _check(options)
+
+    # 1. Words.
+    words = instructions.words(instruction)
+
+    # 2. Design.
+    k = len(words)
+    count = designs.default_edits(k) if options["edits"] is None else options["edits"]
+    keep = designs.choose(k, count, options["design"], seed)  # (N, k), row 0 the full instruction
+    texts = [instructions.perturbed(words, row) for row in keep]
+    options["permutations"] = permutations or max(999, 100 * k)
+
+    # The picture and the parts; models are loaded only now that the rest is known to be right.
+    picture = open_picture(image)
+    editor = _editor(editor)
+    instructions.check_fits(words, editor)
+    size = getattr(editor, "working_size", None)
+    picture = fit(picture, size) if size else picture
+    region = None if region is None else open_region(region, picture.size)
+    embedder = _embedder(embedder, editor)
+
+    # 7. Locality, which needs only the texts.
+    locality_weights = _locality(options, keep, texts, editor)
+
+    run = _Run(words, keep, texts, locality_weights, picture, embedder, options, region is not None)
+    run.settings |= _described(editor, embedder) | {
+        "edits": len(keep),
+        "design_description": designs.describe(k, len(keep), options["design"]),
+    }
+    batches = _schedule(texts, seed, seeds, noise_seeds, getattr(editor, "batch_size", BATCH))
+    run.total = sum(len(batch) for _, batch in batches)
+    for number, (noise_seed, batch) in enumerate(batches):
+        # 3. Edits, all of a block from the same noise. 4. Embedding.
+        with run.timed("edits"):
+            images = _edited(editor, picture, batch, noise_seed, region)
+        run.add(noise_seed, batch, images)
+        # 5. to 10. Distance, noise floor, surrogate, where, trust.
+        explanation = run.explanation(provisional=number < len(batches) - 1)
+        explanation.seconds = run.seconds | {"total": time.perf_counter() - began}
+        yield explanation
+
+
+explain.__signature__ = inspect.signature(explain_stream).replace(return_annotation=Explanation)
+
+
+class _Run:
+    """The edits made so far and what they say. An edit is known by (seed, text), so equal texts are one edit."""
+
+    def __init__(self, words, keep, texts, locality_weights, picture, embedder, options, has_region):
+        self.words, self.keep, self.texts, self.locality_weights = words, keep, texts, locality_weights
+        self.picture, self.embedder = picture, embedder
+        self.settings = options | {"region": has_region, "size": list(picture.size)}
+        self.images: dict[tuple[int, str], Image.Image | None] = {}
+        self.embedded: dict = {}  # (seed, text) or "input" -> (vector (d,), patches (p, d) | None)
+        self.measured: dict = {}  # (edit, reference) -> distance
+        self.seconds = {"edits": 0.0, "embedding": 0.0, "fit": 0.0}
+        self.total = 0
+        if options["reference"] == "input":
+            self._embed({"input": picture})
+
+    def timed(self, what):
+        return _Clock(self.seconds, what)
+
+    def add(self, seed, texts, images):
+        """Take in one batch of edits and embed those that succeeded."""
+        if texts[0] == self.texts[0] and images[0] is None and seed in self._block_seeds():
+            raise InputError(
+                "The edit of the full instruction failed or was blocked, so there is nothing to compare with; "
+                "try another seed, picture or instruction."
+            )
+        keys = [(seed, text) for text in texts]
+        self.images |= dict(zip(keys, images, strict=True))
+        self._embed({key: image for key, image in zip(keys, images, strict=True) if image is not None})
+
+    def explanation(self, provisional: bool) -> Explanation:
+        """Steps 5 to 10 on the edits made so far. Maps are made once, at the end."""
+        with self.timed("fit"):
+            return self._explanation(provisional)
+
+    def _explanation(self, provisional):
+        made = [
+            (block, row, (seed, self.texts[row]))
+            for block, seed in enumerate(self._block_seeds())
+            for row in range(len(self.texts))
+            if (seed, self.texts[row]) in self.images
+        ]
+        blocks, rows, keys = np.array([m[0] for m in made]), np.array([m[1] for m in made]), [m[2] for m in made]
+        keep, weight = self.keep[rows], self.locality_weights[rows]
+        full = [(self.settings["seed"] + block, self.texts[0]) for block in blocks]
+        references = ["input"] * len(keys) if self.settings["reference"] == "input" else full
+
+        # 5. Distance and response.
+        distances = self._distances(keys, references)
+        usable = np.isfinite(distances)
+        scale = distances_.minmax if self.settings["similarity"] == "minmax" else distances_.similarity
+        responses = np.full(len(keys), np.nan)
+        responses[usable] = scale(distances[usable])
+
+        # 6. Noise floor: always measured from the full-instruction edit.
+        noise_keys = [(seed, self.texts[0]) for seed in self._noise_seeds() if (seed, self.texts[0]) in self.images]
+        noise_distances = [self._distances(noise_keys, [origin] * len(noise_keys)) for origin in dict.fromkeys(full)]
+        from_full = self._distances(keys, full)
+        edit_p_values = np.full(len(keys), np.nan)
+        for block, floor in enumerate(noise_distances):
+            if len(floor):
+                edit_p_values[blocks == block] = noise.edit_p_values(from_full[blocks == block], floor)
+        noise_distances = np.concatenate(noise_distances)
+
+        # 8. Surrogate, as soon as the edits tell the words apart.
+        unknown = np.full(len(self.words), np.nan)
+        fitted = dict.fromkeys(("weights", "ci_low", "ci_high", "p_values", "p_values_holm"), unknown)
+        fidelity, maps, maps_p_values = {}, None, None
+        data = (keep[usable], responses[usable], weight[usable])
+        if _determined(keep[usable], weight[usable], blocks[usable], whole=not provisional):
+            options = {"seed": self.settings["seed"], "blocks": blocks[usable]}
+            permutations, kind = self.settings["permutations"], self.settings["surrogate"]
+            model = surrogates.fit(*data, kind=kind, permutations=permutations, **options)
+            fitted = {name: getattr(model, name) for name in fitted}
+            fidelity = metrics.fidelity(*data, kind=kind, blocks=blocks[usable])
+            # 9. Where.
+            patches = [self.embedded[key][1] for key, ok in zip(keys, usable, strict=True) if ok]
+            grid = None if patches[0] is None else where.grid_of(self.embedder, len(patches[0]))
+            if grid and not provisional:
+                origin = np.stack([self.embedded[key][1] for key, ok in zip(references, usable, strict=True) if ok])
+                maps, maps_p_values = where.word_maps(data[0], np.stack(patches), origin, data[2], grid, **options)
+        images = [self.images[key] for key in keys]
+        noise_images = [self.images[key] for key in noise_keys]
+        return Explanation(
+            instruction=" ".join(self.words),
+            words=list(self.words),
+            **fitted,
+            keep=keep,
+            blocks=blocks,
+            texts=[self.texts[row] for row in rows],
+            distances=distances,
+            responses=responses,
+            locality_weights=weight,
+            distances_from_full=from_full,
+            edit_p_values=edit_p_values,
+            noise_distances=noise_distances,
+            noise_floor=noise.floor(noise_distances),
+            fidelity=fidelity,
+            settings=dict(self.settings),
+            seconds={},
+            failed=sum(image is None for image in self.images.values()),
+            image=self.picture,
+            edits=images,
+            noise_edits=noise_images,
+            maps=maps,
+            maps_p_values=maps_p_values,
+            provisional=provisional,
+            done=len(self.images),
+            total=self.total,
+        )
+
+    def _block_seeds(self):
+        return range(self.settings["seed"], self.settings["seed"] + self.settings["seeds"])
+
+    def _noise_seeds(self):
+        first = self.settings["seed"] + self.settings["seeds"]
+        return range(first, first + self.settings["noise_seeds"])
+
+    def _embed(self, images: dict) -> None:
+        if images:
+            with self.timed("embedding"):
+                vectors, patches = _embedded(self.embedder, list(images.values()))
+            patches = [None] * len(vectors) if patches is None else patches
+            self.embedded |= dict(zip(images, zip(vectors, patches, strict=True), strict=True))
+            self.settings["distance"] = self.settings["distance"] or (
+                "wasserstein" if patches[0] is None else DEFAULT_DISTANCE
+            )
+
+    def _distances(self, keys, references) -> np.ndarray:
+        """(n,) distance of each edit from its reference, NaN for a failed one. Nothing is measured twice."""
+        for key, origin in dict.fromkeys(zip(keys, references, strict=True)):
+            if (key, origin) not in self.measured and self.images[key] is not None:
+                (vector, patches), (origin_vector, origin_patches) = self.embedded[key], self.embedded[origin]
+                self.measured[key, origin] = distances_.to_reference(
+                    self.settings["distance"],
+                    vector[None],
+                    None if patches is None else patches[None],
+                    origin_vector,
+                    origin_patches,
+                )[0]
+        return np.array([self.measured.get(pair, np.nan) for pair in zip(keys, references, strict=True)])
+
+
+class _Clock:
+    """Adds the time spent in a `with` block to a table."""
+
+    def __init__(self, table, name):
+        self.table, self.name = table, name
+
+    def __enter__(self):
+        self.began = time.perf_counter()
+
+    def __exit__(self, *_):
+        self.table[self.name] += time.perf_counter() - self.began
+
+
+def _schedule(texts, seed, seeds, noise_seeds, batch_size) -> list[tuple[int, list[str]]]:
+    """(noise seed, texts) of each batch: the full instruction alone, so that one sees something soon, then the rest;
+    the other seeds in the same way; then the full instruction under the noise seeds. No text comes twice under a seed.
+    """
+    full, *rest = dict.fromkeys(texts)
+    batches = []
+    for block in range(seed, seed + seeds):
+        batches.append((block, [full]))
+        batches += [(block, rest[start : start + batch_size]) for start in range(0, len(rest), batch_size)]
+    return batches + [(other, [full]) for other in range(seed + seeds, seed + seeds + noise_seeds)]
+
+
+def _edited(editor, picture, texts, seed, region) -> list[Image.Image | None]:
+    """One batch of edits, checked: anybody's editor may be behind it."""
+    where_ = {} if region is None else {"region": region}
+    images = editor.edit(picture, list(texts), seed=seed, **where_)
+    if not isinstance(images, (list, tuple)) or len(images) != len(texts):
+        got = f"{len(images)}" if isinstance(images, (list, tuple)) else f"a {type(images).__name__}"
+        raise InputError(f"The editor must return a list with one picture for each text: {len(texts)}, not {got}.")
+    for image in images:
+        if image is not None and not isinstance(image, Image.Image):
+            raise InputError(
+                f"The editor must return PIL images, or None for a failed edit, not {type(image).__name__}."
+            )
+    return [None if image is None else image.convert("RGB") for image in images]
+
+
+def _embedded(embedder, images):
+    """Vectors (N, d) and patches (N, p, d) or None, checked: anybody's embedder may be behind them."""
+    result = embedder.embed(images)
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise InputError("The embedder must return (vectors, patches); patches may be None.")
+    vectors, patches = np.asarray(result[0]), None if result[1] is None else np.asarray(result[1])
+    for name, array, dimensions in (("vectors", vectors, 2), ("patches", patches, 3)):
+        if array is not None and (array.ndim != dimensions or len(array) != len(images)):
+            shape = "(N, d)" if dimensions == 2 else "(N, p, d)"
+            raise InputError(f"The embedder's {name} must be {shape} with N = {len(images)}, not {array.shape}.")
+        if array is not None and not np.isfinite(array).all():
+            raise InputError(f"The embedder's {name} must be finite numbers.")
+    return vectors, patches
+
+
+def _locality(options, keep, texts, editor) -> np.ndarray:
+    """(N,) locality weights. Writes into `options` which text distance and width were really used."""
+    if options["locality"] == "wmd" and not hasattr(editor, "token_embeddings"):
+        options["locality"] = "words"
+        options["locality_note"] = "this editor gives no token embeddings, so words are counted instead"
+    if options["locality"] == "none":
+        options["sigma"] = None
+        return np.ones(len(keep))
+    if options["locality"] == "wmd":
+        tokens = {text: np.asarray(editor.token_embeddings(text)) for text in dict.fromkeys(texts)}
+        distances = localities.wmd_distance([tokens[text] for text in texts], tokens[texts[0]])
+    else:
+        distances = localities.words_distance(keep)
+    if options["sigma"] == "auto":
+        options["sigma"] = localities.auto_sigma(distances)
+    kernel = localities.paper_kernel if options["kernel"] == "paper" else localities.kernel
+    return kernel(distances, options["sigma"])
+
+
+def _determined(keep, weight, blocks, whole: bool) -> bool:
+    """Whether these edits determine all weights and the intercepts (and, before the end, leave a residual)."""
+    counted = weight > 0
+    columns = np.hstack([keep[counted], blocks[counted, None] == np.unique(blocks)]).astype(float)
+    enough = columns.shape[1] + (0 if whole else 1)
+    return len(columns) >= enough and np.linalg.matrix_rank(columns) == columns.shape[1]
+
+
+def _editor(editor):
+    if isinstance(editor, str):
+        return load_editor(editor)
+    if not callable(getattr(editor, "edit", None)):
+        raise InputError("The editor must be a name or an object with edit(image, texts, *, seed, region=None).")
+    return editor
+
+
+def _embedder(embedder, editor):
+    if embedder is None:  # the toy editor's pictures are seen best by the toy embedder
+        embedder = "bundled" if getattr(editor, "weights", None) == "bundled" else "auto"
+    if isinstance(embedder, str):
+        return _loaded_embedder(embedder)
+    if not callable(getattr(embedder, "embed", None)):
+        raise InputError("The embedder must be an object with embed(images) -> (vectors, patches or None).")
+    return embedder
+
+
+_loaded_embedder = functools.lru_cache(maxsize=1)(load_embedder)
+
+
+def _described(editor, embedder) -> dict:
+    """How editor and embedder call themselves, for the record."""
+    said = {
+        "editor": getattr(editor, "name", type(editor).__name__),
+        "embedder": getattr(embedder, "name", type(embedder).__name__),
+    }
+    for name in ("weights", "device"):
+        said |= {f"editor_{name}": str(getattr(editor, name))} if hasattr(editor, name) else {}
+        said |= {f"embedder_{name}": str(getattr(embedder, name))} if hasattr(embedder, name) else {}
+    return said | {"editor_settings": dict(getattr(editor, "settings", {}))}
+
+
+def _preset(preset, edits) -> dict:
+    if preset is None:
+        return {}
+    if preset not in PRESETS:
+        raise InputError(f"There is no preset “{preset}”; there is {', '.join(PRESETS)}.")
+    return PRESETS[preset] | ({} if edits is None else {"edits": edits})
+
+
+def _check(options) -> None:
+    """Everything about the options that can be wrong before any model is loaded."""
+    choices = {
+        "design": designs.KINDS,
+        "distance": (None, *distances_.NAMES),
+        "reference": REFERENCES,
+        "locality": localities.NAMES,
+        "surrogate": surrogates.KINDS,
+    }
+    for name, allowed in choices.items():
+        if options[name] not in allowed:
+            raise InputError(f"There is no {name} “{options[name]}”; there is {', '.join(filter(None, allowed))}.")
+    least = {"edits": 2, "seed": 0, "seeds": 1, "noise_seeds": 0, "permutations": 1}
+    for name, lowest in least.items():
+        value = options[name]
+        if value is None and name in ("edits", "permutations"):
+            continue
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not lowest <= value < 2**32:
+            raise InputError(f"{name} must be a whole number of at least {lowest}, not {value!r}.")
+        options[name] = int(value)
+    sigma = options["sigma"]
+    if sigma != "auto" and not (isinstance(sigma, (int, float)) and math.isfinite(sigma) and sigma > 0):
+        raise InputError(f"sigma must be “auto” or a number above 0, not {sigma!r}.")

@@ -1,0 +1,167 @@
+"""The result: every number the method made, the pictures it made them from, and how they are shown and kept.
+
+An explanation that is still being computed is the same object with `provisional` set and NaN where nothing is known
+yet, so whatever can show, save or download a finished explanation can do so with one that was stopped.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from smile.errors import InputError
+from smile.finding import finding
+
+FLOATS = {"weights", "ci_low", "ci_high", "p_values", "p_values_holm", "distances", "responses", "locality_weights"}
+FLOATS |= {"distances_from_full", "edit_p_values", "noise_distances", "maps", "maps_p_values"}
+DTYPES = dict.fromkeys(FLOATS, float) | {"keep": bool, "blocks": int}
+PICTURES = ("image", "edits", "noise_edits")
+
+
+@dataclass
+class Explanation:
+    """k words, n edits (N for each of S seeds; a partial explanation has those made so far).
+
+    Shapes are (k,) for words, (n,) for edits. NaN stands for what is not known: a failed edit's distance, or a weight
+    before there are enough edits.
+    """
+
+    instruction: str
+    words: list[str]
+    weights: np.ndarray  # > 0: the word pulls the result toward the reference
+    ci_low: np.ndarray  # 95 % interval, HC3
+    ci_high: np.ndarray
+    p_values: np.ndarray  # permutation, one word at a time
+    p_values_holm: np.ndarray  # corrected for k words; significance is read here only
+    keep: np.ndarray  # (n, k) bool: edit i has word j
+    blocks: np.ndarray  # (n,) int: which of the S seeds, counted from 0
+    texts: list[str]  # (n,) perturbed instructions; the first of each block is the full one
+    distances: np.ndarray  # (n,) from the block's reference
+    responses: np.ndarray  # (n,) in [0, 1]; 1 is the reference
+    locality_weights: np.ndarray  # (n,) in [0, 1]
+    distances_from_full: (
+        np.ndarray
+    )  # (n,) from the block's full-instruction edit; the same unless the reference is input
+    edit_p_values: np.ndarray  # (n,) is the edit farther from the full one than another seed alone moves it?
+    noise_distances: np.ndarray  # full-instruction edits under other seeds, from the full-instruction edit
+    noise_floor: float | None  # how far an edit moves when nothing is left out, on average; None without noise seeds
+    fidelity: dict[str, float | None]  # smile.metrics.fidelity; empty before there are weights
+    settings: dict  # everything needed to run it again
+    seconds: dict[str, float]  # the only part that differs between two equal runs
+    failed: int  # edits that failed or were blocked; they are not in the fit
+    image: Image.Image  # the picture as the editor saw it
+    edits: list[Image.Image | None]  # (n,) None where failed
+    noise_edits: list[Image.Image | None] = field(default_factory=list)
+    maps: np.ndarray | None = None  # (k, gh, gw) the word's weight for each patch of the picture
+    maps_p_values: np.ndarray | None = None
+    provisional: bool = False  # there is more to come
+    done: int = 0  # edits made, of
+    total: int = 0  # edits to make, noise seeds included
+
+    @property
+    def reference(self) -> Image.Image:
+        """What the edits are compared with (under the first seed): the full-instruction edit, or the input picture."""
+        return self.image if self.settings["reference"] == "input" else self.edits[0]
+
+    @property
+    def significant(self) -> np.ndarray:
+        """(k,) bool: Holm-corrected p-value below 0.05."""
+        return self.p_values_holm < 0.05
+
+    @property
+    def finding(self) -> str:
+        """What was found, in one plain sentence, not more than the edits that were made can carry."""
+        return finding(self)
+
+    def heatmap(self):
+        """A plotly Figure: the words in reading order, coloured by weight on a symmetric scale."""
+        from smile.figures import heatmap
+
+        return heatmap(self)
+
+    def overlay(self, word: int) -> Image.Image:
+        """The reference with the map of the word at this position (from 0); patches that are not significant are left
+        as they are. Raises InputError where there is no such word or no map."""
+        from smile.figures import overlay
+
+        return overlay(self, word)
+
+    def to_dict(self) -> dict:
+        """Everything but the pictures, as plain JSON values; NaN becomes None."""
+        names = [f.name for f in dataclasses.fields(self) if f.name not in PICTURES]
+        return {name: _plain(getattr(self, name)) for name in names} | {"finding": self.finding}
+
+    def to_json(self) -> str:
+        """`to_dict()` as JSON, one line for each field."""
+        lines = (f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in self.to_dict().items())
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    def save(self, folder) -> Path:
+        """Write explanation.json, heatmap.html (self-contained), heatmap.png, input.png, edits/ and noise/ (PNG).
+
+        Numbered files of an earlier explanation in the same folder are replaced.
+        """
+        from smile.figures import heatmap_png, page
+
+        folder = Path(folder)
+        for name, pictures in (("edits", self.edits), ("noise", self.noise_edits)):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            for old in (folder / name).glob("[0-9][0-9][0-9].png"):
+                old.unlink()
+            for number, picture in enumerate(pictures):
+                if picture is not None:
+                    picture.save(folder / name / f"{number:03}.png")
+        self.image.save(folder / "input.png")
+        (folder / "explanation.json").write_text(self.to_json(), encoding="utf-8")
+        (folder / "heatmap.html").write_text(page(self), encoding="utf-8")
+        heatmap_png(self).save(folder / "heatmap.png")
+        return folder
+
+    @classmethod
+    def load(cls, folder) -> "Explanation":
+        """The explanation that `save` wrote into `folder`. Raises InputError where there is none."""
+        folder = Path(folder)
+        file = folder / "explanation.json"
+        if not file.is_file():
+            raise InputError(f"There is no explanation in {folder}: explanation.json is missing.")
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+            values.pop("finding", None)
+            for name, dtype in DTYPES.items():
+                if values[name] is not None:
+                    values[name] = np.array(values[name], dtype=dtype)
+            values["keep"] = values["keep"].reshape(len(values["texts"]), len(values["words"]))
+            noise_count = len(values["noise_distances"]) // (values["blocks"].max() + 1)  # measured from each block
+            return cls(
+                **values,
+                image=_opened(folder / "input.png"),
+                edits=[_opened(folder / "edits" / f"{i:03}.png") for i in range(len(values["texts"]))],
+                noise_edits=[_opened(folder / "noise" / f"{i:03}.png") for i in range(noise_count)],
+            )
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{file} is not an explanation that this version can read.") from error
+
+
+def _opened(path: Path) -> Image.Image | None:
+    if not path.is_file():
+        return None
+    with Image.open(path) as opened:
+        return opened.convert("RGB")
+
+
+def _plain(value):
+    """JSON values only: arrays become lists, NaN and infinity become None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

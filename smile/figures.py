@@ -1,0 +1,240 @@
+"""The word heatmap as a plotly figure, a page of its own and a PNG, and a word's map laid over the picture.
+
+The colour scale is symmetric about zero, so white always means no weight, and significance is shown by a star and a
+frame, never by colour alone. Words are somebody's text: they are escaped wherever they become markup.
+"""
+
+import base64
+import html
+import io
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image, ImageDraw, ImageFont
+
+from smile.errors import InputError
+
+COLUMNS = 8  # words in one row of the heatmap
+LONGEST = 16  # characters of a word that a cell shows; the hover shows all
+SCALE = ((0.0, (33, 102, 172)), (0.5, (255, 255, 255)), (1.0, (178, 24, 43)))  # blue, white, red
+STAR = "★"
+
+
+def heatmap(explanation) -> go.Figure:
+    """The words of an `Explanation` in reading order, coloured by weight; hover gives weight, interval and p-values."""
+    k = len(explanation.words)
+    rows, columns = _shape(k)
+    z, text, hover = (np.full(rows * columns, None, dtype=object) for _ in range(3))
+    for j in range(k):
+        z[j] = _number(explanation.weights[j])
+        text[j] = _cell(explanation, j)
+        hover[j] = _hover(explanation, j)
+    limit = largest_weight(explanation)
+    figure = go.Figure(
+        go.Heatmap(
+            z=z.reshape(rows, columns),
+            text=text.reshape(rows, columns),
+            hovertext=hover.reshape(rows, columns),
+            texttemplate="%{text}",
+            textfont={"size": 15},
+            hoverinfo="text",
+            hoverongaps=False,
+            xgap=4,
+            ygap=4,
+            zmin=-limit,
+            zmax=limit,
+            colorscale=[[at, f"rgb{colour}"] for at, colour in SCALE],
+            colorbar={"title": {"text": "weight"}, "thickness": 12},
+        )
+    )
+    for j, starred in enumerate(explanation.significant):
+        row, column = divmod(j, columns)
+        line = {"color": "black", "width": 3} if starred else {"color": "#bbb", "width": 1}
+        figure.add_shape(type="rect", x0=column - 0.48, x1=column + 0.48, y0=row - 0.46, y1=row + 0.46, line=line)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed")
+    provisional = "provisional · " if explanation.provisional else ""
+    figure.update_layout(
+        height=80 + 80 * rows,
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+        plot_bgcolor="white",
+        title={
+            "text": f"{provisional}red pulls toward the reference, blue away · {STAR} p &lt; 0.05 (Holm)",
+            "font": {"size": 13},
+            "x": 0.01,
+        },
+    )
+    return figure
+
+
+def heatmap_png(explanation) -> Image.Image:
+    """The same drawn with Pillow, for places where no script runs: RGB, 120 pixels wide for each word of a row."""
+    rows, columns = _shape(len(explanation.words))
+    width, height, top = 120, 72, 34
+    picture = Image.new("RGB", (columns * width + 8, top + rows * height + 8), "white")
+    draw = ImageDraw.Draw(picture)
+    note = f"{'provisional; ' if explanation.provisional else ''}red toward the reference, blue away; * p < 0.05 (Holm)"
+    draw.text((8, 8), note, fill="#444", font=_font(12))
+    limit = largest_weight(explanation)
+    for j, word in enumerate(explanation.words):
+        row, column = divmod(j, columns)
+        left, up = 8 + column * width, top + row * height
+        box = (left, up, left + width - 8, up + height - 8)
+        colour = colour_of(explanation.weights[j], limit)
+        starred = bool(explanation.significant[j])
+        draw.rectangle(box, fill=colour, outline="black" if starred else "#bbb", width=3 if starred else 1)
+        ink = "black" if sum(colour) > 330 else "white"
+        middle = (box[0] + box[2]) / 2
+        label = _short(word) + (" *" if starred else "")
+        draw.text((middle, up + 22), label, fill=ink, font=_fitting(draw, label, width - 16), anchor="mm")
+        draw.text((middle, up + 46), _signed(explanation.weights[j]), fill=ink, font=_font(13), anchor="mm")
+    return picture
+
+
+def overlay(explanation, word: int) -> Image.Image:
+    """The reference picture in grey, coloured by the word's map where it is significant (p < 0.05 over all patches).
+
+    `word` is a position from 0. Raises InputError where there is no such word or no map.
+    """
+    if explanation.maps is None:
+        raise InputError("This explanation has no maps: it is unfinished, or its embedder gives no patches.")
+    if not 0 <= word < len(explanation.words):
+        raise InputError(f"There is no word {word}; the words are numbered 0 to {len(explanation.words) - 1}.")
+    weights, significant = explanation.maps[word], explanation.maps_p_values[word] < 0.05
+    limit = np.abs(explanation.maps).max() or 1.0
+    rgba = np.zeros((*weights.shape, 4), dtype=np.uint8)
+    for at in np.argwhere(significant):
+        rgba[tuple(at)] = (*colour_of(weights[tuple(at)], limit), 170)
+    base = explanation.reference.convert("L").convert("RGBA")
+    layer = Image.fromarray(rgba, "RGBA").resize(base.size, Image.Resampling.NEAREST)
+    return Image.alpha_composite(base, layer).convert("RGB")
+
+
+def page(explanation) -> str:
+    """One self-contained HTML page, plotly.js inside: finding, heatmap, table, pictures, settings. Needs no network."""
+    e = explanation
+    captions = [f"{i}: {text or '(no words)'}" for i, text in enumerate(e.texts)]
+    notes = ["failed" if np.isnan(d) else f"distance {d:.3g}" for d in e.distances]
+    figures = [_figure(e.image, "input", ""), *map(_figure, e.edits, captions, notes)]
+    rows = [f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in table(e)]
+    settings = "".join(f"<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>" for k, v in e.settings.items())
+    plot = heatmap(e).to_html(full_html=False, include_plotlyjs=True, div_id="heatmap", config={"displaylogo": False})
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{html.escape(e.instruction)}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
+table {{ border-collapse: collapse }} th, td {{ padding: .2rem .8rem .2rem 0; text-align: left }}
+.edits {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }}
+figure {{ margin: 0 }} img {{ width: 100% }} figcaption {{ font-size: .8rem; overflow-wrap: anywhere }}
+dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: .8rem }} dd {{ margin: 0 }}
+</style></head><body>
+<h1>{html.escape(e.instruction)}</h1>
+<p>{html.escape(e.finding)}</p>
+{plot}
+<table><thead><tr>{"".join(f"<th>{name}</th>" for name in COLUMN_NAMES)}</tr></thead>
+<tbody>{"".join(rows)}</tbody></table>
+<h2>The edits it was computed from</h2>
+<div class="edits">{"".join(figures)}</div>
+<h2>Settings</h2>
+<dl>{settings}</dl>
+</body></html>
+"""
+
+
+COLUMN_NAMES = ("word", "weight", "95 % interval", "p", "p (Holm)", "significant")
+
+
+def table(explanation) -> list[tuple[str, ...]]:
+    """One row of texts for each word, under `COLUMN_NAMES`."""
+    e = explanation
+    return [
+        (
+            word,
+            _signed(e.weights[j]),
+            _interval(e, j),
+            _p(e.p_values[j]),
+            _p(e.p_values_holm[j]),
+            STAR if e.significant[j] else "",
+        )
+        for j, word in enumerate(e.words)
+    ]
+
+
+def largest_weight(explanation) -> float:
+    """The end of the symmetric colour scale: the largest absolute weight, 1 where all are zero or unknown."""
+    sizes = np.abs(explanation.weights[np.isfinite(explanation.weights)])
+    return float(sizes.max()) if sizes.size and sizes.max() > 1e-12 else 1.0
+
+
+def colour_of(weight: float, limit: float) -> tuple[int, int, int]:
+    """The RGB colour of a weight on the scale -limit to limit; an unknown one is light grey."""
+    if not np.isfinite(weight):
+        return (238, 238, 238)
+    at = float(np.clip(0.5 + 0.5 * weight / limit, 0, 1))
+    return tuple(round(float(np.interp(at, [s[0] for s in SCALE], [s[1][c] for s in SCALE]))) for c in range(3))
+
+
+def _shape(k: int) -> tuple[int, int]:
+    rows = math.ceil(k / COLUMNS)
+    return rows, math.ceil(k / rows)
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= LONGEST else word[: LONGEST - 1] + "…"
+
+
+def _cell(e, j: int) -> str:
+    word = html.escape(_short(e.words[j]))
+    return f"{f'<b>{word}</b> {STAR}' if e.significant[j] else word}<br>{_signed(e.weights[j])}"
+
+
+def _hover(e, j: int) -> str:
+    return (
+        f"<b>{html.escape(e.words[j])}</b> (word {j + 1})<br>weight {_signed(e.weights[j])}<br>"
+        f"95 % interval {_interval(e, j)}<br>"
+        f"p {html.escape(_p(e.p_values[j]))}, Holm {html.escape(_p(e.p_values_holm[j]))}"
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else 0.0
+
+
+def _signed(value: float) -> str:
+    if not np.isfinite(value):
+        return "…"
+    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"
+
+
+def _interval(e, j: int) -> str:
+    low, high = e.ci_low[j], e.ci_high[j]
+    return f"{_signed(low)} to {_signed(high)}" if np.isfinite(low) and np.isfinite(high) else "not known"
+
+
+def _p(value: float) -> str:
+    if not np.isfinite(value):
+        return "not known"
+    return f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def _figure(picture, caption: str, note: str) -> str:
+    image = '<div class="failed">no picture</div>'
+    if picture is not None:
+        buffer = io.BytesIO()
+        picture.save(buffer, "WEBP", quality=85)
+        image = f'<img alt="" src="data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    return f"<figure>{image}<figcaption>{html.escape(caption)}<br>{note}</figcaption></figure>"
+
+
+def _font(size: int):
+    return ImageFont.load_default(size)
+
+
+def _fitting(draw, text: str, width: float):
+    """The largest font from 17 pixels down to 9 in which `text` fits."""
+    for size in range(17, 9, -1):
+        if draw.textlength(text, font=_font(size)) <= width:
+            return _font(size)
+    return _font(9)

@@ -1,0 +1,93 @@
+// Draws the value of WordHeatmap (components.py). Runs once, when the component is mounted; `element`, `props` and
+// `watch` come from gr.HTML. Everything from the server goes into the page as text, never as markup, except the figure's
+// own strings, which Python has escaped and Plotly sanitises.
+
+const find = (selector) => element.querySelector(selector);
+const box = find(".plot");
+const ROW = 76; // pixels
+
+function plotly() {
+  if (window.Plotly) return Promise.resolve();
+  window.plotlyLoading ??= new Promise((resolve, reject) => {
+    const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
+    const script = document.createElement("script");
+    script.src = `${root}${api_prefix}/file=${encodeURI(props.plotly_js)}`;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error("plotly.js could not be loaded"));
+    document.head.append(script);
+  });
+  return window.plotlyLoading;
+}
+
+// The figure's rows of words, folded again so that every word can be read in `width` pixels.
+function folded(figure, width) {
+  const [trace] = figure.data;
+  const before = trace.z[0].length;
+  const flat = Object.fromEntries(["z", "text", "hovertext"].map((name) => [name, trace[name].flat()]));
+  const count = flat.text.filter((text) => text !== null).length;
+  const longest = Math.max(...flat.text.slice(0, count).map((text) => text.split("<br>")[0].replace(/<[^>]*>/g, "").length));
+  const fits = Math.max(1, Math.floor(width / Math.min(170, Math.max(84, 9 * longest + 22))));
+  const rows = Math.ceil(count / fits);
+  const columns = Math.ceil(count / rows);
+  const grid = (values, blank) =>
+    Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: columns }, (_, column) => (row * columns + column < count ? values[row * columns + column] : blank)));
+  const [side, rise] = [0.5 - 4 * columns / width, 0.5 - 4 / ROW]; // half a frame, in cells
+  const frames = (figure.layout.shapes ?? []).map((shape) => {
+    const index = Math.round((shape.y0 + shape.y1) / 2) * before + Math.round((shape.x0 + shape.x1) / 2);
+    const [row, column] = [Math.floor(index / columns), index % columns];
+    return {
+      type: "rect", x0: column - side, x1: column + side, y0: row - rise, y1: row + rise,
+      line: shape.line,
+    };
+  });
+  const axis = { visible: false, fixedrange: true };
+  return {
+    data: [{ ...trace, z: grid(flat.z, null), text: grid(flat.text, ""), hovertext: grid(flat.hovertext, ""), showscale: false }],
+    layout: {
+      width, height: ROW * rows, margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: false,
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { size: 15, family: getComputedStyle(element).fontFamily },
+      hoverlabel: { align: "left", font: { size: 14 } },
+      xaxis: { ...axis, range: [-0.5, columns - 0.5] }, yaxis: { ...axis, range: [rows - 0.5, -0.5] }, shapes: frames,
+    },
+  };
+}
+
+function tell(value) {
+  const [trace] = value.figure.data;
+  const stops = trace.colorscale.map(([at, colour]) => `${colour} ${100 * at}%`);
+  find("figcaption i").style.background = `linear-gradient(90deg, ${stops.join(", ")})`;
+  find(".low").textContent = `away from the ${value.reference} (−${trace.zmax.toFixed(2)})`;
+  find(".high").textContent = `toward the ${value.reference} (+${trace.zmax.toFixed(2)})`;
+  find(".note").textContent = value.note;
+  const row = (cells, tag) => {
+    const line = document.createElement("tr");
+    for (const text of cells) line.append(Object.assign(document.createElement(tag), { textContent: text }));
+    return line;
+  };
+  find("table").replaceChildren(row(value.columns, "th"), ...value.rows.map((cells) => row(cells, "td")));
+  const said = value.rows.map(([word, weight, , , , mark]) => `${word} ${weight}${mark ? " significant" : ""}`);
+  box.setAttribute("aria-label", `Weight of each word: ${said.join("; ")}`);
+}
+
+let drawnWidth = 0;
+
+async function draw() {
+  const { value } = props;
+  find(".empty").hidden = Boolean(value);
+  for (const part of ["figcaption", "details", ".plot"]) find(part).hidden = !value;
+  if (!value) return;
+  tell(value);
+  await plotly();
+  if (props.value !== value) return; // a newer one is on its way
+  drawnWidth = box.clientWidth;
+  if (!drawnWidth) return; // not laid out yet: the observer calls again
+  const { data, layout } = folded(value.figure, drawnWidth);
+  await Plotly.react(box, data, layout, { displayModeBar: false });
+}
+
+watch("value", draw);
+new ResizeObserver(() => { if (box.clientWidth !== drawnWidth) draw(); }).observe(box);
+draw();
+plotly().catch((error) => console.error(error));

@@ -1,0 +1,132 @@
+"""The command line: results, one line and status 2 for bad input, the same JSON in any process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny import dinov2_folder, instruct_pix2pix_folder, picture
+
+from smile.__main__ import main
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = "make it snow at night"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a picture and tiny weights, and the arguments that use them."""
+    place = tmp_path_factory.mktemp("cli")
+    picture().save(place / "in.png")
+    (place / "text.png").write_text("hello")
+    (place / "editor").mkdir()
+    instruct_pix2pix_folder(place / "editor")
+    dinov2_folder(place / "dino")
+    return place
+
+
+def command(place, out="out", **changes):
+    options = {
+        "image": place / "in.png",
+        "instruction": TEXT,
+        "editor": "instruct-pix2pix",
+        "weights": place / "editor",
+        "embedder": place / "dino",
+        "out": place / out,
+    } | changes
+    return ["explain", *(str(part) for name, value in options.items() for part in (f"--{name}", value))]
+
+
+def python(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "smile", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_two_processes_write_the_same_explanation(place):
+    written = []
+    for out, hash_seed in (("one", "1"), ("two", "2")):
+        done = python(*command(place, out, edits=16, seed=3), PYTHONHASHSEED=hash_seed)
+        assert done.returncode == 0, done.stderr
+        text = (place / out / "explanation.json").read_text()
+        written.append("\n".join(line for line in text.splitlines() if not line.startswith('"seconds"')))
+    assert written[0] == written[1]
+    assert done.stderr.strip().splitlines()[-1].endswith("20 of 20 edits")
+    lines = done.stdout.splitlines()
+    assert lines[0].split("  ")[0] == "word" and [line.split()[0] for line in lines[1:6]] == TEXT.split()
+    assert lines[-1] == json.loads(text)["finding"] and "Traceback" not in done.stderr
+
+
+def test_it_writes_the_files(place, capsys):
+    assert main(command(place, preset="paper", edits=10)) == 0
+    names = {path.name for path in (place / "out").iterdir()}
+    assert names == {"explanation.json", "heatmap.html", "heatmap.png", "input.png", "edits", "noise"}
+    assert len(list((place / "out" / "edits").iterdir())) == 10
+    assert json.loads((place / "out" / "explanation.json").read_text())["settings"]["preset"] == "paper"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"image": "absent.png"}, "no picture at"),
+        ({"image": "TEXT.png"}, "is not a picture"),
+        ({"instruction": ""}, "instruction is empty"),
+        ({"instruction": "word " * 200}, "200 words"),
+        ({"edits": 3}, "at least"),
+        ({"edits": "many"}, "invalid int"),
+        ({"editor": "photoshop"}, "no editor called"),
+        ({"weights": "nowhere"}, "no weights at"),
+        ({"design": "clever"}, "no design"),
+        ({"preset": "secret"}, "no preset"),
+        ({"region": "absent.png"}, "no picture at"),
+        ({"out": "FILE"}, "cannot be written"),
+        ({"speed": 3}, "unrecognized"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_two(place, capsys, changes, says):
+    real = {"TEXT.png": place / "text.png", "FILE": place / "text.png"}
+    changes = {name: real.get(value, value) if isinstance(value, str) else value for name, value in changes.items()}
+    try:
+        status = main(command(place, **changes))
+    except SystemExit as stop:  # argparse
+        status = stop.code
+    shown = capsys.readouterr()
+    assert status == 2 and shown.out == ""
+    assert says in shown.err and len(shown.err.strip().splitlines()) == 1
+
+
+def test_bad_input_in_a_real_process():
+    done = python("explain", "--image", "absent.png", "--instruction", "x", "--editor", "e", "--out", "/tmp/none")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == "smile: There is no picture at absent.png.\n"
+
+
+def test_help_and_import_load_no_torch():
+    assert "explain" in python("--help").stdout
+    code = "import sys, smile, smile.__main__ as m; m._parser(); print('torch' in sys.modules, 'gradio' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.split() == ["False", "False"], shown.stderr
+
+
+def test_an_interrupted_run_keeps_what_there_is(place, capsys, monkeypatch):
+    from smile.editors import instruct_pix2pix
+
+    run, calls = instruct_pix2pix.InstructPix2Pix.run, []
+
+    def interrupted(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return run(self, *arguments)
+
+    monkeypatch.setattr(instruct_pix2pix.InstructPix2Pix, "run", interrupted)
+    assert main(command(place, "stopped", edits=16)) == 130
+    kept = json.loads((place / "stopped" / "explanation.json").read_text())
+    assert kept["provisional"] and kept["done"] == 9 and len(kept["texts"]) == 9

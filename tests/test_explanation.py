@@ -1,0 +1,165 @@
+"""What is kept and shown: JSON, folder, heatmap, page, overlay; somebody's text never becomes markup."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import FakeEditor, FakeEmbedder, picture
+
+from smile import Explanation, InputError, explain, explain_stream
+from smile.figures import colour_of, heatmap_png, page, table
+from smile.finding import smallest_p
+
+KEYS = (
+    "words weights ci_low ci_high p_values p_values_holm keep texts distances responses locality_weights "
+    "edit_p_values noise_floor fidelity settings seconds failed"
+)
+NASTY = '<script>alert(1)</script> "quoted" $x$ %{y} </script> snow'
+
+
+def run(text="make it snow at night please", fail=(), **options):
+    return explain(picture(), text, FakeEditor(fail), embedder=FakeEmbedder(), **({"locality": "none"} | options))
+
+
+@pytest.fixture(scope="module")
+def explanation():
+    return run(edits=32)
+
+
+def test_json_has_the_public_keys_and_no_nan(explanation):
+    failed = run(edits=32, fail=[explanation.texts[1]])
+    values = json.loads(failed.to_json(), parse_constant=lambda name: pytest.fail(name))
+    assert set(KEYS.split()) <= set(values)
+    assert values["distances"][1] is None and values["responses"][1] is None
+    assert values["keep"] == failed.keep.tolist() and values["words"] == failed.words
+    assert values["finding"] == failed.finding and values["failed"] == 1
+    assert not {"image", "edits", "noise_edits"} & set(values)
+
+
+@pytest.mark.parametrize("fail", [(), ("snow", "")])
+def test_save_and_load(tmp_path, fail):
+    saved = run(fail=fail, edits=64)
+    assert saved.save(tmp_path / "deep" / "out") == tmp_path / "deep" / "out"
+    loaded = Explanation.load(tmp_path / "deep" / "out")
+    assert loaded.to_json() == saved.to_json()
+    for name in ("edits", "noise_edits"):
+        for ours, theirs in zip(getattr(loaded, name), getattr(saved, name), strict=True):
+            assert (ours is None) == (theirs is None)
+            assert ours is None or np.array_equal(np.asarray(ours), np.asarray(theirs))
+    for field in dataclasses.fields(Explanation):
+        assert type(getattr(loaded, field.name)) is type(getattr(saved, field.name)), field.name
+    assert np.array_equal(loaded.reference, saved.reference) and loaded.heatmap() == saved.heatmap()
+
+
+def test_a_partial_explanation_saves_and_shows_too(tmp_path):
+    for number, partial in enumerate(
+        explain_stream(picture(), "snow at night", FakeEditor(), embedder=FakeEmbedder(), seeds=2)
+    ):
+        partial.save(tmp_path / str(number))
+        loaded = Explanation.load(tmp_path / str(number))
+        assert loaded.to_json() == partial.to_json() and loaded.provisional == partial.provisional
+        assert len(loaded.noise_edits) == len(partial.noise_edits)
+    assert "provisional" in next(explain_stream(picture(), "a b", FakeEditor(), embedder=FakeEmbedder())).to_json()
+
+
+def test_saving_again_leaves_no_old_edits(tmp_path, explanation):
+    explanation.save(tmp_path)
+    run(edits=16).save(tmp_path)
+    assert len(list((tmp_path / "edits").iterdir())) == 16
+
+
+def test_load_refuses_what_is_no_explanation(tmp_path):
+    with pytest.raises(InputError, match="is missing"):
+        Explanation.load(tmp_path)
+    for text in ("{", "[]", "{}", '{"weights": [1]}'):
+        (tmp_path / "explanation.json").write_text(text)
+        with pytest.raises(InputError, match="not an explanation"):
+            Explanation.load(tmp_path)
+
+
+def test_heatmap_is_in_reading_order_on_a_symmetric_scale(explanation):
+    trace = explanation.heatmap().data[0]
+    assert trace.zmin == -trace.zmax and trace.zmax == pytest.approx(np.abs(explanation.weights).max())
+    assert np.array_equal(np.array(trace.z, float).ravel(), explanation.weights)
+    labels = np.array(trace.text).ravel()
+    assert [word in label for word, label in zip(explanation.words, labels, strict=True)] == [True] * 6
+    assert ["★" in label and "<b>" in label for label in labels] == explanation.significant.tolist()
+    frames = [shape.line.width for shape in explanation.heatmap().layout.shapes]
+    assert [width > 1 for width in frames] == explanation.significant.tolist()
+    assert "interval" in trace.hovertext[0][0] and "Holm" in trace.hovertext[0][0]
+    json.loads(explanation.heatmap().to_json())
+
+
+@pytest.mark.parametrize("k", [1, 8, 9, 31, 64])
+def test_heatmap_of_any_length(k):
+    explanation = run(" ".join(f"word{i}" for i in range(k)))
+    figure = explanation.heatmap()
+    assert sum(text is not None for row in figure.data[0].text for text in row) == k
+    assert heatmap_png(explanation).width < 1000
+
+
+def test_nobodys_text_becomes_markup(tmp_path):
+    explanation = run(NASTY)
+    document = page(explanation)
+    assert "<script>alert" not in document and "&lt;script&gt;alert" in document
+    figure = explanation.heatmap().to_json()
+    assert "<script>" not in figure and "\\u003cscript" not in figure.lower()
+    assert explanation.save(tmp_path) and Explanation.load(tmp_path).words == NASTY.split()
+
+
+def test_the_page_needs_no_network(explanation):
+    document = page(explanation)
+    assert "Plotly.newPlot" in document and document.count("data:image/webp;base64,") == 33
+    assert not re.search(r"<(script|img|link)[^>]*(src|href)=\"?https?:", document)
+    assert "the edits it was computed from" in document.lower()
+
+
+def test_png_table_and_colours(explanation):
+    png = heatmap_png(explanation)
+    assert png.mode == "RGB" and len(np.unique(np.asarray(png).reshape(-1, 3), axis=0)) > 10
+    rows = table(explanation)
+    assert [row[0] for row in rows] == explanation.words and [row[5] == "★" for row in rows] == [
+        bool(s) for s in explanation.significant
+    ]
+    assert colour_of(0, 1) == (255, 255, 255) and colour_of(np.nan, 1) == (238, 238, 238)
+    assert colour_of(1, 1)[0] > colour_of(1, 1)[2] and colour_of(-1, 1)[2] > colour_of(-1, 1)[0]
+
+
+def test_overlay_colours_only_significant_patches(explanation):
+    over = np.asarray(explanation.overlay(2), int)
+    grey = np.asarray(explanation.reference.convert("L").convert("RGB"), int)
+    changed = np.abs(over - grey).max(axis=2) > 0
+    assert changed[:20].mean() > 0.9 and not changed[28:].any()
+    for word in (-1, 6):
+        with pytest.raises(InputError, match="no word"):
+            explanation.overlay(word)
+    with pytest.raises(InputError, match="no maps"):
+        dataclasses.replace(explanation, maps=None).overlay(0)
+
+
+def test_reference(explanation):
+    assert explanation.reference is explanation.edits[0]
+    assert run(reference="input").reference.tobytes() == picture().tobytes()
+
+
+def test_findings_are_single_sentences(explanation):
+    for text in (explanation.finding, run("snow").finding, run("a b c").finding, run(seeds=2).finding):
+        assert "\n" not in text and text.endswith(".") and text.count(". ") == 0, text
+    assert "over 32 edits" in explanation.finding and "toward the full edit" in explanation.finding
+
+
+def test_smallest_p():
+    assert smallest_p([4], 2, 999) == pytest.approx(2 / 3)
+    assert smallest_p([16], 7, 999) == pytest.approx(0.007)
+    assert smallest_p([8], 7, 999) == 1  # no residual
+    assert smallest_p([8, 8], 7, 9999) < smallest_p([8], 6, 9999)
+
+
+def test_pictures_are_not_shared_with_the_caller():
+    image = Image.new("RGB", (16, 16), "grey")
+    explanation = explain(image, "snow", FakeEditor(), embedder=FakeEmbedder())
+    image.paste("red", (0, 0, 16, 16))
+    assert explanation.image.getpixel((0, 0)) == (128, 128, 128)
