@@ -1,7 +1,7 @@
 """What happens on each event of the page. app.py says which event and which components; here is what comes out.
 
-A run is a generator: every yield is what the components in `VIEW` show next, and closing it, as Gradio does when Stop is
-pressed or the tab is closed, ends the run after the batch in hand.
+A run is a generator: every yield is what the components in `VIEW` show next, and closing it, as Gradio does when Stop
+is pressed or the tab is closed, ends the run after the batch in hand.
 """
 
 import json

@@ -50,8 +50,9 @@ class Picture(gr.Image):
 class WordHeatmap(gr.HTML):
     """The words of an explanation in reading order, drawn by the plotly.js that ships with plotly.
 
-    The value is what `heatmap_value` makes. The page must serve PLOTLY_JS as a static file. The same DOM node is kept and updated with Plotly.react, so an update costs
-    the browser milliseconds; heatmap.js folds the figure's grid to the width there is.
+    The value is what `heatmap_value` makes; the page must serve PLOTLY_JS as a static file. The same DOM node is kept
+    and updated with Plotly.react, so an update costs the browser milliseconds; heatmap.js folds the figure's grid to
+    the width there is.
     """
 
     def __init__(self, value=None, **options):

@@ -1,6 +1,8 @@
-"""Two components of our own: a picture field that never decodes, and the word heatmap."""
+"""Components of our own: a picture field that never decodes, the examples, and the word heatmap."""
 
+import base64
 import json
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -22,7 +24,7 @@ EMPTY_HEATMAP = """
   </div>
   <figcaption hidden>
     <span class="ends"><span class="low"></span><i></i><span class="high"></span></span>
-    <span class="mark"><b>★</b> and a frame: significant (p &lt; 0.05 after Holm's correction)</span>
+    <span class="mark"><b>★</b> significant (p &lt; 0.05, Holm)</span>
     <span class="note"></span>
   </figcaption>
   <div class="plot" role="img"></div>
@@ -46,20 +48,20 @@ class Picture(gr.Image):
         return None if payload is None else payload.path
     from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
-
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
 
+
 class WordHeatmap(gr.HTML):
     """The words of an explanation in reading order, drawn by the plotly.js that ships with plotly.
 
-    The value is what `heatmap_value` makes. The same DOM node is kept and updated with Plotly.react, so an update costs
-    the browser milliseconds; heatmap.js folds the figure's grid to the width there is.
+    The value is what `heatmap_value` makes; the page must serve PLOTLY_JS as a static file. The same DOM node is kept
+    and updated with Plotly.react, so an update costs the browser milliseconds; heatmap.js folds the figure's grid to
+    the width there is.
     """
 
     def __init__(self, value=None, **options):
-        gr.set_static_paths([PLOTLY_JS])
         super().__init__(
             value,
             html_template=EMPTY_HEATMAP,
@@ -76,10 +78,10 @@ class WordHeatmap(gr.HTML):
         return {"type": "object"}
     from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
-
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
+
 
 def heatmap_value(explanation: Explanation, was_stopped: bool = False) -> dict:
     """The figure, the table of the same numbers, and the mark that says it is not final."""
@@ -92,6 +94,7 @@ def heatmap_value(explanation: Explanation, was_stopped: bool = False) -> dict:
         "reference": "full edit" if explanation.settings["reference"] == "edit" else "input picture",
         "note": wording.note(explanation, was_stopped),
     }
+
 
 class Examples(gr.HTML):
     """Pictures to pick from, each a button that is named by its instruction; `select` gives the index."""
@@ -113,7 +116,11 @@ class Examples(gr.HTML):
         )
     from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
-
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
+
+
+def _data_url(path: str) -> str:
+    """The picture itself, which needs no address that a proxy or an iframe could change."""
+    return f"data:image/png;base64,{base64.b64encode(Path(path).read_bytes()).decode()}"

@@ -19,6 +19,19 @@ function plotly() {
   return window.plotlyLoading;
 }
 
+// Black or white, whichever is easier to read on the colour of this weight.
+function ink({ colorscale, zmin, zmax }, weight) {
+  const where = (weight - zmin) / (zmax - zmin);
+  const above = Math.max(1, colorscale.findIndex(([stop]) => stop >= where));
+  const [[low, from], [high, to]] = colorscale.slice(above - 1, above + 1);
+  const [first, second] = [from, to].map((colour) => colour.match(/\d+/g).map(Number));
+  const linear = first.map((value, channel) => {
+    const part = (value + (second[channel] - value) * (where - low) / (high - low)) / 255;
+    return part <= 0.04 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#111" : "#fff";
+}
+
 // The figure's rows of words, folded again so that every word can be read in `width` pixels.
 function folded(figure, width) {
   const [trace] = figure.data;
@@ -32,23 +45,30 @@ function folded(figure, width) {
   const grid = (values, blank) =>
     Array.from({ length: rows }, (_, row) =>
       Array.from({ length: columns }, (_, column) => (row * columns + column < count ? values[row * columns + column] : blank)));
-  const [side, rise] = [0.5 - 4 * columns / width, 0.5 - 4 / ROW]; // half a frame, in cells
+  const dark = element.closest(".dark"); // where a black frame would vanish
+  const [side, rise] = [0.5 - 2.5 * columns / width, 0.5 - 2.5 / ROW]; // half a frame, in cells
   const frames = (figure.layout.shapes ?? []).map((shape) => {
     const index = Math.round((shape.y0 + shape.y1) / 2) * before + Math.round((shape.x0 + shape.x1) / 2);
     const [row, column] = [Math.floor(index / columns), index % columns];
     return {
       type: "rect", x0: column - side, x1: column + side, y0: row - rise, y1: row + rise,
-      line: shape.line,
+      line: dark && shape.line.width > 1 ? { ...shape.line, color: "#fff" } : shape.line,
     };
   });
+  const at = (values) => values.slice(0, count);
+  const labels = {
+    type: "scatter", mode: "text", hoverinfo: "skip", text: at(flat.text),
+    x: at(flat.z).map((_, index) => index % columns), y: at(flat.z).map((_, index) => Math.floor(index / columns)),
+    textfont: { size: trace.textfont.size, color: at(flat.z).map((weight) => ink(trace, weight)) },
+  };
+  const family = getComputedStyle(element).fontFamily;
   const axis = { visible: false, fixedrange: true };
   return {
-    data: [{ ...trace, z: grid(flat.z, null), text: grid(flat.text, ""), hovertext: grid(flat.hovertext, ""), showscale: false }],
+    data: [{ ...trace, z: grid(flat.z, null), hovertext: grid(flat.hovertext, ""), texttemplate: "", showscale: false }, labels],
     layout: {
       width, height: ROW * rows, margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { size: 15, family: getComputedStyle(element).fontFamily },
-      hoverlabel: { align: "left", font: { size: 14 } },
+      font: { size: 15, family }, hoverlabel: { align: "left", font: { size: 14, family } },
       xaxis: { ...axis, range: [-0.5, columns - 0.5] }, yaxis: { ...axis, range: [rows - 0.5, -0.5] }, shapes: frames,
     },
   };

@@ -57,9 +57,7 @@ def progress(explanation: Explanation, seconds_left: float | None) -> str:
 def finished(explanation: Explanation) -> str:
     """The last word of a run that came to its end."""
     failed = f"; {explanation.failed} failed" if explanation.failed else ""
-    return _status(
-        f"Done: {count(explanation.done, 'edit')} in {explanation.seconds['total']:.1f} s{failed}", explanation
-    )
+    return _status(f"Done: {count(explanation.done, 'edit')} in {explanation.seconds['total']:.1f} s{failed}", explanation)
 
 
 def stopped(explanation: Explanation | None, reason: str = "") -> str:

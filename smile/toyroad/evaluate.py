@@ -60,10 +60,10 @@ def carried_out(edit: Image.Image, scene: Scene, words: list[str], rng: np.rando
         options = [{}] + [{a: v} for a, values in VALUES.items() for v in values if v != getattr(scene, a)]
         found, distance_ = nearest(edit, scene, options, rng)
         return found == {}, distance_
-    options = candidates(scene, words)
-    found, distance_ = nearest(edit, scene, options, rng)
-    wanted = [c if change.get("car") != "any" or c["car"] not in COLOURS else c | {"car": "any"} for c in [found]][0]
-    return wanted == change, distance_
+    found, distance_ = nearest(edit, scene, candidates(scene, words), rng)
+    if change.get("car") == "any" and found["car"] in COLOURS:
+        found = found | {"car": "any"}
+    return found == change, distance_
 
 
 def quality(editor, pairs: int) -> dict:

@@ -17,6 +17,9 @@ from smile.toyroad.text import tokens
 from smile.toyroad.training import half_precision, step_rng, train
 
 
+CHAINS = 480  # in a chunk of training pairs
+
+
 def pixels(scenes: list[Scene], device) -> torch.Tensor:
     """The scenes drawn: (n, 3, SIZE, SIZE) in [-1, 1]."""
     stack = np.stack([np.asarray(draw(s)) for s in scenes])
@@ -110,7 +113,7 @@ def train_embedder(backbone, *, steps: int, seed: int, folder, device, batch: in
     return train("embedder", model, loss, steps=steps, rate=1e-3, seed=seed, folder=folder)
 
 
-def make_chunk(vae, chunk: int, *, seed: int, folder, device, chains: int = 480, length: int = 10) -> dict:
+def make_chunk(vae, chunk: int, *, seed: int, folder, device, chains: int = CHAINS, length: int = 10) -> dict:
     """One chunk of training pairs as latents, kept in a file: chains of scenes, each the ideal edit of the one before.
 
     Returns latents (m, 4, 16, 16) of the posterior's mode, source and target (n,) indices into them, texts (n).

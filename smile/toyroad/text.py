@@ -34,8 +34,10 @@ def build_tokenizer(seed: int) -> CLIPTokenizer:
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     bpe.normalizer, bpe.pre_tokenizer = clip.normalizer, clip.pre_tokenizer
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bpe.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=1600, min_frequency=3, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False))  # fmt: skip
+    trainer = trainers.BpeTrainer(
+        vocab_size=1600, min_frequency=3, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
+    )
+    bpe.train_from_iterator(texts, trainer)
     merges = [tuple(m) for m in json.loads(bpe.to_str())["model"]["merges"]]
     pieces = [*alphabet, *(a + "</w>" for a in alphabet), *("".join(m) for m in merges)]
     pieces = list(dict.fromkeys([*pieces, "<|startoftext|>", "<|endoftext|>"]))

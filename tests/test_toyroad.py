@@ -1,0 +1,175 @@
+"""Toy Road: the scenes, the language and the known answers, and the training loop. The trained models are in
+test_bundled.py."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from smile.toyroad.data import FILLERS, add_fillers, same_meaning, training_words
+from smile.toyroad.grammar import (
+    MEANINGFUL,
+    NEUTRAL_PHRASES,
+    candidates,
+    changes,
+    effective,
+    ideal,
+    normalise,
+    random_instruction,
+    relevant,
+)
+from smile.toyroad.scene import OPEN, SIZE, VALUES, Scene, draw, random_scene, redraw
+from smile.toyroad.training import train
+
+
+def words_that_matter(scene, text):
+    words = text.split()
+    return [w for w, matters in zip(words, relevant(scene, words), strict=True) if matters]
+
+
+def difference(a, b):
+    return np.abs(np.asarray(draw(a), float) - np.asarray(draw(b), float)).mean()
+
+
+def test_a_scene_is_drawn_the_same_twice_and_every_attribute_shows():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        scene = replace(random_scene(rng), weather="clear", time="day")
+        assert draw(scene).size == (SIZE, SIZE)
+        assert draw(scene).tobytes() == draw(scene).tobytes()
+        for attribute, values in VALUES.items():
+            for value in values:
+                if value != getattr(scene, attribute):
+                    assert difference(scene, replace(scene, **{attribute: value})) > 0.5
+
+
+def test_every_open_draw_shows_where_its_attribute_is_set():
+    # If nothing that an instruction leaves open showed, the trained editor would be deterministic.
+    base = Scene(time="sunset", weather="snow", season="autumn")
+    rng = np.random.default_rng(1)
+    for attribute in OPEN:
+        assert np.mean([difference(base, redraw(base, [attribute], rng)) for _ in range(4)]) > 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("make it snow at night", ["snow", "night"]),
+        ("Please, make it SNOWY!", ["SNOWY!"]),
+        ("paint the car blue", ["car", "blue"]),
+        ("add a tree to the picture", []),  # there is one
+        ("remove the tree from the picture", ["remove", "tree"]),
+        ("make it snow and paint the car green", ["snow", "car", "green"]),
+        ("make the car red", []),  # it is
+        ("hello there elephant", []),
+        ("the car is a car and blue", ["car", "car", "blue"]),
+    ],
+)
+def test_the_words_that_matter(text, expected):
+    assert words_that_matter(Scene(), text) == expected
+
+
+def test_a_car_can_be_added_with_and_without_a_colour():
+    empty = Scene(car=None)
+    assert effective(empty, ["paint", "the", "car", "red"]) == {}
+    assert effective(empty, "add a red car".split()) == {"car": "red"}
+    assert effective(empty, "add a car".split()) == {"car": "any"}
+    colours = {ideal(empty, "add a car".split(), np.random.default_rng(i)).car for i in range(40)}
+    assert colours == {"red", "blue", "yellow", "green"}
+
+
+def test_the_ideal_edit_changes_what_is_asked_and_draws_only_what_is_left_open():
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        scene = random_scene(rng)
+        words = random_instruction(scene, rng).words
+        change, edited = effective(scene, words), ideal(scene, words, rng)
+        free = {name for attribute in change for name in OPEN[attribute]} | set(change)
+        assert all(v == edited.to_dict()[n] for n, v in scene.to_dict().items() if n not in free)
+        assert all(getattr(edited, a) == v or v == "any" for a, v in change.items())
+
+
+def test_instructions_ask_for_as_much_as_their_kind_says():
+    rng = np.random.default_rng(3)
+    for kind, count in (("single", 1), ("compound", 2), ("neutral", 0), ("weather", 1), ("car", 1)):
+        for _ in range(200):
+            scene = random_scene(rng)
+            assert len(effective(scene, random_instruction(scene, rng, kind).words)) == count
+
+
+def test_relevant_is_the_definition_by_brute_force_over_all_words():
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        scene = random_scene(rng)
+        words = random_instruction(scene, rng, "single").words
+        if len(words) > 8:
+            continue
+        for i, claimed in enumerate(relevant(scene, words)):
+            others = [j for j in range(len(words)) if j != i]
+            differs = any(
+                effective(scene, [words[j] for j in others if on[j]])
+                != effective(scene, [words[j] for j in range(len(words)) if j == i or on[j]])
+                for on in product((False, True), repeat=len(words))
+            )
+            assert claimed == differs
+
+
+def test_fillers_mean_nothing_and_same_meaning_keeps_the_meaning():
+    assert not {normalise(w) for w in FILLERS} & MEANINGFUL
+    assert all(not effective(Scene(), text.split()) for text in NEUTRAL_PHRASES)
+    rng = np.random.default_rng(5)
+    for _ in range(500):
+        words = training_words(random_scene(rng), rng)
+        assert changes(add_fillers(words, rng)) == changes(same_meaning(words, rng)) == changes(words)
+
+
+def test_candidates_hold_the_ideal_first_and_the_input():
+    scene = Scene(time="day", weather="clear")
+    options = candidates(scene, "make it snow at night".split())
+    assert options[0] == {"time": "night", "weather": "snow"}
+    assert {"time": "day", "weather": "clear"} in options
+    assert len(options) == 3 * 4 and len({tuple(sorted(o.items())) for o in options}) == 12
+
+
+def test_interrupted_training_gives_the_weights_of_an_uninterrupted_one(tmp_path):
+    class Interrupted(Exception):
+        pass
+
+    def run(folder, stop=None):
+        torch.manual_seed(0)
+        module = torch.nn.Linear(3, 2)
+
+        def loss(step, rng):
+            if step == stop:
+                raise Interrupted
+            return (module(torch.from_numpy(rng.standard_normal((4, 3), np.float32))) - 1).square().mean()
+
+        folder.mkdir(exist_ok=True)
+        train("toy", module, loss, steps=30, rate=1e-2, seed=0, folder=folder, decay=0.9, save_every=10)
+        return torch.cat([p.detach().flatten() for p in module.parameters()])
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts", stop=17)
+    assert torch.equal(run(tmp_path / "parts"), whole)
+    assert torch.equal(run(tmp_path / "parts", stop=0), whole)  # finished: loaded, not trained
+
+
+@pytest.mark.slow
+def test_the_training_command_writes_folders_that_the_loaders_read(tmp_path):
+    out, work = tmp_path / "models", tmp_path / "work"
+    command = [sys.executable, "-m", "smile.toyroad.train", "--scale", "0.002", "--work", str(work), "--out", str(out)]
+    done = subprocess.run([*command, "--threads", "1", "--device", "cpu"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+    from smile import load_editor, load_embedder
+
+    editor = load_editor("instruct-pix2pix", weights=str(out / "instruct-pix2pix"))
+    edits = editor.edit(draw(Scene()), ["make it night", ""], seed=0)
+    assert [e.size for e in edits] == [(SIZE, SIZE)] * 2
+    vectors, patches = load_embedder(str(out / "dinov2")).embed(edits)
+    assert vectors.shape == (2, 96) and patches.shape == (2, 256, 96)
