@@ -133,17 +133,15 @@ def test_a_visitor_explains_an_example_with_the_bundled_weights(visit, real_page
     assert "snow" in [word for word, _, marked in words if marked]
     assert "“snow”" in page.inner_text("#finding")
     assert page.locator("#gallery .thumbnail-lg").count() == 20
-    assert re.search(r"interval.*Holm", hover_text(page), re.DOTALL)
+    word, weight, _ = words[0]
+    assert hover_text(page).startswith(f"{word}\nweight: {weight}\n95 % interval: ")
 
 
 def hover_text(page):
-    """What the first word says under the mouse; a redraw takes it away until the mouse moves again."""
-    for step in range(20):
-        page.hover("#heatmap .plot .nsewdrag", position={"x": 30 + step, "y": 30})
-        page.wait_for_timeout(200)
-        if said := page.text_content("#heatmap .hoverlayer"):
-            return said
-    return ""
+    """What the first word says under the mouse."""
+    page.hover("#heatmap .plot .nsewdrag", position={"x": 30, "y": 30})
+    page.wait_for_selector("#heatmap .tip:visible")
+    return page.inner_text("#heatmap .tip")
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -155,6 +153,7 @@ def test_it_fits_every_screen(visit, quick_page, width, theme):
     page.click("#explain")
     page.wait_for_function(FINISHED, timeout=60_000)
     assert [word for word, _, marked in heatmap(page) if marked] == ["snow", "night"]
+    assert re.match(r"please\nweight: .*\n95 % interval: .*\np: .*\np \(Holm\): ", hover_text(page))
     boxes = page.eval_on_selector_all(
         "#heatmap .textpoint text", "all => all.map(e => e.getBoundingClientRect()).map(r => [r.left, r.right, r.top])"
     )

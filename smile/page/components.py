@@ -28,6 +28,7 @@ EMPTY_HEATMAP = """
     <span class="note"></span>
   </figcaption>
   <div class="plot" role="img"></div>
+  <div class="tip" role="tooltip" hidden></div>
   <details hidden><summary>The numbers</summary><div class="scroll" tabindex="0"><table></table></div></details>
 </figure>
 """

@@ -4,6 +4,7 @@
 
 const find = (selector) => element.querySelector(selector);
 const box = find(".plot");
+const tip = find(".tip");
 const ROW = 76; // pixels
 
 function plotly() {
@@ -36,15 +37,15 @@ function ink({ colorscale, zmin, zmax }, weight) {
 function folded(figure, width) {
   const [trace] = figure.data;
   const before = trace.z[0].length;
-  const flat = Object.fromEntries(["z", "text", "hovertext"].map((name) => [name, trace[name].flat()]));
+  const flat = Object.fromEntries(["z", "text"].map((name) => [name, trace[name].flat()]));
   const count = flat.text.filter((text) => text !== null).length;
   const longest = Math.max(...flat.text.slice(0, count).map((text) => text.split("<br>")[0].replace(/<[^>]*>/g, "").length));
   const fits = Math.max(1, Math.floor(width / Math.min(170, Math.max(84, 9 * longest + 22))));
   const rows = Math.ceil(count / fits);
   const columns = Math.ceil(count / rows);
-  const grid = (values, blank) =>
+  const grid = (values) =>
     Array.from({ length: rows }, (_, row) =>
-      Array.from({ length: columns }, (_, column) => (row * columns + column < count ? values[row * columns + column] : blank)));
+      Array.from({ length: columns }, (_, column) => (row * columns + column < count ? values[row * columns + column] : null)));
   const dark = element.closest(".dark"); // where a black frame would vanish
   const [side, rise] = [0.5 - 2.5 * columns / width, 0.5 - 2.5 / ROW]; // half a frame, in cells
   const frames = (figure.layout.shapes ?? []).map((shape) => {
@@ -61,14 +62,13 @@ function folded(figure, width) {
     x: at(flat.z).map((_, index) => index % columns), y: at(flat.z).map((_, index) => Math.floor(index / columns)),
     textfont: { size: trace.textfont.size, color: at(flat.z).map((weight) => ink(trace, weight)) },
   };
-  const family = getComputedStyle(element).fontFamily;
   const axis = { visible: false, fixedrange: true };
   return {
-    data: [{ ...trace, z: grid(flat.z, null), hovertext: grid(flat.hovertext, ""), texttemplate: "", showscale: false }, labels],
+    data: [{ ...trace, z: grid(flat.z), text: null, hovertext: null, hoverinfo: "none", texttemplate: "", showscale: false }, labels],
     layout: {
       width, height: ROW * rows, margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { size: 15, family }, hoverlabel: { align: "left", font: { size: 14, family } },
+      font: { size: 15, family: getComputedStyle(element).fontFamily },
       xaxis: { ...axis, range: [-0.5, columns - 0.5] }, yaxis: { ...axis, range: [rows - 0.5, -0.5] }, shapes: frames,
     },
   };
@@ -91,6 +91,21 @@ function tell(value) {
   box.setAttribute("aria-label", `Weight of each word: ${said.join("; ")}`);
 }
 
+// Plotly drops its own hover labels where they are taller than the plot, as over a single row of words.
+function point({ points: [{ pointIndex: [row, column], data }] }) {
+  const columns = data.z[0].length;
+  const cells = props.value.rows[row * columns + column];
+  if (!cells) return;
+  const [word, ...numbers] = cells;
+  const line = (text, tag) => Object.assign(document.createElement(tag), { textContent: text });
+  const said = numbers.slice(0, 4).map((number, index) => line(`${props.value.columns[index + 1]}: ${number}`, "span"));
+  tip.replaceChildren(line(word, "b"), ...said);
+  tip.hidden = false;
+  const middle = box.offsetLeft + (column + 0.5) * box.clientWidth / columns - tip.offsetWidth / 2;
+  tip.style.left = `${Math.max(0, Math.min(middle, element.clientWidth - tip.offsetWidth))}px`;
+  tip.style.top = `${box.offsetTop + (row + 1) * ROW + 4}px`;
+}
+
 let drawnWidth = 0;
 
 async function draw() {
@@ -104,7 +119,11 @@ async function draw() {
   drawnWidth = box.clientWidth;
   if (!drawnWidth) return; // not laid out yet: the observer calls again
   const { data, layout } = folded(value.figure, drawnWidth);
+  const first = !box.on;
   await Plotly.react(box, data, layout, { displayModeBar: false });
+  if (!first) return;
+  box.on("plotly_hover", point);
+  box.on("plotly_unhover", () => { tip.hidden = true; });
 }
 
 watch("value", draw);

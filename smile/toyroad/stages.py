@@ -166,8 +166,8 @@ def train_unet(unet, scheduler, vae, encoder, tokenizer, pairs, *, steps: int, s
         source, target = (pairs["latents"][pairs[key][index]].to(device).float() for key in ("source", "target"))
         texts = [pairs["texts"][i].split() for i in index]
         texts = [" ".join(same_meaning(t, rng) if rng.random() < 0.5 else t) for t in texts]
-        with torch.no_grad():
-            hidden = encoder(tokens(tokenizer, texts).to(device)).last_hidden_state
+        with torch.no_grad(), half_precision(device):
+            hidden = encoder(tokens(tokenizer, texts).to(device)).last_hidden_state.float()
         changed = ((target - source).abs().mean(1, keepdim=True) * scale > 0.25).float()  # (b, 1, 16, 16)
         weight = 1 + changed * (0.6 / changed.mean((1, 2, 3), keepdim=True).clamp(min=0.04))
         seen = torch.from_numpy(rng.random((batch, 1, 1, 1)) > 0.06).to(device)
