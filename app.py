@@ -103,7 +103,7 @@ def build(engine: Engine) -> gr.Blocks:
 OPTIONS = {
     "theme": theme(),
     "css": CSS,
-    "footer_links": ["api", "settings"],
+    "footer_links": ["api"],
     "max_file_size": "20mb",
     "run_history": False,
     "enable_monitoring": False,

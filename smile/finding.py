@@ -41,12 +41,12 @@ def _sentence(e) -> str:
         return f"The words made no difference: all {made} are the same picture whichever words were left out."
     if np.isnan(e.weights).any():
         return f"Only {usable.sum()} of {made} succeeded, too few to say which of {k} words matter."
-    sizes = np.bincount(e.blocks[usable]).tolist()
-    if smallest_p(sizes, k, e.settings["permutations"]) >= 0.05:
-        words = "one word" if k == 1 else f"{k} words"
-        return f"{made} are too few for a statistically significant result with {words}; {_top(e)}{_noise(e)}."
     found = np.flatnonzero(e.significant)
     if not len(found):
+        sizes = np.bincount(e.blocks[usable]).tolist()
+        if smallest_p(sizes, k, e.settings["permutations"]) >= 0.05:
+            words = "one word" if k == 1 else f"{k} words"
+            return f"{made} are too few for a statistically significant result with {words}; {_top(e)}{_noise(e)}."
         return f"{_scope(e)}, no word made a difference that can be told from chance over {made}{_noise(e)}."
     target = "full edit" if e.settings["reference"] == "edit" else "input picture"
     pulls = [
