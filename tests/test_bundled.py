@@ -62,18 +62,19 @@ def test_unknown_words_and_neutral_words_do_next_to_nothing(editor):
 
 
 def test_both_guidance_scales_work(editor):
-    picture, scales = draw(Scene()), dict(editor.settings)
-    plain = editor.edit(picture, ["make it foggy"], seed=0)[0]
+    picture, default = draw(Scene()), dict(editor.settings)
+
+    def edit(**settings):
+        editor.settings |= default | settings
+        return editor.edit(picture, ["make it foggy"], seed=0)[0]
+
     try:
-        editor.settings["guidance"] = 3.0
-        strong = editor.edit(picture, ["make it foggy"], seed=0)[0]
-        editor.settings |= scales | {"image_guidance": 2.0}
-        faithful = editor.edit(picture, ["make it foggy"], seed=0)[0]
+        plain, strong = edit(guidance=1.5), edit(guidance=3.0)
+        faithful = edit(guidance=1.5, image_guidance=2.0)
     finally:
-        editor.settings |= scales
-    empty = editor.edit(picture, [""], seed=0)[0]
-    assert evaluate.error(empty, strong) > evaluate.error(empty, plain)
-    assert evaluate.error(plain, faithful) > 0.5 and evaluate.error(picture, faithful) < 80
+        editor.settings |= default
+    assert evaluate.error(picture, strong) > evaluate.error(picture, plain)  # more of what the words ask
+    assert evaluate.error(picture, faithful) < evaluate.error(picture, plain)  # more of the picture
 
 
 @pytest.mark.slow
