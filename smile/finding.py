@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 SAME = 1e-9  # distances up to here are round-off
+SMALL = 0.05  # of the largest distance: a weight below may be significant, and still is nothing to read out
 
 
 def finding(explanation) -> str:
@@ -47,19 +48,26 @@ def _sentence(e) -> str:
         if smallest_p(sizes, k, e.settings["permutations"]) >= 0.05:
             words = "one word" if k == 1 else f"{k} words"
             return f"{made} are too few for a statistically significant result with {words}; {_top(e)}{_noise(e)}."
-        return f"{_scope(e)}, no word made a difference that can be told from chance over {made}{_noise(e)}."
+        return (
+            f"{_scope(e)}, no word made a difference that can be told from chance over {made}; {_top(e)}, "
+            f"and more edits may tell{_noise(e)}."
+        )
     target = "full edit" if e.settings["reference"] == "edit" else "input picture"
+    small = np.abs(e.weights[found]) < SMALL
+    named = found if small.all() else found[~small]
     pulls = [
         f"{_names(e, positions)} pulled the result {direction} the {target}"
         for positions, direction in (
-            (found[e.weights[found] > 0], "toward"),
-            (found[e.weights[found] <= 0], "away from"),
+            (named[e.weights[named] > 0], "toward"),
+            (named[e.weights[named] <= 0], "away from"),
         )
         if len(positions)
     ]
     others = {0: "", 1: "; for the other word no difference could be shown"}.get(
         k - len(found), f"; for the other {k - len(found)} words no difference could be shown"
     )
+    if len(named) < len(found):
+        others = f"; the weights of {len(found) - len(named)} more are significant but below {SMALL}" + others
     return f"{_scope(e)}, over {made}, {' and '.join(pulls)}{others}{_noise(e)}."
 
 

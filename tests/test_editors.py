@@ -135,6 +135,13 @@ def test_the_picture_and_the_texts_are_encoded_once(editor):
     assert len(encoded) == 2
 
 
+def test_forgetting_old_texts_never_loses_one_that_is_needed_now(editor, monkeypatch):
+    expected = values(editor.edit(picture(), TEXTS, seed=0))
+    monkeypatch.setattr("smile.editors.base.TEXTS_KEPT", len(TEXTS) + 1)
+    editor.edit(picture(), ["something", "else"], seed=0)
+    assert np.array_equal(values(editor.edit(picture(), TEXTS, seed=0)), expected)
+
+
 def test_blocked_edits_are_none(editor):
     class Checker(torch.nn.Module):
         def forward(self, images, clip_input):

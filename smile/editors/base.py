@@ -18,6 +18,9 @@ from smile.errors import InputError
 from smile.picture import fit
 
 
+TEXTS_KEPT = 512  # text states in memory; 120 MB at full size
+
+
 class DiffusionEditor:
     """An editor around one diffusers pipeline (see `smile.editors` for the protocol).
 
@@ -82,14 +85,15 @@ class DiffusionEditor:
 
     def text_states(self, texts: list[str]) -> torch.Tensor:
         """(n, tokens, d) last hidden states. Each text is encoded once and alone, so batches cannot change it."""
-        for text in texts:
-            if text not in self._text_states:
-                if len(self._text_states) >= 512:
-                    self._text_states.clear()
-                tokens = self.pipeline.tokenizer(
-                    text, padding="max_length", max_length=self._token_limit, truncation=True, return_tensors="pt"
-                )
-                self._text_states[text] = self.pipeline.text_encoder(tokens.input_ids.to(self.device))[0]
+        new = [text for text in dict.fromkeys(texts) if text not in self._text_states]
+        if new and len(self._text_states) + len(new) > TEXTS_KEPT:
+            self._text_states.clear()
+            new = list(dict.fromkeys(texts))
+        for text in new:
+            tokens = self.pipeline.tokenizer(
+                text, padding="max_length", max_length=self._token_limit, truncation=True, return_tensors="pt"
+            )
+            self._text_states[text] = self.pipeline.text_encoder(tokens.input_ids.to(self.device))[0]
         return torch.cat([self._text_states[text] for text in texts])
 
     def token_embeddings(self, text: str) -> np.ndarray:

@@ -180,18 +180,21 @@ def main(arguments=None) -> None:
         parser.error(f"the parts are {', '.join(parts)}")
     editor = load_editor("instruct-pix2pix", weights=str(options.models / "instruct-pix2pix"))
     embedder = load_embedder(str(options.models / "dinov2"))
-    results = {}
-    if "quality" in what:
-        results["quality"] = quality(editor, options.pairs)
-    if "noise" in what:
-        results["seed noise"] = seed_noise(editor, options.pairs)
-    if "words" in what:
-        settings = [{"distance": d, "locality": loc} for d in distance.NAMES for loc in ("none", "words", "wmd")]
-        default, *table = word_accuracy(editor, embedder, options.instructions, [{}, *settings])
-        results |= {"words": [default], "settings": table}
     path = options.models / "evaluation.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(known | results, indent=1) + "\n")
+
+    def keep(**measured) -> None:
+        """Written as soon as it is measured: the parts take minutes."""
+        known = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(known | {k.replace("_", " "): v for k, v in measured.items()}, indent=1) + "\n")
+
+    if "quality" in what:
+        keep(quality=quality(editor, options.pairs))
+    if "noise" in what:
+        keep(seed_noise=seed_noise(editor, options.pairs))
+    if "words" in what:
+        table = [{"distance": d, "locality": loc} for d in distance.NAMES for loc in ("none", "words", "wmd")]
+        default, *others = word_accuracy(editor, embedder, options.instructions, [{}, *table])
+        keep(words=[default], settings=others)
     print(write_card(options.models))
 
 

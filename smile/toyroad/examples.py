@@ -16,7 +16,7 @@ EXAMPLES = {
     ),
     "empty-road": (
         Scene(car=None, tree=False, horizon=0.6, bend=0.7, sun_x=0.2, cloud_x=0.7, hills=0.6),
-        "add a red car to the scene",
+        "add a red car",
     ),
     "autumn-house": (
         Scene(season="autumn", car="blue", tree_right=False, horizon=0.3, sun_x=0.5, cloud_x=0.9, season_shade=0.4),
@@ -32,7 +32,7 @@ EXAMPLES = {
     ),
     "sunset-drive": (
         Scene(time="sunset", car="red", tree=False, season="autumn", horizon=0.5, sun_x=0.3, bend=0.8, hills=0.3),
-        "change the color of the car to blue",
+        "paint the car blue",
     ),
 }
 
