@@ -17,7 +17,6 @@ from smile.editors.weights import choose_device, quiet, read, resolve
 from smile.errors import InputError
 from smile.picture import fit
 
-
 TEXTS_KEPT = 512  # text states in memory; 120 MB at full size
 
 

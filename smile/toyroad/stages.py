@@ -16,7 +16,6 @@ from smile.toyroad.scene import VALUES, Scene, draw, random_scene
 from smile.toyroad.text import tokens
 from smile.toyroad.training import half_precision, step_rng, train
 
-
 CHAINS = 480  # in a chunk of training pairs
 
 

@@ -30,7 +30,7 @@ def main(arguments=None) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--scale", type=float, default=1.0, help="multiplies steps and data, for a quick try (with its own --work)")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies steps and data, for a quick try")
     parser.add_argument("--work", type=Path, default=Path(".training"), help="checkpoints, to resume from")
     parser.add_argument("--out", type=Path, default=ASSETS)
     options = parser.parse_args(arguments)
