@@ -16,7 +16,7 @@ EXAMPLES = {
     ),
     "empty-road": (
         Scene(car=None, tree=False, horizon=0.6, bend=0.7, sun_x=0.2, cloud_x=0.7, hills=0.6),
-        "add a red car",
+        "put a car here",
     ),
     "autumn-house": (
         Scene(season="autumn", car="blue", tree_right=False, horizon=0.3, sun_x=0.5, cloud_x=0.9, season_shade=0.4),
