@@ -3,9 +3,7 @@
 Everything a step does is in its own file; here one sees that they are done, in which order, and on which edits.
 """
 
-import functools
 import inspect
-import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -13,33 +11,19 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from smile import blackbox, metrics, noise, where
 from smile import design as designs
 from smile import distance as distances_
 from smile import instruction as instructions
 from smile import locality as localities
-from smile import metrics, noise, where
 from smile import surrogate as surrogates
-from smile.editors import load_editor
-from smile.embedder import load_embedder
 from smile.errors import InputError
 from smile.explanation import Explanation
+from smile.options import check, from_preset
 from smile.picture import fit, open_picture, open_region
 
 DEFAULT_DISTANCE = "patches"  # where the embedder gives patches; "wasserstein" where it does not
 BATCH = 8  # texts at a time for an editor that does not say
-REFERENCES = ("edit", "input")
-PRESETS = {
-    "paper": {
-        "design": "random",
-        "edits": 30,
-        "distance": "wasserstein",
-        "similarity": "minmax",
-        "locality": "wmd",
-        "kernel": "paper",
-        "sigma": localities.PAPER_WIDTH,
-        "surrogate": "linear",
-    }
-}
 
 
 def explain(image, instruction, editor, **options) -> Explanation:
@@ -104,10 +88,10 @@ def explain_stream(
         "sigma": sigma,
         "surrogate": surrogate,
     }
-    options |= _preset(preset, edits)
+    options |= from_preset(preset, edits)
     options |= {"preset": preset, "seed": seed, "seeds": seeds, "reference": reference}
     options |= {"noise_seeds": noise_seeds, "permutations": permutations}
-    _check(options)
+    check(options)
 
     # 1. Words.
     words = instructions.words(instruction)
@@ -121,18 +105,18 @@ def explain_stream(
 
     # The picture and the parts; models are loaded only now that the rest is known to be right.
     picture = open_picture(image)
-    editor = _editor(editor)
+    editor = blackbox.as_editor(editor)
     instructions.check_fits(words, editor)
     size = getattr(editor, "working_size", None)
     picture = fit(picture, size) if size else picture
     region = None if region is None else open_region(region, picture.size)
-    embedder = _embedder(embedder, editor)
+    embedder = blackbox.as_embedder(embedder, editor)
 
     # 7. Locality, which needs only the texts.
     locality_weights = _locality(options, keep, texts, editor)
 
     run = _Run(words, keep, texts, locality_weights, picture, embedder, options, region is not None)
-    run.settings |= _described(editor, embedder) | {
+    run.settings |= blackbox.described(editor, embedder) | {
         "edits": len(keep),
         "design_description": designs.describe(k, len(keep), options["design"]),
     }
@@ -141,7 +125,7 @@ def explain_stream(
     for number, (noise_seed, batch) in enumerate(batches):
         # 3. Edits, all of a block from the same noise. 4. Embedding.
         with run.timed("edits"):
-            images = _edited(editor, picture, batch, noise_seed, region)
+            images = blackbox.edited(editor, picture, batch, noise_seed, region)
         run.add(noise_seed, batch, images)
         # 5. to 10. Distance, noise floor, surrogate, where, trust.
         explanation = run.explanation(provisional=number < len(batches) - 1)
@@ -272,7 +256,7 @@ class _Run:
     def _embed(self, images: dict) -> None:
         if images:
             with self.timed("embedding"):
-                vectors, patches = _embedded(self.embedder, list(images.values()))
+                vectors, patches = blackbox.embedded(self.embedder, list(images.values()))
             patches = [None] * len(vectors) if patches is None else patches
             self.embedded |= dict(zip(images, zip(vectors, patches, strict=True), strict=True))
             self.settings["distance"] = self.settings["distance"] or (
@@ -319,36 +303,6 @@ def _schedule(texts, seed, seeds, noise_seeds, batch_size) -> list[tuple[int, li
     return batches + [(other, [full]) for other in range(seed + seeds, seed + seeds + noise_seeds)]
 
 
-def _edited(editor, picture, texts, seed, region) -> list[Image.Image | None]:
-    """One batch of edits, checked: anybody's editor may be behind it."""
-    where_ = {} if region is None else {"region": region}
-    images = editor.edit(picture, list(texts), seed=seed, **where_)
-    if not isinstance(images, (list, tuple)) or len(images) != len(texts):
-        got = f"{len(images)}" if isinstance(images, (list, tuple)) else f"a {type(images).__name__}"
-        raise InputError(f"The editor must return a list with one picture for each text: {len(texts)}, not {got}.")
-    for image in images:
-        if image is not None and not isinstance(image, Image.Image):
-            raise InputError(
-                f"The editor must return PIL images, or None for a failed edit, not {type(image).__name__}."
-            )
-    return [None if image is None else image.convert("RGB") for image in images]
-
-
-def _embedded(embedder, images):
-    """Vectors (N, d) and patches (N, p, d) or None, checked: anybody's embedder may be behind them."""
-    result = embedder.embed(images)
-    if not isinstance(result, (tuple, list)) or len(result) != 2:
-        raise InputError("The embedder must return (vectors, patches); patches may be None.")
-    vectors, patches = np.asarray(result[0]), None if result[1] is None else np.asarray(result[1])
-    for name, array, dimensions in (("vectors", vectors, 2), ("patches", patches, 3)):
-        if array is not None and (array.ndim != dimensions or len(array) != len(images)):
-            shape = "(N, d)" if dimensions == 2 else "(N, p, d)"
-            raise InputError(f"The embedder's {name} must be {shape} with N = {len(images)}, not {array.shape}.")
-        if array is not None and not np.isfinite(array).all():
-            raise InputError(f"The embedder's {name} must be finite numbers.")
-    return vectors, patches
-
-
 def _locality(options, keep, texts, editor) -> np.ndarray:
     """(N,) locality weights. Writes into `options` which text distance and width were really used."""
     if options["locality"] == "wmd" and not hasattr(editor, "token_embeddings"):
@@ -374,69 +328,3 @@ def _determined(keep, weight, blocks, whole: bool) -> bool:
     columns = np.hstack([keep[counted], blocks[counted, None] == np.unique(blocks)]).astype(float)
     enough = columns.shape[1] + (0 if whole else 1)
     return len(columns) >= enough and np.linalg.matrix_rank(columns) == columns.shape[1]
-
-
-def _editor(editor):
-    if isinstance(editor, str):
-        return load_editor(editor)
-    if not callable(getattr(editor, "edit", None)):
-        raise InputError("The editor must be a name or an object with edit(image, texts, *, seed, region=None).")
-    return editor
-
-
-def _embedder(embedder, editor):
-    if embedder is None:  # the toy editor's pictures are seen best by the toy embedder
-        embedder = "bundled" if getattr(editor, "weights", None) == "bundled" else "auto"
-    if isinstance(embedder, str):
-        return _loaded_embedder(embedder)
-    if not callable(getattr(embedder, "embed", None)):
-        raise InputError("The embedder must be an object with embed(images) -> (vectors, patches or None).")
-    return embedder
-
-
-_loaded_embedder = functools.lru_cache(maxsize=1)(load_embedder)
-
-
-def _described(editor, embedder) -> dict:
-    """How editor and embedder call themselves, for the record."""
-    said = {
-        "editor": getattr(editor, "name", type(editor).__name__),
-        "embedder": getattr(embedder, "name", type(embedder).__name__),
-    }
-    for name in ("weights", "device"):
-        said |= {f"editor_{name}": str(getattr(editor, name))} if hasattr(editor, name) else {}
-        said |= {f"embedder_{name}": str(getattr(embedder, name))} if hasattr(embedder, name) else {}
-    return said | {"editor_settings": dict(getattr(editor, "settings", {}))}
-
-
-def _preset(preset, edits) -> dict:
-    if preset is None:
-        return {}
-    if preset not in PRESETS:
-        raise InputError(f"There is no preset “{preset}”; there is {', '.join(PRESETS)}.")
-    return PRESETS[preset] | ({} if edits is None else {"edits": edits})
-
-
-def _check(options) -> None:
-    """Everything about the options that can be wrong before any model is loaded."""
-    choices = {
-        "design": designs.KINDS,
-        "distance": (None, *distances_.NAMES),
-        "reference": REFERENCES,
-        "locality": localities.NAMES,
-        "surrogate": surrogates.KINDS,
-    }
-    for name, allowed in choices.items():
-        if options[name] not in allowed:
-            raise InputError(f"There is no {name} “{options[name]}”; there is {', '.join(filter(None, allowed))}.")
-    least = {"edits": 2, "seed": 0, "seeds": 1, "noise_seeds": 0, "permutations": 1}
-    for name, lowest in least.items():
-        value = options[name]
-        if value is None and name in ("edits", "permutations"):
-            continue
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not lowest <= value < 2**32:
-            raise InputError(f"{name} must be a whole number of at least {lowest}, not {value!r}.")
-        options[name] = int(value)
-    sigma = options["sigma"]
-    if sigma != "auto" and not (isinstance(sigma, (int, float)) and math.isfinite(sigma) and sigma > 0):
-        raise InputError(f"sigma must be “auto” or a number above 0, not {sigma!r}.")

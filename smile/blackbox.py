@@ -1,0 +1,79 @@
+"""The editor and the embedder, which may be anybody's: found or loaded, and what they return checked.
+
+Nothing is assumed of them beyond the two protocols (`smile.editors`, `smile.embedder`), and a result of the wrong kind is
+one sentence that says so instead of a wrong number later.
+"""
+
+import functools
+
+import numpy as np
+from PIL import Image
+
+from smile.editors import load_editor
+from smile.embedder import load_embedder
+from smile.errors import InputError
+
+
+def as_editor(editor):
+    """The editor itself, or the one of that name. Raises InputError for what is neither."""
+    if isinstance(editor, str):
+        return load_editor(editor)
+    if not callable(getattr(editor, "edit", None)):
+        raise InputError("The editor must be a name or an object with edit(image, texts, *, seed, region=None).")
+    return editor
+
+
+def as_embedder(embedder, editor):
+    """The embedder itself, the one with these weights, or by default the one that suits the editor. Raises InputError."""
+    if embedder is None:  # the toy editor's pictures are seen best by the toy embedder
+        embedder = "bundled" if getattr(editor, "weights", None) == "bundled" else "auto"
+    if isinstance(embedder, str):
+        return _loaded_embedder(embedder)
+    if not callable(getattr(embedder, "embed", None)):
+        raise InputError("The embedder must be an object with embed(images) -> (vectors, patches or None).")
+    return embedder
+
+
+_loaded_embedder = functools.lru_cache(maxsize=1)(load_embedder)
+
+
+def edited(editor, picture, texts, seed, region) -> list[Image.Image | None]:
+    """One batch of edits, checked: anybody's editor may be behind it."""
+    where_ = {} if region is None else {"region": region}
+    images = editor.edit(picture, list(texts), seed=seed, **where_)
+    if not isinstance(images, (list, tuple)) or len(images) != len(texts):
+        got = f"{len(images)}" if isinstance(images, (list, tuple)) else f"a {type(images).__name__}"
+        raise InputError(f"The editor must return a list with one picture for each text: {len(texts)}, not {got}.")
+    for image in images:
+        if image is not None and not isinstance(image, Image.Image):
+            raise InputError(
+                f"The editor must return PIL images, or None for a failed edit, not {type(image).__name__}."
+            )
+    return [None if image is None else image.convert("RGB") for image in images]
+
+
+def embedded(embedder, images):
+    """Vectors (N, d) and patches (N, p, d) or None, checked: anybody's embedder may be behind them."""
+    result = embedder.embed(images)
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise InputError("The embedder must return (vectors, patches); patches may be None.")
+    vectors, patches = np.asarray(result[0]), None if result[1] is None else np.asarray(result[1])
+    for name, array, dimensions in (("vectors", vectors, 2), ("patches", patches, 3)):
+        if array is not None and (array.ndim != dimensions or len(array) != len(images)):
+            shape = "(N, d)" if dimensions == 2 else "(N, p, d)"
+            raise InputError(f"The embedder's {name} must be {shape} with N = {len(images)}, not {array.shape}.")
+        if array is not None and not np.isfinite(array).all():
+            raise InputError(f"The embedder's {name} must be finite numbers.")
+    return vectors, patches
+
+
+def described(editor, embedder) -> dict:
+    """How editor and embedder call themselves, for the record."""
+    said = {
+        "editor": getattr(editor, "name", type(editor).__name__),
+        "embedder": getattr(embedder, "name", type(embedder).__name__),
+    }
+    for name in ("weights", "device"):
+        said |= {f"editor_{name}": str(getattr(editor, name))} if hasattr(editor, name) else {}
+        said |= {f"embedder_{name}": str(getattr(embedder, name))} if hasattr(embedder, name) else {}
+    return said | {"editor_settings": dict(getattr(editor, "settings", {}))}

@@ -1,0 +1,58 @@
+"""The options of an explanation: the presets, and everything that can be wrong with them before a model is loaded."""
+
+import math
+
+import numpy as np
+
+from smile import design as designs
+from smile import distance as distances
+from smile import locality as localities
+from smile import surrogate as surrogates
+from smile.errors import InputError
+
+REFERENCES = ("edit", "input")
+PRESETS = {
+    "paper": {
+        "design": "random",
+        "edits": 30,
+        "distance": "wasserstein",
+        "similarity": "minmax",
+        "locality": "wmd",
+        "kernel": "paper",
+        "sigma": localities.PAPER_WIDTH,
+        "surrogate": "linear",
+    }
+}
+
+
+def from_preset(preset, edits) -> dict:
+    if preset is None:
+        return {}
+    if preset not in PRESETS:
+        raise InputError(f"There is no preset “{preset}”; there is {', '.join(PRESETS)}.")
+    return PRESETS[preset] | ({} if edits is None else {"edits": edits})
+
+
+def check(options) -> None:
+    """Everything about the options that can be wrong before any model is loaded."""
+    choices = {
+        "design": designs.KINDS,
+        "distance": (None, *distances.NAMES),
+        "reference": REFERENCES,
+        "locality": localities.NAMES,
+        "surrogate": surrogates.KINDS,
+    }
+    for name, allowed in choices.items():
+        if options[name] not in allowed:
+            raise InputError(f"There is no {name} “{options[name]}”; there is {', '.join(filter(None, allowed))}.")
+    least = {"edits": 2, "seed": 0, "seeds": 1, "noise_seeds": 0, "permutations": 1}
+    for name, lowest in least.items():
+        value = options[name]
+        if value is None and name in ("edits", "permutations"):
+            continue
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not lowest <= value < 2**32:
+            raise InputError(f"{name} must be a whole number of at least {lowest}, not {value!r}.")
+        options[name] = int(value)
+    sigma = options["sigma"]
+    if sigma != "auto" and not (isinstance(sigma, (int, float)) and math.isfinite(sigma) and sigma > 0):
+        raise InputError(f"sigma must be “auto” or a number above 0, not {sigma!r}.")
