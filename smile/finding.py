@@ -48,9 +48,10 @@ def _sentence(e) -> str:
         if smallest_p(sizes, k, e.settings["permutations"]) >= 0.05:
             words = "one word" if k == 1 else f"{k} words"
             return f"{made} are too few for a statistically significant result with {words}; {_top(e)}{_noise(e)}."
+        more = "seeds" if e.settings["edits"] >= 2**k else "edits"  # all combinations of the words have been tried
         return (
             f"{_scope(e)}, no word made a difference that can be told from chance over {made}; {_top(e)}, "
-            f"and more edits may tell{_noise(e)}."
+            f"and more {more} may tell{_noise(e)}."
         )
     target = "full edit" if e.settings["reference"] == "edit" else "input picture"
     small = np.abs(e.weights[found]) < SMALL
@@ -67,7 +68,8 @@ def _sentence(e) -> str:
         k - len(found), f"; for the other {k - len(found)} words no difference could be shown"
     )
     if len(named) < len(found):
-        others = f"; the weights of {len(found) - len(named)} more are significant but below {SMALL}" + others
+        rest = len(found) - len(named)
+        others = f"; {rest} more {'is' if rest == 1 else 'are'} significant but with weights below {SMALL}" + others
     return f"{_scope(e)}, over {made}, {' and '.join(pulls)}{others}{_noise(e)}."
 
 

@@ -151,6 +151,24 @@ def test_findings_are_single_sentences(explanation):
     assert "over 32 edits" in explanation.finding and "toward the full edit" in explanation.finding
 
 
+def test_the_finding_names_what_counts_and_says_what_would_help(explanation):
+    def with_(p_values_holm, **changes):
+        k = len(explanation.words)
+        weights = np.array([0.6, 0.01, 0.02, *[0.0] * (k - 3)])
+        holm = np.array([*p_values_holm, *[1.0] * (k - 3)])
+        return dataclasses.replace(explanation, weights=weights, p_values_holm=holm, **changes).finding
+
+    first, second, *_ = explanation.words
+    found = with_([0.001, 0.002, 1.0])
+    assert f"“{first}” (+0.60)" in found and f"“{second}”" not in found
+    assert "1 more is significant but with weights below" in found
+    assert f"“{second}” (+0.01)" in with_([1.0, 0.002, 1.0])  # nothing larger to name
+    nothing = with_([1.0, 1.0, 1.0])
+    assert "no word made a difference" in nothing and f"“{first}” (+0.60)" in nothing and "more edits may tell" in nothing
+    every = explanation.settings | {"edits": 2 ** len(explanation.words)}
+    assert "more seeds may tell" in with_([1.0, 1.0, 1.0], settings=every)
+
+
 def test_smallest_p():
     assert smallest_p([4], 2, 999) == pytest.approx(2 / 3)
     assert smallest_p([16], 7, 999) == pytest.approx(0.007)
