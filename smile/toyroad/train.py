@@ -1,6 +1,6 @@
 """Train the bundled models: `python -m smile.toyroad.train` writes everything under assets/models.
 
-Interrupted, it goes on where it stopped. On a GPU it takes minutes, on two CPU cores about two hours.
+Interrupted, it goes on where it stopped. The model card says how long each stage took on two CPU cores.
 """
 
 from __future__ import annotations
