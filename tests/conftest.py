@@ -3,3 +3,19 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def fake_page():
+    """The address of the page on a NumPy editor and embedder."""
+    from tiny import FakeEditor, FakeEmbedder
+
+    import app
+    from smile.page.engine import Engine
+
+    page = app.build(Engine(lambda: (FakeEditor(), FakeEmbedder())))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
+    yield url
+    page.close()

@@ -95,14 +95,6 @@ def real_page():
         server.wait(20)
 
 
-@pytest.fixture(scope="module")
-def quick_page():
-    page = app.build(Engine(lambda: (FakeEditor(), FakeEmbedder())))
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
-    yield url
-    page.close()
-
-
 def heatmap(page):
     """[(word, weight text, marked)] as the heatmap shows them, from its plot and its table, which must agree."""
     page.wait_for_function("document.querySelectorAll('#heatmap .plot .textpoint text').length > 0")
@@ -148,8 +140,8 @@ def hover_text(page):
 
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_fits_every_screen(visit, quick_page, width, theme):
-    page = visit(quick_page, width, theme)
+def test_it_fits_every_screen(visit, fake_page, width, theme):
+    page = visit(fake_page, width, theme)
     page.fill("#instruction textarea", "please transform the whole picture into snow at night")
     page.wait_for_function("document.querySelector('#plan').innerText.includes('24 edits')")
     page.click("#explain")
@@ -191,8 +183,8 @@ def test_stop_keeps_what_is_there(visit):
         page.close()
 
 
-def test_bad_input_is_a_sentence_and_the_page_goes_on(visit, quick_page, tmp_path):
-    page = visit(quick_page)
+def test_bad_input_is_a_sentence_and_the_page_goes_on(visit, fake_page, tmp_path):
+    page = visit(fake_page)
     page.fill("#instruction textarea", "")
     page.click("#explain")
     page.wait_for_function("document.querySelector('#progress').innerText.includes('instruction is empty')")
@@ -211,8 +203,8 @@ def test_bad_input_is_a_sentence_and_the_page_goes_on(visit, quick_page, tmp_pat
     assert [word for word, _, _ in heatmap(page)] == ["make", "it", "snow"]
 
 
-def test_typed_markup_is_shown_and_not_run(visit, quick_page):
-    page = visit(quick_page)
+def test_typed_markup_is_shown_and_not_run(visit, fake_page):
+    page = visit(fake_page)
     page.fill("#instruction textarea", "<img/src=x/onerror=document.title='run'> <b>snow</b> & night")
     page.click("#explain")
     page.wait_for_function(FINISHED, timeout=60_000)

@@ -37,16 +37,8 @@ def actions():
 
 
 @pytest.fixture(scope="module")
-def url():
-    page = app.build(Engine(lambda: (FakeEditor(), FakeEmbedder())))
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
-    yield url
-    page.close()
-
-
-@pytest.fixture(scope="module")
-def client(url):
-    return Client(url, verbose=False)
+def client(fake_page):
+    return Client(fake_page, verbose=False)
 
 
 def views(steps):
@@ -264,9 +256,9 @@ def test_explain_is_the_only_public_endpoint_and_has_types(client):
     assert parameters["instruction"] == "str" and parameters["seed"] == "float"
 
 
-def test_only_what_the_page_needs_is_served(url, client):
+def test_only_what_the_page_needs_is_served(fake_page, client):
     for path in (app.__file__, "/etc/passwd", Path(app.__file__).parent / "smile" / "explain.py"):
-        assert httpx.get(f"{url}gradio_api/file={path}").status_code in (403, 404)
+        assert httpx.get(f"{fake_page}gradio_api/file={path}").status_code in (403, 404)
         with pytest.raises(Exception):  # noqa: B017
             client.predict({"path": str(path), "meta": {"_type": "gradio.FileData"}}, TEXT, 16, 0, api_name="/explain")
-    assert httpx.get(f"{url}gradio_api/file={app.PLOTLY_JS}").status_code == 200
+    assert httpx.get(f"{fake_page}gradio_api/file={app.PLOTLY_JS}").status_code == 200

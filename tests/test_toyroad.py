@@ -3,7 +3,7 @@ test_bundled.py."""
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import product
 
 import numpy as np
@@ -89,7 +89,7 @@ def test_the_ideal_edit_changes_what_is_asked_and_draws_only_what_is_left_open()
         words = random_instruction(scene, rng).words
         change, edited = effective(scene, words), ideal(scene, words, rng)
         free = {name for attribute in change for name in OPEN[attribute]} | set(change)
-        assert all(v == edited.to_dict()[n] for n, v in scene.to_dict().items() if n not in free)
+        assert all(v == getattr(edited, n) for n, v in asdict(scene).items() if n not in free)
         assert all(getattr(edited, a) == v or v == "any" for a, v in change.items())
 
 

@@ -98,7 +98,7 @@ class Actions:
                 yield view(progress=wording.finished(shown), heatmap=heatmap_value(shown), **_idle())
         except InputError as error:
             yield view(progress=wording.problem(str(error)), **_idle())
-        except Exception:
+        except Exception:  # the last door: the log gets the traceback, the visitor a sentence and working buttons
             logging.exception("A run of the page failed.")
             yield view(progress=wording.problem(wording.BROKEN), **_idle())
 

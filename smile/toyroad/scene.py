@@ -66,9 +66,6 @@ class Scene:
     house_x: float = 0.5
     house_shade: float = 0.5
 
-    def to_dict(self) -> dict:
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
 
 def random_scene(rng: np.random.Generator) -> Scene:
     """A scene with every attribute, layout value and open draw at random."""
