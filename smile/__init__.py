@@ -10,5 +10,6 @@ from smile.embedder import load_embedder
 from smile.errors import InputError
 from smile.explain import explain, explain_stream
 from smile.explanation import Explanation
+from smile.segmenter import load_segmenter
 
-__all__ = ["Explanation", "InputError", "explain", "explain_stream", "load_editor", "load_embedder"]
+__all__ = ["Explanation", "InputError", "explain", "explain_stream", "load_editor", "load_embedder", "load_segmenter"]

@@ -26,7 +26,7 @@ def as_editor(editor):
 def as_embedder(embedder, editor):
     """The embedder itself, the one with these weights, or by default the one that suits the editor. Raises InputError."""
     if embedder is None:  # the toy editor's pictures are seen best by the toy embedder
-        embedder = "bundled" if getattr(editor, "weights", None) == "bundled" else "auto"
+        embedder = "bundled" if str(getattr(editor, "weights", "")).startswith("bundled") else "auto"
     if isinstance(embedder, str):
         return _loaded_embedder(embedder)
     if not callable(getattr(embedder, "embed", None)):
@@ -46,9 +46,7 @@ def edited(editor, picture, texts, seed, region) -> list[Image.Image | None]:
         raise InputError(f"The editor must return a list with one picture for each text: {len(texts)}, not {got}.")
     for image in images:
         if image is not None and not isinstance(image, Image.Image):
-            raise InputError(
-                f"The editor must return PIL images, or None for a failed edit, not {type(image).__name__}."
-            )
+            raise InputError(f"The editor must return PIL images, or None for a failed edit, not {type(image).__name__}.")
     return [None if image is None else image.convert("RGB") for image in images]
 
 
@@ -73,7 +71,7 @@ def described(editor, embedder) -> dict:
         "editor": getattr(editor, "name", type(editor).__name__),
         "embedder": getattr(embedder, "name", type(embedder).__name__),
     }
-    for name in ("weights", "device"):
+    for name in ("weights", "device", "dtype"):
         said |= {f"editor_{name}": str(getattr(editor, name))} if hasattr(editor, name) else {}
         said |= {f"embedder_{name}": str(getattr(embedder, name))} if hasattr(embedder, name) else {}
     return said | {"editor_settings": dict(getattr(editor, "settings", {}))}

@@ -82,7 +82,6 @@ def _finite(values, ndim):
     values = np.asarray(values, float)
     if values.ndim != ndim or not values.size or not np.isfinite(values).all():
         raise InputError(
-            f"An embedding must be a non-empty {ndim}-D array of finite numbers, not shape {values.shape}: "
-            "check the embedder."
+            f"An embedding must be a non-empty {ndim}-D array of finite numbers, not shape {values.shape}: check the embedder."
         )
     return values

@@ -20,7 +20,7 @@ from smile import surrogate as surrogates
 from smile.errors import InputError
 from smile.explanation import Explanation
 from smile.options import check, from_preset
-from smile.picture import fit, open_picture, open_region
+from smile.picture import check_region, fit, fit_region, open_picture, open_region
 
 DEFAULT_DISTANCE = "patches"  # where the embedder gives patches; "wasserstein" where it does not
 BATCH = 8  # texts at a time for an editor that does not say
@@ -107,15 +107,17 @@ def explain_stream(
     picture = open_picture(image)
     editor = blackbox.as_editor(editor)
     instructions.check_fits(words, editor)
+    check_region(editor, region)
+    region = None if region is None else open_region(region, picture.size)
     size = getattr(editor, "working_size", None)
     picture = fit(picture, size) if size else picture
-    region = None if region is None else open_region(region, picture.size)
+    region = None if region is None else fit_region(region, picture.size)
     embedder = blackbox.as_embedder(embedder, editor)
 
     # 7. Locality, which needs only the texts.
     locality_weights = _locality(options, keep, texts, editor)
 
-    run = _Run(words, keep, texts, locality_weights, picture, embedder, options, region is not None)
+    run = _Run(words, keep, texts, locality_weights, picture, region, embedder, options)
     run.settings |= blackbox.described(editor, embedder) | {
         "edits": len(keep),
         "design_description": designs.describe(k, len(keep), options["design"]),
@@ -139,10 +141,10 @@ explain.__signature__ = inspect.signature(explain_stream).replace(return_annotat
 class _Run:
     """The edits made so far and what they say. An edit is known by (seed, text), so equal texts are one edit."""
 
-    def __init__(self, words, keep, texts, locality_weights, picture, embedder, options, has_region):
+    def __init__(self, words, keep, texts, locality_weights, picture, region, embedder, options):
         self.words, self.keep, self.texts, self.locality_weights = words, keep, texts, locality_weights
-        self.picture, self.embedder = picture, embedder
-        self.settings = options | {"region": has_region, "size": list(picture.size)}
+        self.picture, self.region, self.embedder = picture, region, embedder
+        self.settings = options | {"region": region is not None, "size": list(picture.size)}
         self.images: dict[tuple[int, str], Image.Image | None] = {}
         self.embedded: dict = {}  # (seed, text) or "input" -> (vector (d,), patches (p, d) | None)
         self.measured: dict = {}  # (edit, reference) -> distance
@@ -237,6 +239,7 @@ class _Run:
             seconds={},
             failed=sum(image is None for image in self.images.values()),
             image=self.picture,
+            region=self.region,
             edits=images,
             noise_edits=noise_images,
             maps=maps,
@@ -259,9 +262,7 @@ class _Run:
                 vectors, patches = blackbox.embedded(self.embedder, list(images.values()))
             patches = [None] * len(vectors) if patches is None else patches
             self.embedded |= dict(zip(images, zip(vectors, patches, strict=True), strict=True))
-            self.settings["distance"] = self.settings["distance"] or (
-                "wasserstein" if patches[0] is None else DEFAULT_DISTANCE
-            )
+            self.settings["distance"] = self.settings["distance"] or ("wasserstein" if patches[0] is None else DEFAULT_DISTANCE)
 
     def _distances(self, keys, references) -> np.ndarray:
         """(n,) distance of each edit from its reference, NaN for a failed one. Nothing is measured twice."""

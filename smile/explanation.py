@@ -18,7 +18,7 @@ from smile.finding import finding
 FLOATS = {"weights", "ci_low", "ci_high", "p_values", "p_values_holm", "distances", "responses", "locality_weights"}
 FLOATS |= {"distances_from_full", "edit_p_values", "noise_distances", "maps", "maps_p_values"}
 DTYPES = dict.fromkeys(FLOATS, float) | {"keep": bool, "blocks": int}
-PICTURES = ("image", "edits", "noise_edits")
+PICTURES = ("image", "edits", "noise_edits", "region")
 
 
 @dataclass
@@ -42,9 +42,7 @@ class Explanation:
     distances: np.ndarray  # (n,) from the block's reference
     responses: np.ndarray  # (n,) in [0, 1]; 1 is the reference
     locality_weights: np.ndarray  # (n,) in [0, 1]
-    distances_from_full: (
-        np.ndarray
-    )  # (n,) from the block's full-instruction edit; the same unless the reference is input
+    distances_from_full: np.ndarray  # (n,) from the block's full-instruction edit; the same unless the reference is input
     edit_p_values: np.ndarray  # (n,) is the edit farther from the full one than another seed alone moves it?
     noise_distances: np.ndarray  # full-instruction edits under other seeds, from the full-instruction edit
     noise_floor: float | None  # how far an edit moves when nothing is left out, on average; None without noise seeds
@@ -55,6 +53,7 @@ class Explanation:
     image: Image.Image  # the picture as the editor saw it
     edits: list[Image.Image | None]  # (n,) None where failed
     noise_edits: list[Image.Image | None] = field(default_factory=list)
+    region: Image.Image | None = None  # "L", white where the editor was allowed to change the picture; None: everywhere
     maps: np.ndarray | None = None  # (k, gh, gw) the word's weight for each patch of the picture
     maps_p_values: np.ndarray | None = None
     provisional: bool = False  # there is more to come
@@ -100,9 +99,10 @@ class Explanation:
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
     def save(self, folder) -> Path:
-        """Write explanation.json, heatmap.html (self-contained), heatmap.png, input.png, edits/ and noise/ (PNG).
+        """Write explanation.json, heatmap.html (self-contained), heatmap.png, input.png, edits/ and noise/ (PNG), and
+        region.png where there is a region.
 
-        Numbered files of an earlier explanation in the same folder are replaced.
+        Files of an earlier explanation in the same folder are replaced.
         """
         from smile.figures import heatmap_png, page
 
@@ -115,6 +115,9 @@ class Explanation:
                 if picture is not None:
                     picture.save(folder / name / f"{number:03}.png")
         self.image.save(folder / "input.png")
+        (folder / "region.png").unlink(missing_ok=True)
+        if self.region is not None:
+            self.region.save(folder / "region.png")
         (folder / "explanation.json").write_text(self.to_json(), encoding="utf-8")
         (folder / "heatmap.html").write_text(page(self), encoding="utf-8")
         heatmap_png(self).save(folder / "heatmap.png")
@@ -138,6 +141,7 @@ class Explanation:
             return cls(
                 **values,
                 image=_opened(folder / "input.png"),
+                region=_opened(folder / "region.png", "L"),
                 edits=[_opened(folder / "edits" / f"{i:03}.png") for i in range(len(values["texts"]))],
                 noise_edits=[_opened(folder / "noise" / f"{i:03}.png") for i in range(noise_count)],
             )
@@ -145,11 +149,11 @@ class Explanation:
             raise InputError(f"{file} is not an explanation that this version can read.") from error
 
 
-def _opened(path: Path) -> Image.Image | None:
+def _opened(path: Path, mode: str = "RGB") -> Image.Image | None:
     if not path.is_file():
         return None
     with Image.open(path) as opened:
-        return opened.convert("RGB")
+        return opened.convert(mode)
 
 
 def _plain(value):

@@ -22,9 +22,7 @@ def words(instruction: str) -> list[str]:
     if not found:
         raise InputError('The instruction is empty; write what should change, for example "make it snow".')
     if len(found) > MAX_WORDS:
-        raise InputError(
-            f"The instruction has {len(found)} words, but at most {MAX_WORDS} can be explained; shorten it."
-        )
+        raise InputError(f"The instruction has {len(found)} words, but at most {MAX_WORDS} can be explained; shorten it.")
     return found
 
 
@@ -40,6 +38,4 @@ def check_fits(words: list[str], editor: object) -> None:
     """
     lost = editor.lost_words(" ".join(words)) if hasattr(editor, "lost_words") else []
     if lost:
-        raise InputError(
-            f"The instruction is longer than this editor reads; it would lose “{' '.join(lost)}”, so shorten it."
-        )
+        raise InputError(f"The instruction is longer than this editor reads; it would lose “{' '.join(lost)}”, so shorten it.")

@@ -16,6 +16,7 @@ from smile.errors import InputError
 
 MAX_PIXELS = 64_000_000  # a large phone photograph passes, a decompression bomb does not
 MAX_ASPECT = 8  # longer strips leave the editors nothing to work on
+MAX_STRETCH = 0.02  # how far a region's proportions may be from its picture's: rounding, and no more
 
 
 def open_picture(source) -> Image.Image:
@@ -49,14 +50,47 @@ def open_picture(source) -> Image.Image:
 
 
 def open_region(source, size: tuple[int, int]) -> Image.Image:
-    """The region in `source` (as for `open_picture`; white is inside) as an L image of `size` (width, height).
+    """The region in `source` (as for `open_picture`; white is inside) of a picture of `size` (width, height), as an L
+    image of that size that holds 0 and 255.
 
-    Raises InputError when it cannot be read or nothing in it is white.
+    Raises InputError when it cannot be read, nothing in it is white, or its proportions are not the picture's.
     """
-    region = open_picture(source).convert("L").resize(size, Image.Resampling.NEAREST).point(lambda v: 255 * (v > 127))
+    region = open_picture(source).convert("L").point(lambda v: 255 * (v > 127))
+    if abs(region.width * size[1] / (region.height * size[0]) - 1) > MAX_STRETCH:
+        raise InputError(
+            f"The region is {region.width} by {region.height} pixels and the picture {size[0]} by {size[1]}; "
+            "paint it on this picture, so that their proportions agree."
+        )
     if not region.getbbox():
         raise InputError("The region is empty; paint the part of the picture that may change.")
-    return region
+    return fit_region(region, size)
+
+
+def fit_region(region: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`region` (L, 0 and 255) at another size. What is painted stays painted, however thin: a pixel is inside where any
+    part of it is."""
+    return region if region.size == size else region.resize(size, Image.Resampling.BOX).point(lambda v: 255 * (v > 0))
+
+
+def whole_cells(region: Image.Image, cell: int) -> Image.Image:
+    """`region` (L, 0 and 255) with every cell of `cell` by `cell` pixels that it touches wholly inside.
+
+    Models see a region at the size of their latents, and take one pixel's word for a cell: thin strokes would be lost.
+    """
+    pixels = np.asarray(region)
+    height, width = pixels.shape
+    padded = np.pad(pixels, ((0, -height % cell), (0, -width % cell)))
+    cells = padded.reshape(padded.shape[0] // cell, cell, padded.shape[1] // cell, cell).max(axis=(1, 3))
+    return Image.fromarray(cells.repeat(cell, axis=0).repeat(cell, axis=1)[:height, :width])
+
+
+def check_region(editor, region) -> None:
+    """Raise InputError where the editor needs a region and has none, or has no use for the one it is given."""
+    name, takes = getattr(editor, "name", "this editor"), getattr(editor, "takes_region", None)
+    if takes is True and region is None:
+        raise InputError(f"{name} needs a region, the part of the picture that may change; paint one.")
+    if takes is False and region is not None:
+        raise InputError(f"{name} edits the whole picture; leave the region out.")
 
 
 def fit(picture: Image.Image, longest: int, multiple: int = 8) -> Image.Image:

@@ -9,13 +9,13 @@ import pytest
 
 @pytest.fixture(scope="module")
 def fake_page():
-    """The address of the page on a NumPy editor and embedder."""
-    from tiny import FakeEditor, FakeEmbedder
+    """The address of the page on NumPy editors and a NumPy embedder."""
+    from tiny import fake_models
 
     import app
     from smile.page.engine import Engine
 
-    page = app.build(Engine(lambda: (FakeEditor(), FakeEmbedder())))
+    page = app.build(Engine(fake_models))
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
     yield url
     page.close()

@@ -15,10 +15,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tiny import FakeEditor, FakeEmbedder, picture
+from PIL import Image
+from tiny import FakeEditor, FakeEmbedder, FakeSegmenter, fake_models, picture
 
 import app
+from smile import InputError
 from smile.editors.weights import BUNDLED
+from smile.page import engine as page_engine
 from smile.page.actions import examples
 from smile.page.engine import Engine
 
@@ -115,8 +118,8 @@ def test_a_visitor_explains_an_example_with_the_bundled_weights(visit, real_page
 
     page = visit(real_page)
     page.wait_for_function("document.querySelector('#plan').innerText.includes('drawn road scenes')", timeout=120_000)
-    (_, first), (_, second), *_ = examples()
-    for number, instruction in ((1, second), (0, first)):
+    for number in (1, 0):
+        instruction = examples()[number].instruction
         page.click(f"#examples button >> nth={number}")
         expect(page.locator("#instruction textarea")).to_have_value(instruction)
     page.click("#explain")
@@ -129,6 +132,134 @@ def test_a_visitor_explains_an_example_with_the_bundled_weights(visit, real_page
     assert page.locator("#gallery .thumbnail-lg").count() == 20
     word, weight, _ = words[0]
     assert hover_text(page).startswith(f"{word}\nweight: {weight}\n95 % interval: ")
+
+
+def test_a_visitor_goes_through_all_editors_with_the_bundled_weights(visit, real_page):
+    page = visit(real_page)
+    page.click("#editor label:has-text('inpaint')")
+    explained(page, "add a tree", expect="inpaint needs a region")
+    paint(page, (0.1, 0.6), (0.35, 0.6))
+    page.wait_for_function("document.querySelector('#plan').innerText.includes('inpaint on the CPU')", timeout=120_000)
+    assert "drawn road scenes, nothing else" in page.inner_text("#plan")
+    explained(page, "add a tree")
+    assert page.locator("#gallery .thumbnail-lg").count() == 12
+    page.click("#editor label:has-text('img2img-turbo')")
+    page.wait_for_selector("#region", state="detached")
+    explained(page, "make it snow")
+    assert "snow" in [word for word, _, marked in heatmap(page) if marked]
+    page.click("#weights label:has-text('bundled-edges')")
+    page.click("#advanced button", timeout=60_000)
+    page.wait_for_function("document.querySelector('#setting-low input')?.placeholder === '100'")
+    assert page.locator("#advanced input:visible").count() == 2
+    page.fill("#setting-low input", "5000")
+    explained(page, "a road in snow", expect="from 0 to 1000")
+    page.fill("#setting-low input", "120")
+    explained(page, "a road in snow")
+
+
+def explained(page, instruction, expect=None):
+    """Explain, and wait for the end, or for the sentence that says what is wrong."""
+    page.fill("#instruction textarea", instruction)
+    page.click("#explain")
+    ended = f"document.querySelector('#progress').innerText.includes({expect!r})" if expect else FINISHED
+    page.wait_for_function(ended, timeout=180_000)
+    page.wait_for_function("!document.querySelector('#explain').disabled")
+
+
+def paint(page, start, end):
+    """A stroke with the mouse, from and to shares of the canvas's width and height."""
+    page.wait_for_function("document.querySelector('#painter img')?.naturalWidth > 0")
+    page.locator("#painter canvas").scroll_into_view_if_needed()
+    box = page.locator("#painter canvas").bounding_box()
+    (x, y), (to_x, to_y) = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in (start, end)]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(to_x, to_y, steps=5)
+    page.mouse.up()
+
+
+def painted(page, share):
+    """Wait until about this share of the canvas is painted."""
+    page.wait_for_function(
+        """share => {
+            const canvas = document.querySelector("#painter canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const alpha = data.filter((_, index) => index % 4 === 3);
+            return Math.abs(alpha.filter((a) => a > 127).length / alpha.length - share) < 0.02;
+        }""",
+        arg=share,
+        timeout=30_000,
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_region_is_painted_found_loaded_erased_and_cleared(visit, fake_page, tmp_path, width, monkeypatch):
+    monkeypatch.setattr(page_engine, "_segmenter", lambda *_: FakeSegmenter())
+    page = visit(fake_page, width)
+    assert page.locator("#painter").count() == 0
+    index, example = next((i, each) for i, each in enumerate(examples()) if each.region)
+    page.click(f"#examples button >> nth={index}")
+    page.wait_for_selector("#painter canvas")
+    region = Image.open(example.region)
+    given = sum(pixel > 127 for pixel in region.get_flattened_data()) / (region.width * region.height)
+    painted(page, given)
+    explained(page, "snow")
+    page.click("#painter .clear")
+    painted(page, 0)
+    explained(page, "snow", expect="inpaint needs a region")
+    paint(page, (0.0, 0.2), (1.0, 0.2))
+    painted(page, 0.12)  # the brush's width at the start
+    explained(page, "snow")
+    assert [word for word, _, _ in heatmap(page)] == ["snow"]
+    page.click("#painter .erase")
+    paint(page, (0.5, 0.2), (1.0, 0.2))
+    painted(page, 0.054)
+    page.fill("#phrase input, #phrase textarea", "the sky")
+    page.click("#find")
+    painted(page, 0.5)
+    page.fill("#phrase input, #phrase textarea", "the bicycle")
+    page.click("#find")
+    page.wait_for_function("document.querySelector('#progress').innerText.includes('the bicycle')")
+    painted(page, 0.5)
+    page.set_input_files("#region input[type=file]", example.region)
+    painted(page, given)
+    picture((60, 40)).save(tmp_path / "other.png")
+    page.click("#picture button[aria-label='Remove Image'], #picture button[aria-label='Clear']")
+    page.wait_for_selector("#painter .hint:visible")
+    page.set_input_files("#picture input[type=file]", tmp_path / "other.png")
+    page.wait_for_function("document.querySelector('#painter canvas').height === 341")
+    painted(page, 0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture
+def page_without_network(monkeypatch):
+    """The address of a page on NumPy editors whose full weights cannot be downloaded."""
+    monkeypatch.setattr(page_engine, "device", lambda: "cpu")
+    monkeypatch.setattr(page_engine, "speed", lambda device: 100e9)
+    monkeypatch.setattr(page_engine, "here", lambda *_: False)
+
+    def load(name, weights):
+        if weights == "full":
+            raise InputError("The weights could not be downloaded.")
+        return fake_models(name, weights)
+
+    page = app.build(Engine(load))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
+    yield url
+    page.close()
+
+
+def test_full_weights_say_what_they_take_and_failing_offer_the_bundled_ones(page_without_network, visit):
+    page = visit(page_without_network)
+    page.click("#weights label:has-text('full')")
+    takes = "about 3 hours on this CPU; downloads about 5 GB first"
+    page.wait_for_function(f"document.querySelector('#plan').innerText.includes({takes!r})", timeout=60_000)
+    explained(page, "make it snow", expect="could not be downloaded")
+    page.click("#fall-back")
+    page.wait_for_function("document.querySelector('#plan').innerText.includes('drawn road scenes')")
+    page.wait_for_selector("#fall-back", state="hidden")
+    explained(page, "make it snow")
 
 
 def hover_text(page):
@@ -155,6 +286,9 @@ def test_it_fits_every_screen(visit, fake_page, width, theme):
         assert 0 <= left < right <= width
         assert all(other[0] >= right or other[1] <= left for other in boxes if other[2] == top and other[0] != left)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ends = page.eval_on_selector_all("#editor label", "all => all.map(e => e.getBoundingClientRect().right)")
+    column = page.locator("#ask").bounding_box()
+    assert len(ends) == 3 and max(ends) < column["x"] + column["width"]
 
 
 def test_stop_keeps_what_is_there(visit):
@@ -165,7 +299,7 @@ def test_stop_keeps_what_is_there(visit):
             time.sleep(0.3)
             return super().one(image, text, seed)
 
-    page = app.build(Engine(lambda: (SlowEditor(), FakeEmbedder())))
+    page = app.build(Engine(lambda *_: (SlowEditor(), FakeEmbedder())))
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
     try:
         seen = visit(url)

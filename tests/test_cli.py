@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tiny import dinov2_folder, instruct_pix2pix_folder, picture
+from PIL import Image
+from tiny import FakeSegmenter, dinov2_folder, instruct_pix2pix_folder, picture
 
 from smile.__main__ import main
+from smile.editors import EDITORS
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "make it snow at night"
@@ -20,6 +23,8 @@ def place(tmp_path_factory):
     """A folder with a picture and tiny weights, and the arguments that use them."""
     place = tmp_path_factory.mktemp("cli")
     picture().save(place / "in.png")
+    picture().point(lambda _: 255).save(place / "white.png")
+    picture((96, 48)).point(lambda _: 255).save(place / "wide.png")
     (place / "text.png").write_text("hello")
     (place / "editor").mkdir()
     instruct_pix2pix_folder(place / "editor")
@@ -86,12 +91,26 @@ def test_it_writes_the_files(place, capsys):
         ({"design": "clever"}, "no design"),
         ({"preset": "secret"}, "no preset"),
         ({"region": "absent.png"}, "no picture at"),
+        ({"region": "TEXT.png"}, "is not a picture"),
+        ({"region": "WIDE.png"}, "proportions"),
+        ({"region": "WHITE.png"}, "leave the region out"),
+        ({"region-phrase": "the sky"}, "leave the region out"),
+        ({"region": "WHITE.png", "region-phrase": "the sky"}, "not allowed with"),
+        ({"editor": "inpaint"}, "give --region or --region-phrase"),
+        ({"editor": "img2img-turbo"}, "checkpoint in the folder"),
+        ({"setting": "steps"}, "not NAME=VALUE"),
+        ({"setting": "steps=many"}, "not NAME=VALUE"),
+        ({"setting": "steps=0"}, "from 1 to 200"),
+        ({"setting": "steps=nan"}, "from 1 to 200"),
+        ({"setting": "speed=3"}, "no setting “speed”"),
+        ({"setting": "weights=3"}, "no setting “weights”"),
         ({"out": "FILE"}, "cannot be written"),
         ({"speed": 3}, "unrecognized"),
     ],
 )
 def test_bad_input_is_one_line_and_status_two(place, capsys, changes, says):
     real = {"TEXT.png": place / "text.png", "FILE": place / "text.png"}
+    real |= {"WHITE.png": place / "white.png", "WIDE.png": place / "wide.png"}
     changes = {name: real.get(value, value) if isinstance(value, str) else value for name, value in changes.items()}
     try:
         status = main(command(place, **changes))
@@ -100,6 +119,40 @@ def test_bad_input_is_one_line_and_status_two(place, capsys, changes, says):
     shown = capsys.readouterr()
     assert status == 2 and shown.out == ""
     assert says in shown.err and len(shown.err.strip().splitlines()) == 1
+
+
+def test_a_missing_region_is_said_before_anything_is_loaded():
+    code = "import sys; from smile.__main__ import main; main(sys.argv[1:]); print('torch' in sys.modules)"
+    asked = ["explain", "--editor", "inpaint", "--image", "assets/examples/summer-day.png", "--instruction", "snow"]
+    command = [sys.executable, "-c", code, *asked, "--out", "/tmp/none"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert shown.stdout == "False\n" and "needs a region" in shown.stderr
+
+
+def test_settings_are_used_and_written_down(place):
+    assert main([*command(place, "set", edits=16, setting="steps=3"), "--setting", "guidance=2.5"]) == 0
+    settings = json.loads((place / "set" / "explanation.json").read_text())["settings"]["editor_settings"]
+    assert settings["steps"] == 3 and settings["guidance"] == 2.5
+
+
+@pytest.mark.slow
+def test_a_region_can_be_a_file_or_a_phrase_and_is_saved(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("smile.load_segmenter", lambda **_: FakeSegmenter())
+    picture, region = (f"{ROOT}/assets/examples/open-sky{kind}.png" for kind in ("", "-region"))
+    asked = ["explain", "--editor", "inpaint", "--weights", "bundled", "--image", picture, "--instruction", "night"]
+    for name, more in {"file": ["--region", region], "phrase": ["--region-phrase", "the sky"]}.items():
+        assert main([*asked, *more, "--edits", "2", "--out", str(tmp_path / name)]) == 0
+    regions = [np.asarray(Image.open(tmp_path / name / "region.png")) > 0 for name in ("file", "phrase")]
+    assert (regions[0] & regions[1]).sum() > 0.5 * (regions[0] | regions[1]).sum()
+
+
+def test_editors_lists_what_there_is_and_what_is_here(capsys):
+    assert main(["editors"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["editor", "weights", "region", "here"]
+    assert [tuple(row.split()[:2]) for row in rows] == [(n, w) for n, entry in EDITORS.items() for w in entry.weights]
+    assert all(row.endswith(" yes") for row in rows if row.split()[1].startswith("bundled"))
+    assert all("needed" in row for row in rows if row.startswith("inpaint"))
 
 
 def test_bad_input_in_a_real_process():

@@ -36,7 +36,7 @@ def test_json_has_the_public_keys_and_no_nan(explanation):
     assert values["distances"][1] is None and values["responses"][1] is None
     assert values["keep"] == failed.keep.tolist() and values["words"] == failed.words
     assert values["finding"] == failed.finding and values["failed"] == 1
-    assert not {"image", "edits", "noise_edits"} & set(values)
+    assert not {"image", "edits", "noise_edits", "region"} & set(values)
 
 
 @pytest.mark.parametrize("fail", [(), ("snow", "")])
@@ -52,6 +52,15 @@ def test_save_and_load(tmp_path, fail):
     for field in dataclasses.fields(Explanation):
         assert type(getattr(loaded, field.name)) is type(getattr(saved, field.name)), field.name
     assert np.array_equal(loaded.reference, saved.reference) and loaded.heatmap() == saved.heatmap()
+
+
+def test_the_region_is_kept_and_that_of_an_earlier_explanation_is_not(tmp_path):
+    region = Image.new("L", picture().size)
+    region.paste(255, (2, 3, 9, 12))
+    run(region=region).save(tmp_path)
+    assert np.array_equal(Explanation.load(tmp_path).region, region)
+    run().save(tmp_path)
+    assert Explanation.load(tmp_path).region is None
 
 
 def test_a_partial_explanation_saves_and_shows_too(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from smile.errors import InputError
-from smile.picture import fit, open_picture, open_region
+from smile.picture import fit, open_picture, open_region, whole_cells
 
 
 def refused(source, match):
@@ -94,10 +94,52 @@ def test_working_size():
 
 
 def test_region():
-    region = Image.new("L", (10, 10))
-    region.paste(255, (0, 0, 5, 10))
+    region = Image.new("L", (10, 5))
+    region.paste(255, (0, 0, 5, 5))
     opened = open_region(region, (40, 20))
     assert opened.size == (40, 20) and opened.mode == "L" and np.asarray(opened)[:, :20].min() == 255
     assert set(np.unique(np.asarray(opened))) == {0, 255}
     with pytest.raises(InputError, match="region is empty"):
         open_region(Image.new("L", (10, 10)), (10, 10))
+    faint = Image.new("L", (10, 10), 127)
+    with pytest.raises(InputError, match="region is empty"):
+        open_region(faint, (10, 10))
+
+
+@pytest.mark.parametrize("size", [(100, 99), (99, 100), (55, 56), (4000, 3930)])
+def test_a_region_may_differ_from_its_picture_by_rounding(size):
+    assert open_region(Image.new("L", size, 255), (100, 100)).size == (100, 100)
+
+
+@pytest.mark.parametrize("size", [(100, 97), (97, 100), (200, 100)])
+def test_a_region_of_other_proportions_is_refused_and_not_stretched(size):
+    with pytest.raises(InputError, match=f"region is {size[0]} by {size[1]} pixels and the picture 100 by 100"):
+        open_region(Image.new("L", size, 255), (100, 100))
+
+
+def test_a_thin_stroke_survives_when_the_picture_is_made_small():
+    region = Image.new("L", (4000, 3000))
+    region.paste(255, (1003, 100, 1005, 2900))  # two pixels wide, on none of the small picture's sampling points
+    small = np.asarray(open_region(region, (128, 96)))
+    assert (small[4:92].sum(axis=1) == 255).all() and small.sum() == 255 * (small > 0).sum()
+
+
+def test_whole_cells():
+    region = Image.new("L", (20, 12))
+    region.putpixel((9, 3), 255)
+    region.putpixel((19, 11), 255)
+    cells = np.asarray(whole_cells(region, 8))
+    expected = np.zeros((12, 20))
+    expected[:8, 8:16] = expected[8:, 16:] = 255
+    assert np.array_equal(cells, expected)
+
+
+@pytest.mark.parametrize("turn", [1, 6, 8])
+def test_a_region_on_a_turned_photograph_is_painted_on_the_upright_one(tmp_path, turn):
+    photo = Image.new("RGB", (60, 40), "green")
+    exif = photo.getexif()
+    exif[0x0112] = turn
+    photo.save(tmp_path / "photo.jpg", exif=exif)
+    picture = open_picture(tmp_path / "photo.jpg")
+    assert picture.size == ((60, 40) if turn == 1 else (40, 60))
+    assert open_region(Image.new("L", picture.size, 255), picture.size).size == picture.size

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from smile.toyroad.captions import plain, random_caption
 from smile.toyroad.data import FILLERS, add_fillers, same_meaning, training_words
+from smile.toyroad.evaluate import CASES
 from smile.toyroad.grammar import (
     MEANINGFUL,
     NEUTRAL_PHRASES,
@@ -22,6 +24,7 @@ from smile.toyroad.grammar import (
     random_instruction,
     relevant,
 )
+from smile.toyroad.regions import GONE, composed, ideal_inside, inside, random_region, seen, zone
 from smile.toyroad.scene import OPEN, SIZE, VALUES, Scene, draw, random_scene, redraw
 from smile.toyroad.training import train
 
@@ -129,7 +132,7 @@ def test_fillers_mean_nothing_and_same_meaning_keeps_the_meaning():
 
 def test_candidates_hold_the_ideal_first_and_the_input():
     scene = Scene(time="day", weather="clear")
-    options = candidates(scene, "make it snow at night".split())
+    options = candidates(effective(scene, "make it snow at night".split()))
     assert options[0] == {"time": "night", "weather": "snow"}
     assert {"time": "day", "weather": "clear"} in options
     assert len(options) == 3 * 4 and len({tuple(sorted(o.items())) for o in options}) == 12
@@ -159,6 +162,12 @@ def test_interrupted_training_gives_the_weights_of_an_uninterrupted_one(tmp_path
     assert torch.equal(run(tmp_path / "parts", stop=0), whole)  # finished: loaded, not trained
 
 
+def test_the_tokenizer_is_the_same_in_another_process():
+    code = "from smile.toyroad.text import build_tokenizer; print(sorted(build_tokenizer(0).get_vocab().items()))"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert runs[0] == runs[1] and len(runs[0]) > 10_000
+
+
 @pytest.mark.slow
 def test_the_training_command_writes_folders_that_the_loaders_read(tmp_path):
     out, work = tmp_path / "models", tmp_path / "work"
@@ -173,3 +182,70 @@ def test_the_training_command_writes_folders_that_the_loaders_read(tmp_path):
     assert [e.size for e in edits] == [(SIZE, SIZE)] * 2
     vectors, patches = load_embedder(str(out / "dinov2")).embed(edits)
     assert vectors.shape == (2, 96) and patches.shape == (2, 256, 96)
+
+
+def test_a_caption_asks_for_what_the_edges_leave_open():
+    rng = np.random.default_rng(6)
+    for kind, count in (("neutral", 0), ("single", 1), ("compound", 2)):
+        for _ in range(60):
+            scene = random_scene(rng)
+            caption = random_caption(scene, rng, kind)
+            asked = effective(plain(scene), caption.words)
+            assert len(asked) == count and (kind != "single" or list(asked) == [caption.kind])
+    night = ideal(plain(Scene(time="sunset", car="blue")), "a green car on a road at night".split(), rng)
+    assert (night.time, night.weather, night.car) == ("night", "clear", "green")
+
+
+def zoned(scene, attribute):
+    left, top, right, bottom = (round(v) for v in zone(scene, attribute))
+    region = np.zeros((SIZE, SIZE), bool)
+    region[top:bottom, left:right] = True
+    return region
+
+
+def test_a_region_hides_what_lies_in_it_and_the_words_bring_it_back():
+    rng = np.random.default_rng(7)
+    for thing, words in (("car", "paint the car blue"), ("tree", "add a tree"), ("house", "put a house here")):
+        scene = Scene(car="red")
+        region = zoned(scene, thing)
+        assert getattr(seen(scene, region), thing) in (None, False)
+        assert inside(scene, region, ["please"]) == {} and inside(scene, region, ["remove", "the", thing]) == {}
+        assert inside(scene, region, words.split()) == {thing: "blue" if thing == "car" else True}
+        assert getattr(ideal_inside(scene, region, words.split(), rng), thing) == ("blue" if thing == "car" else True)
+    sky = zoned(Scene(tree=False), "time")
+    assert inside(Scene(tree=False), sky, "add a tree and make it night".split()) == {"time": "night"}  # no room there
+
+
+def test_a_zone_holds_its_object_wherever_it_is_drawn_and_nothing_outside_the_region_changes():
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        scene = replace(random_scene(rng), car="red", tree=True, house=True, time="day", weather="clear")
+        for thing, gone in GONE.items():
+            shown = redraw(scene, [thing], rng)
+            drawn = np.abs(np.asarray(draw(shown), int) - np.asarray(draw(replace(shown, **{thing: gone})), int)).max(-1) > 24
+            region = zoned(scene, thing)
+            assert drawn[region].sum() > 0.95 * drawn.sum()
+        result = composed(scene, region, ideal_inside(scene, region, ["night"], rng))
+        assert np.array_equal(result[~region], np.asarray(draw(scene))[~region])
+        assert not np.array_equal(result, np.asarray(draw(scene)))
+
+
+def test_random_regions_are_never_empty():
+    rng = np.random.default_rng(9)
+    for _ in range(200):
+        scene = random_scene(rng)
+        assert random_region(scene, rng, training_words(scene, rng)).any()
+
+
+def test_held_out_cases_are_what_they_claim():
+    for name, cases in CASES.items():
+        for number in range(40):
+            kind = ("single", "compound", "neutral")[number % 3]
+            case = cases(number, kind)
+            change = case.change(case.words)
+            assert len(change) == {"single": 1, "compound": 2, "neutral": 0}[kind], (name, case.instruction)
+            assert case.relevant().any() == (kind != "neutral")
+            if case.region is not None and kind == "single":  # what is asked for shows inside the region
+                shown = replace(case.scene, **{a: "red" if v == "any" else v for a, v in change.items()})
+                ideal_, empty = (composed(case.behind, case.region, s) for s in (shown, case.scene))
+                assert (ideal_ != empty).any()

@@ -5,46 +5,63 @@ here. All edits of one call start from the same noise: each batch item gets its 
 a text's edit depends neither on the batch it is in nor on the device, and two edits differ because two texts differ.
 """
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
+import copy
+import math
+from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
 
-from smile.editors.weights import choose_device, quiet, read, resolve
+from smile.editors.weights import out_of_memory
 from smile.errors import InputError
-from smile.picture import fit
+from smile.picture import check_region, fit, fit_region, open_picture, open_region
 
 TEXTS_KEPT = 512  # text states in memory; 120 MB at full size
+UNLIMITED = 2**20  # tokens; tokenizers without a limit say 1e30, and cannot count that far themselves
 
 
 class DiffusionEditor:
     """An editor around one diffusers pipeline (see `smile.editors` for the protocol).
 
-    `settings` are read at every edit, so they may be changed between edits.
+    `settings` are read at every edit. `SETTINGS` says which of them people may set, and between which values.
+    `location` is the folder or repository that the pipeline came from, if there is one. `checker`, where there is one,
+    takes a batch of edits and returns it with None in place of what it blocks (`smile.editors.safety`).
     """
 
     name: str
+    takes_region = False
+    SETTINGS: ClassVar[dict[str, tuple[float, float]]] = {}
+    checker: Callable | None = None
 
-    def __init__(self, pipeline, *, weights: str, device: str, settings: dict, working_size: int):
-        self.pipeline, self.weights, self.device = pipeline, weights, device
+    def __init__(self, pipeline, *, weights: str, device: str, settings: dict, working_size: int, location=None):
+        self.pipeline, self.weights, self.device, self.location = pipeline, weights, device, location
         self.settings, self.working_size = settings, working_size
         self.batch_size = 8
         self._prepared: tuple = (None, None)
         self._text_states: dict[str, torch.Tensor] = {}
 
-    def edit(self, image: Image.Image, texts: list[str], *, seed: int, region=None) -> list[Image.Image | None]:
+    @property
+    def dtype(self) -> str:
+        """What is computed in, for example "float16"."""
+        return str(self.pipeline.text_encoder.dtype).removeprefix("torch.")
+
+    def edit(self, image, texts: list[str], *, seed: int, region=None) -> list[Image.Image | None]:
         """One edit of `image` for each text, in order, all from the noise of `seed`; None where an edit was blocked.
 
-        Raises InputError where the region does not suit the editor or memory does not hold a single edit.
+        `image` and `region` are what `open_picture` and `open_region` take. Raises InputError where they do not suit the
+        editor or memory does not hold a single edit.
         """
         return [edited for batch in self.edit_stream(image, texts, seed=seed, region=region) for edited in batch]
 
-    def edit_stream(self, image: Image.Image, texts: list[str], *, seed: int, region=None) -> Iterator[list]:
+    def edit_stream(self, image, texts: list[str], *, seed: int, region=None) -> Iterator[list]:
         """The same, batch by batch as the edits are made. Closing the iterator stops after the batch in hand."""
-        picture = fit(image.convert("RGB"), self.working_size)
+        check_region(self, region)
+        picture = open_picture(image)
+        region = None if region is None else open_region(region, picture.size)
+        picture = fit(picture, self.working_size)
+        region = None if region is None else fit_region(region, picture.size)
         done = 0
         while done < len(texts):
             batch = texts[done : done + self.batch_size]
@@ -52,19 +69,42 @@ class DiffusionEditor:
                 with torch.inference_mode():
                     generators = [torch.Generator("cpu").manual_seed(seed) for _ in batch]
                     edited = self.run(self._prepare_once(picture, region), batch, generators)
-            except torch.OutOfMemoryError as error:
-                if len(batch) == 1:
+                    edited = self.checker(edited) if self.checker else edited
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                if len(batch) == 1 and self._sliced:
                     raise InputError(
                         f"A single edit of {picture.width} by {picture.height} pixels does not fit into the memory of "
                         f"{self.device}; lower the working size or use the bundled weights."
                     ) from error
-                self.batch_size = len(batch) // 2
                 edited = None
             if edited is None:  # outside the handler, where the failed batch's tensors are already free
                 torch.cuda.empty_cache()
+                self._need_less_memory(len(batch))
                 continue
             done += len(batch)
             yield edited
+
+    def with_settings(self, **settings):
+        """The same editor with other settings; the two share the weights, and may be used in turns.
+
+        Raises InputError for a setting that this editor does not have, or a value out of its range.
+        """
+        able = {name: self.SETTINGS[name] for name in self.settings if name in self.SETTINGS}
+        for name, value in settings.items():
+            if name not in able:
+                known = f"there is {', '.join(able)}" if able else "there is nothing to set"
+                raise InputError(f"{self.name} has no setting “{name}”; {known}.")
+            low, high = able[name]
+            number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            if not number or not low <= value <= high:
+                raise InputError(f"The setting “{name}” of {self.name} must be a number from {low:g} to {high:g}.")
+            if isinstance(self.settings[name], int) and value != int(value):
+                raise InputError(f"The setting “{name}” of {self.name} must be a whole number.")
+        other = copy.copy(self)
+        other.settings = self.settings | {n: type(self.settings[n])(v) for n, v in settings.items()}
+        return other
 
     def prepare(self, picture: Image.Image, region):
         """What `run` needs of a picture, for example its latents. Subclasses say."""
@@ -75,10 +115,27 @@ class DiffusionEditor:
         raise NotImplementedError
 
     def _prepare_once(self, picture, region):
-        key = (picture.size, picture.tobytes(), None if region is None else region.tobytes())
+        drawn = None if region is None else region.tobytes()
+        key = (picture.size, picture.tobytes(), drawn, tuple(self.settings.items()))
         if self._prepared[0] != key:
             self._prepared = (key, self.prepare(picture, region))
         return self._prepared[1]
+
+    # Memory. Slicing is the pipeline's, so editors that share a pipeline find it as it is.
+
+    @property
+    def _sliced(self) -> bool:
+        return getattr(self.pipeline, "sliced", False)
+
+    def _need_less_memory(self, batch: int) -> None:
+        if batch > 1:
+            self.batch_size = batch // 2
+            return
+        self.pipeline.sliced = True
+        self.pipeline.enable_attention_slicing()
+        vae = getattr(self.pipeline, "vae", None)
+        if hasattr(vae, "enable_slicing"):
+            vae.enable_slicing()
 
     # The text encoder, which all our pipelines have.
 
@@ -103,50 +160,23 @@ class DiffusionEditor:
 
     def lost_words(self, text: str) -> list[str]:
         """The words at the end of `text` that the tokenizer's limit cuts off, wholly or in part."""
-        words = text.split()
-        fits = len(words)
-        while fits and len(self.pipeline.tokenizer(" ".join(words[:fits])).input_ids) > self._token_limit:
-            fits -= 1
-        return words[fits:]
+        return lost_words(text, self.pipeline.tokenizer, self._token_limit)
 
     @property
     def _token_limit(self) -> int:
-        positions = self.pipeline.text_encoder.config.max_position_embeddings
-        return min(self.pipeline.tokenizer.model_max_length, positions)
+        return token_limit(self.pipeline.tokenizer, self.pipeline.text_encoder)
 
 
-def load_pipeline(class_name: str, weights: str, device: str | None, *, what: str, bundled: str, full: str, defaults):
-    """(pipeline, weights kind, device, settings) of a diffusers folder or repository, silent and ready to run.
-
-    `defaults` are the settings for the full weights; an `editor.json` in the folder overrides them.
-    Raises InputError where the weights are missing, incomplete, of another class, or cannot be downloaded.
-    """
-    kind, location = resolve(weights, bundled=bundled, full=full)
-    device = choose_device(device)
-    # The toy weights are so small that half precision saves nothing.
-    dtype = torch.float16 if device.startswith("cuda") and kind != "bundled" else torch.float32
-    check_folder(location, class_name, what)
-    with quiet():
-        import diffusers
-
-        pipeline_class = getattr(diffusers, class_name)
-        pipeline = read(pipeline_class.from_pretrained, location, what, dtype=dtype)
-    pipeline.set_progress_bar_config(disable=True)
-    for module in pipeline.components.values():
-        if isinstance(module, torch.nn.Module):
-            module.eval().requires_grad_(False)
-    own = Path(location) / "editor.json"
-    settings = defaults | (json.loads(own.read_text()) if own.is_file() else {})
-    return pipeline.to(device), kind, device, settings
+def token_limit(tokenizer, text_encoder) -> int:
+    """How many tokens the two read, special ones included."""
+    positions = getattr(text_encoder.config, "max_position_embeddings", None) or UNLIMITED  # T5 has none
+    return min(tokenizer.model_max_length, positions, UNLIMITED)
 
 
-def check_folder(location: str, class_name: str, what: str) -> None:
-    """Raise InputError where `location` is a local folder that is not a diffusers folder of this class."""
-    folder = Path(location)
-    if not folder.is_dir():
-        return
-    index = folder / "model_index.json"
-    found = json.loads(index.read_text()).get("_class_name") if index.is_file() else None
-    if found != class_name:
-        holds = f"holds a {found}" if found else "has no model_index.json"
-        raise InputError(f"The folder {location} {holds}, so it is no {what} editor.")
+def lost_words(text: str, tokenizer, limit: int) -> list[str]:
+    """The words at the end of `text` that `limit` tokens, special ones included, cut off, wholly or in part."""
+    words = text.split()
+    fits = len(words)
+    while fits and len(tokenizer(" ".join(words[:fits]), verbose=False).input_ids) > limit:
+        fits -= 1
+    return words[fits:]

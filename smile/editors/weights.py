@@ -5,13 +5,20 @@ is only ever a path.
 """
 
 import contextlib
+import ctypes
+import gc
+import json
 import logging
 import re
+import sys
+import warnings
 from pathlib import Path
 
 from smile.errors import InputError
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "models"
+PATIENCE = 10  # seconds that the Hub has to say whether it is there
+SMALL = 200e6  # bytes; weights of more are worth computing in half precision
 
 
 def resolve(weights: str, *, bundled: str, full: str) -> tuple[str, str]:
@@ -42,31 +49,116 @@ def resolve(weights: str, *, bundled: str, full: str) -> tuple[str, str]:
 def read(from_pretrained, location: str, what: str, **options):
     """`from_pretrained(location, **options)`: from the folder or the Hub's cache, and from the Hub only if need be.
 
-    Raises InputError, in one sentence, where the weights are neither here nor to be had. Whether the Hub answers is
-    asked once with a time limit, because its own client would retry for minutes.
+    Raises InputError, in one sentence, where the weights are neither here nor to be had. Whether the Hub answers, and
+    gives files, is asked once with a time limit, because its own client would retry for minutes.
     """
-    from huggingface_hub import HfApi
-    from huggingface_hub.utils import httpx  # whichever client the Hub uses at present
-    from safetensors import SafetensorError
+    from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
 
-    local = Path(location).is_dir()
     try:
-        try:
-            return from_pretrained(location, local_files_only=True, **options)
-        except OSError:
-            if local:
-                raise
-            HfApi().model_info(location, timeout=10)
-            return from_pretrained(location, **options)
-    except (OSError, ValueError, SafetensorError, httpx.HTTPError) as error:  # ValueError: a config that is none
-        if local:
-            raise InputError(
-                f"The folder {location} does not hold complete {what} weights that can be read."
-            ) from error
+        return from_pretrained(location, local_files_only=True, **options)
+    except Exception as error:  # what is missing or damaged can make its reader raise anything, even a bare Exception
+        if out_of_memory(error):
+            raise
+        if Path(location).is_dir():
+            raise InputError(f"The folder {location} does not hold complete {what} weights that can be read.") from error
+    try:
+        known = HfApi().model_info(location, timeout=PATIENCE).siblings
+        if known:
+            get_hf_file_metadata(hf_hub_url(location, known[-1].rfilename), timeout=PATIENCE)
+        return from_pretrained(location, **options)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
         raise InputError(
-            f"The {what} weights {location} are not on this machine and could not be downloaded; "
-            'connect to the network or use the bundled weights (weights="bundled").'
+            f"The {what} weights {location} are not on this machine and could not be downloaded: {_why(error)}, "
+            'or use the bundled weights (weights="bundled").'
         ) from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or the machine itself, had no memory left. Only CUDA has an exception of its own for it."""
+    import torch
+
+    said = str(error)
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return known or "DefaultCPUAllocator" in said or "out of memory" in said or "ALLOC_FAILED" in said
+
+
+def give_back_memory() -> None:
+    """Return to the system what dropped models have left with the allocator, which on Linux can be gigabytes."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library that has no such call
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def _why(error: BaseException) -> str:
+    """What kept the Hub's client from downloading, and what to do about it."""
+    from huggingface_hub import errors
+    from huggingface_hub.utils import httpx
+
+    login = "run “hf auth login”"
+    reasons = (
+        (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE forbids it; unset it"),
+        (errors.GatedRepoError, f"one must accept their terms; do so on their page on the Hub and {login}"),
+        (errors.RepositoryNotFoundError, f"the Hub has none of that name, or it is private; check the name, {login}"),
+        (errors.RemoteEntryNotFoundError, "the repository lacks a file that is needed; choose another"),
+        (httpx.TimeoutException, "the Hub does not answer; try again later"),
+        (errors.HfHubHTTPError, "the Hub answers with an error; try again later"),
+        (httpx.HTTPError, "the Hub cannot be reached; connect to the network"),
+        (errors.LocalEntryNotFoundError, "the Hub cannot be reached; connect to the network"),
+    )
+    chain = [error]
+    while before := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(before)
+    status = {getattr(getattr(each, "response", None), "status_code", None) for each in chain}
+    if status & {401, 403} and not any(isinstance(each, errors.RepositoryNotFoundError) for each in chain):
+        return f"the Hub does not let you read them; check the name, {login}"
+    for kind, reason in reasons:
+        if any(isinstance(each, kind) for each in chain):
+            return reason
+    return f"{str(error).strip().splitlines()[0].rstrip('.') if str(error).strip() else type(error).__name__}; try again"
+
+
+def read_index(location: str, what: str) -> dict:
+    """What the `model_index.json` of a diffusers folder or repository says. Raises InputError where there is none."""
+    from huggingface_hub import hf_hub_download
+
+    path = Path(location) / "model_index.json"
+    if not Path(location).is_dir():
+        with quiet():
+            path = Path(read(hf_hub_download, location, what, filename=path.name))
+    return _json(path, f"so it is no {what} editor")
+
+
+def read_settings(folder) -> dict:
+    """What the `editor.json` in a local folder says of the editor: its settings, `size`, `shared`; {} without one."""
+    path = Path(folder) / "editor.json"
+    return _json(path, "so the editor's settings cannot be read") if path.is_file() else {}
+
+
+def shared_parts(folder) -> Path | None:
+    """The folder with the components that `folder` names and does not hold: `shared` in its `editor.json`, which is
+    relative to it. None without one; raises InputError where there is no such folder."""
+    shared = read_settings(folder).get("shared")
+    if shared is None:
+        return None
+    place = (Path(folder) / str(shared)).resolve()
+    if not place.is_dir():
+        raise InputError(f"The weights in {folder} share parts with the folder {place}, and there is none; put it there.")
+    return place
+
+
+def _json(path: Path, consequence: str) -> dict:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(held, dict):
+            return held
+    except FileNotFoundError:
+        raise InputError(f"The folder {path.parent} has no {path.name}, {consequence}.") from None
+    except ValueError:
+        pass
+    raise InputError(f"The file {path} holds no JSON object, {consequence}.")
 
 
 def choose_device(device: str | None) -> str:
@@ -82,23 +174,64 @@ def choose_device(device: str | None) -> str:
     return str(device)
 
 
+def choose_dtype(device: str, kind: str):
+    """The torch dtype that weights of `kind` (see `resolve`) are computed in on `device`.
+
+    Small ones, that is the bundled ones and small local folders, in float32 everywhere: they gain nothing from less, and
+    their answers should not depend on the machine. Others in float16 on CUDA, and in bfloat16 on a CPU that multiplies it
+    in hardware. Never by timing, which would make answers depend on what else the machine is doing.
+    """
+    import torch
+
+    folder = Path(kind).expanduser()
+    if kind.startswith("bundled") or (folder.is_dir() and _bytes_in(folder) < SMALL):
+        return torch.float32
+    if device.startswith("cuda"):
+        return torch.float16
+    return torch.bfloat16 if device == "cpu" and multiplies_bfloat16() else torch.float32
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware: x86's AMX or AVX512-BF16."""
+    import torch
+
+    # Torch has no public name for it yet.
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(ask() for ask in asked if ask)
+
+
 @contextlib.contextmanager
 def quiet():
-    """Loading without progress bars and without advice to people who did not choose the pipeline's parts."""
+    """Loading without progress bars and without advice to people who did not choose the pipeline's parts.
+
+    In a terminal, downloads keep their bars: gigabytes should be seen coming.
+    """
     import diffusers.utils.logging as ours
+    import huggingface_hub.utils as hub
     import transformers.utils.logging as theirs
 
     bars = [(log, log.is_progress_bar_enabled()) for log in (ours, theirs)]
-    levels = [(log, log.get_verbosity()) for log in (ours, theirs)]
+    levels = [(log, log.get_verbosity()) for log in (ours, theirs, hub.logging)]
+    downloads = not hub.are_progress_bars_disabled()
+
+    def show(bars, downloads):
+        with warnings.catch_warnings():  # that the environment has decided on downloads, which it may
+            warnings.simplefilter("ignore")
+            for log, on in bars:
+                (log.enable_progress_bar if on else log.disable_progress_bar)()
+            # last, because transformers' switch turns the Hub's as well
+            (hub.enable_progress_bars if downloads else hub.disable_progress_bars)()
+
     try:
-        for log, _ in bars:
-            log.disable_progress_bar()
+        show([(log, False) for log, _ in bars], downloads and sys.stderr.isatty())
         for log, _ in levels:
-            log.set_verbosity(logging.ERROR)
+            log.set_verbosity(logging.CRITICAL)  # errors are raised as well
         yield
     finally:
-        for log, enabled in bars:
-            if enabled:
-                log.enable_progress_bar()
+        show(bars, downloads)
         for log, level in levels:
             log.set_verbosity(level)

@@ -1,16 +1,19 @@
-"""Components of our own: a picture field that never decodes, the examples, and the word heatmap."""
+"""Components of our own: a picture field that never decodes, the examples, the region to paint, the word heatmap."""
 
 import base64
 import json
 from html import escape
+from io import BytesIO
 from pathlib import Path
 
 import gradio as gr
 import plotly
+from PIL import Image
 
-from smile import Explanation
+from smile import Explanation, InputError
 from smile.figures import COLUMN_NAMES, table
 from smile.page import wording
+from smile.picture import fit_region
 
 HERE = Path(__file__).parent
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -32,6 +35,17 @@ EMPTY_HEATMAP = """
   <details hidden><summary>The numbers</summary><div class="scroll" tabindex="0"><table></table></div></details>
 </figure>
 """
+
+REGION_PAINTER = """
+<div class="stage"><img alt=""><canvas data-longest="512" aria-label="Paint the region here"></canvas></div>
+<div class="tools">
+  <label>Brush <input type="range" min="2" max="30" value="12"></label>
+  <button type="button" class="erase" aria-pressed="false">Erase</button>
+  <button type="button" class="clear">Clear</button>
+</div>
+<p class="hint">Choose a picture first.</p>
+"""
+CANVAS = 512  # pixels, the longest side of what is painted on; `data-longest` above
 
 
 class Picture(gr.Image):
@@ -86,14 +100,83 @@ def heatmap_value(explanation: Explanation, was_stopped: bool = False) -> dict:
     }
 
 
+class Choice(gr.Radio):
+    """gr.Radio whose choices change with another component's value.
+
+    The original raises, with a traceback, where a value and its new choices cross on their way.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload):
+        """The value, for whoever asked to check."""
+        return payload
+
+
+class RegionPainter(gr.HTML):
+    """The picture to paint on, and the region that is painted, which is the value.
+
+    gr.ImageEditor needs WebGL, logs warnings, and sends background, layer and composite again, several times, with every
+    event that reads it (21 uploads for one click in Gradio 6.31). This sends one small PNG, the region.
+    """
+
+    def __init__(self, value="", picture="", **options):
+        super().__init__(
+            value,
+            html_template=REGION_PAINTER,
+            js_on_load=(HERE / "region.js").read_text(encoding="utf-8"),
+            apply_default_css=False,
+            picture=picture,
+            **options,
+        )
+
+
+def painter_picture(picture: Image.Image | None) -> str:
+    """A picture as RegionPainter's `picture`."""
+    if picture is None:
+        return ""
+    small = picture.copy()
+    small.thumbnail((CANVAS, CANVAS))
+    return _data_url(small, "JPEG", quality=85)
+
+
+def painter_value(region: Image.Image | None) -> str:
+    """A region (L, white is inside) as RegionPainter's value."""
+    if region is None:
+        return ""
+    scale = min(1, CANVAS / max(region.size))
+    size = tuple(max(1, round(side * scale)) for side in region.size)
+    white = Image.new("RGBA", size, "white")
+    white.putalpha(fit_region(region, size))
+    return _data_url(white, "PNG")
+
+
+def painted_region(value) -> Image.Image | None:
+    """The region (L, white is inside) in RegionPainter's value, None where nothing is painted.
+
+    Anybody can post a value, so its size is looked at before it is decoded. Raises InputError for what is no region.
+    """
+    if not value:
+        return None
+    try:
+        data = base64.b64decode(value.removeprefix("data:image/png;base64,"), validate=True)
+        with Image.open(BytesIO(data), formats=["PNG"]) as opened:
+            if max(opened.size) > CANVAS:
+                raise ValueError(opened.size)
+            region = opened.convert("RGBA").getchannel("A").point(lambda alpha: 255 * (alpha > 127))
+    except (ValueError, OSError, SyntaxError, AttributeError, Image.DecompressionBombError) as error:
+        raise InputError("The painted region cannot be read; paint it again.") from error
+    return region if region.getbbox() else None
+
+
 class Examples(gr.HTML):
     """Pictures to pick from, each a button that is named by its instruction; `select` gives the index."""
 
-    def __init__(self, samples: list[tuple[str, str]], **options):
+    def __init__(self, samples: list, **options):
         buttons = "".join(
-            f'<button type="button" data-index="{index}" title="{escape(instruction)}" '
-            f'aria-label="Example: {escape(instruction)}"><img alt="" src="{_data_url(path)}"></button>'
-            for index, (path, instruction) in enumerate(samples)
+            f'<button type="button" data-index="{index}" title="{escape(sample.title)}" '
+            f'aria-label="Example: {escape(sample.title)}"><img alt="" src="{_file_url(sample.picture)}"></button>'
+            for index, sample in enumerate(samples)
         )
         super().__init__(
             f'<div class="samples"><p>Or start from one of these:</p>{buttons}</div>',
@@ -106,6 +189,12 @@ class Examples(gr.HTML):
         )
 
 
-def _data_url(path: str) -> str:
+def _file_url(path: str) -> str:
     """The picture itself, which needs no address that a proxy or an iframe could change."""
     return f"data:image/png;base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
+
+
+def _data_url(picture: Image.Image, kind: str, **options) -> str:
+    buffer = BytesIO()
+    picture.save(buffer, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

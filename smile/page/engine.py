@@ -1,83 +1,331 @@
-"""The models behind the page: loaded once, in the background, and used by one run at a time.
+"""The models behind the page: loaded when they are first asked for, and used by one run at a time.
 
 The page must answer long before torch is imported, and the first explanation must not wait for what could have been
-done while the visitor was reading. So loading starts when the page is up and ends with a small edit, which also tells
-how long an edit takes on this machine.
+done while the visitor was reading. So the editor that is shown first is loaded when the page is up. Loading ends with a
+small edit, which also tells how long an edit takes on this machine. Bundled sets of weights are small and stay in memory;
+of the full ones there is one at a time.
+
+On ZeroGPU the GPU belongs to this app only while a function that `spaces.GPU` has wrapped runs, in a process forked from
+this one. So all editing is in one such function, `edit_and_explain`, and what goes in and comes out can be pickled.
+Placing a model on the GPU beforehand works in the main thread only (torch's modes, by which it is put off until the
+fork, are per thread), hence `Engine.serve`. The editor that is shown first is placed before the page starts, which packs
+it for quick forks; the others when they are chosen, because every set that is packed makes every fork slower. A fork
+that is used again, and is older than the set it is asked for, loads that itself. Bundled sets run on the CPU of this
+process there, at no cost to anybody's quota.
 """
 
+import functools
+import gc
+import math
+import os
+import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from PIL import Image
 
-from smile import Explanation, explain_stream, load_editor, load_embedder
+from smile import Explanation, InputError, design, explain_stream, load_editor, load_embedder, load_segmenter
+from smile.editors import EDITORS
+from smile.editors.weights import choose_device
+from smile.instruction import words
+from smile.page.estimate import FULL, ZERO_GPU_SPEED, here, is_bundled, speed, work
 
-EDITOR = "instruct-pix2pix"
+try:
+    from spaces import GPU  # on a Space; elsewhere it leaves functions as they are
+except ImportError:
+
+    def GPU(duration):
+        return lambda function: function
+
+
+SPACE = os.environ.get("SYSTEM") == "spaces"
+ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+DEFAULT = "instruct-pix2pix"  # the editor that is shown first
+NOISE_SEEDS = 4  # what explain_stream does by default
 WARM_UP_TEXTS = ["", "snow"]
+SLOW = 5.0  # seconds for a warm-up; a second one would tell nothing new
+FORK, FORK_LOADS = 5, 10  # seconds that a fork of ZeroGPU may take to begin, and to load a set that is not packed
 
 
-def load_models() -> tuple:
-    """(editor, embedder) that the page uses: full weights where there is a GPU, else the bundled ones."""
-    editor = load_editor(EDITOR)
-    return editor, load_embedder(editor.weights if editor.weights in ("bundled", "full") else "auto")
+@dataclass(frozen=True)
+class Request:
+    """One run. On ZeroGPU it goes to another process, so there is nothing in it but plain values and pictures."""
+
+    picture: Image.Image
+    instruction: str
+    edits: int | None = None
+    seed: int = 0
+    editor: str = DEFAULT
+    weights: str = "auto"
+    region: Image.Image | None = None
+    settings: dict = field(default_factory=dict)
+
+
+class Outlook(NamedTuple):
+    """What is known of an editor with some weights, loaded or not."""
+
+    name: str
+    weights: str  # which set "auto" means here
+    device: str
+    settings: dict  # that people may set, with the values that come with the weights
+    seconds_per_edit: float | None
+    gigabytes: float  # to be downloaded first
+    loaded: bool
+
+
+@functools.cache
+def device() -> str:
+    """The device that full weights run on here. Imports torch, which takes seconds."""
+    return choose_device(None)
+
+
+def load_models(name: str, weights: str) -> tuple:
+    """(editor, embedder): the embedder is small, and one serves all bundled sets and one all full ones."""
+    where = "cpu" if ZERO_GPU and is_bundled(weights) else None
+    editor = load_editor(name, weights, where)
+    kind = "bundled" if is_bundled(weights) else "full" if (name, weights) in FULL else "auto"
+    return editor, _embedder(kind, where)
+
+
+ENGINES: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # by number, because a number can go to a fork
+_embedder = functools.lru_cache(maxsize=2)(load_embedder)
+_segmenter = functools.lru_cache(maxsize=1)(load_segmenter)
 
 
 class Engine:
-    """`load() -> (editor, embedder)` is called once, in a thread of its own; again only after it has failed."""
+    """`load(name, weights) -> (editor, embedder)` is called once for each set that is asked for; again after it failed."""
 
-    def __init__(self, load: Callable[[], tuple] = load_models):
+    def __init__(self, load: Callable[[str, str], tuple] = load_models):
         self._load = load
-        self._loading: Future | None = None
-        self._starting = threading.Lock()
-        self._in_use = threading.Lock()  # held for one batch: a pipeline's scheduler cannot serve two runs at once
-        self.seconds_per_edit: float | None = None
+        self._shelf: dict[tuple[str, str], tuple] = {}
+        self._seconds: dict[tuple[str, str], float] = {}  # measured, for one unit of work (`estimate.work`)
+        self._coming: set[tuple[str, str]] = set()
+        self._for_main = queue.SimpleQueue() if ZERO_GPU else None  # what the main thread is to load
+        self._start_in_process()
+        ENGINES[id(self)] = self
 
-    def start(self) -> None:
-        """Begin loading in the background unless that has been done."""
-        with self._starting:
-            if self._loading is None or (self._loading.done() and self._loading.exception()):
-                self._loading = Future()
-                threading.Thread(target=self._load_into, args=[self._loading], daemon=True).start()
+    def _start_in_process(self) -> None:
+        self._process = os.getpid()
+        self._loading = {bundled: threading.Lock() for bundled in (True, False)}  # a long download holds up its like only
+        self._in_use = threading.RLock()  # held for one batch: a pipeline's scheduler cannot serve two runs at once
 
-    @property
-    def ready(self) -> bool:
+    # What there is
+
+    def offered(self, name: str) -> tuple[str, ...]:
+        """The sets of weights that may be chosen here: on a Space without a GPU none that would take hours."""
+        if name not in EDITORS:
+            raise InputError(f"There is no editor called “{name}”; there is {', '.join(EDITORS)}.")
+        sets = EDITORS[name].weights
+        return tuple(each for each in sets if (name, each) not in FULL) if SPACE and device() == "cpu" else sets
+
+    def taken(self, name: str, weights: str) -> str:
+        """The set that `weights` means here; "auto" is the first full one where there is a GPU, else the first."""
+        sets = self.offered(name)
+        if weights == "auto":
+            full = [each for each in sets if not is_bundled(each)]
+            return full[0] if full and device() != "cpu" else [*sets, "auto"][0]
+        if weights not in sets:
+            raise InputError(f"There are no weights “{weights}” of {name} on this page; there is auto, {', '.join(sets)}.")
+        return weights
+
+    def ready(self, name: str = DEFAULT, weights: str = "auto") -> bool:
         """Whether `models` would answer at once."""
-        return self._loading is not None and self._loading.done() and not self._loading.exception()
+        if not self._shelf:  # do not import torch to tell
+            return False
+        with suppress(InputError):
+            return (name, self.taken(name, weights)) in self._shelf
+        return False
 
-    def models(self) -> tuple:
-        """(editor, embedder); waits until they are loaded. Raises what loading them raised."""
-        self.start()
-        return self._loading.result()
+    def outlook(self, name: str, weights: str, settings: dict) -> Outlook:
+        """What a run would be like, without loading anything."""
+        weights = self.taken(name, weights)
+        full, editor = FULL.get((name, weights)), self._shelf.get((name, weights), [None])[0]
+        able = self._defaults(name, weights)
+        if editor is not None:
+            able = {setting: able[setting] for setting in able if setting in getattr(editor, "SETTINGS", {})}
+        where = device() if editor is None else str(getattr(editor, "device", "computer"))
+        download = full.gigabytes if full and editor is None and not here(name, weights) else 0
+        seconds = self.seconds_per_edit(name, weights, settings)
+        return Outlook(name, weights, where, able, seconds, download, editor is not None)
 
-    def explain(self, picture: Image.Image, instruction: str, edits: int | None, seed: int) -> Iterator[Explanation]:
-        """`explain_stream` on the page's models. Closing the iterator stops after the batch in hand."""
-        editor, embedder = self.models()
-        stream = explain_stream(picture, instruction, editor, embedder=embedder, edits=edits, seed=seed)
+    def seconds_per_edit(self, name: str, weights: str, settings: dict) -> float | None:
+        """Measured where there has been an edit, else estimated; None where nothing is known."""
+        key = name, self.taken(name, weights)
+        seconds = self._seconds.get(key)
+        if seconds is None and key in FULL:
+            seconds = 1 / (ZERO_GPU_SPEED if ZERO_GPU else speed(device()))
+        return None if seconds is None else seconds * self._work(*key, settings)
+
+    def _work(self, name, weights, settings) -> float:
+        given = {setting: value for setting, value in settings.items() if isinstance(value, (int, float)) and value > 0}
+        return work(name, weights, self._defaults(name, weights) | given)
+
+    def _defaults(self, name, weights) -> dict:
+        """The settings that come with these weights."""
+        editor, full = self._shelf.get((name, weights), [None])[0], FULL.get((name, weights))
+        return dict(getattr(editor, "settings", full.settings if full else {}))
+
+    # Loading
+
+    def start(self, name: str = DEFAULT, weights: str = "auto") -> None:
+        """Load in the background; whoever asks for the models meanwhile waits for them, and hears what is wrong."""
+
+        def load():
+            with suppress(InputError):
+                self.models(name, weights)
+            self._coming.discard((name, weights))
+
+        self._coming.add((name, weights))
+        threading.Thread(target=load, daemon=True).start()
+
+    def coming(self, name: str, weights: str) -> bool:
+        """Whether they are being loaded since `start`."""
+        return (name, weights) in self._coming
+
+    def loading(self, name: str, weights: str) -> Iterator[None]:
+        """Load in the background, and yield every second until it is done, so that whoever waits may give up.
+
+        Raises what loading raised.
+        """
+        raised = []
+
+        def load():
+            try:
+                self.models(name, weights)
+            except BaseException as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=load, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(1.0)
+            if thread.is_alive():
+                yield
+        if raised:
+            raise raised[0]
+
+    def models(self, name: str = DEFAULT, weights: str = "auto") -> tuple:
+        """(editor, embedder); loads them unless they are there. Raises InputError where that is impossible."""
+        key = name, self.taken(name, weights)
+        if key in self._shelf:
+            return self._shelf[key]
+        in_main = threading.current_thread() is threading.main_thread()
+        if self._for_main is not None and not in_main and not is_bundled(key[1]):
+            done: Future = Future()
+            self._for_main.put((key, done))
+            return done.result()
+        with self._loading[is_bundled(key[1])]:
+            if key not in self._shelf:
+                self._put_on_shelf(key)
+            return self._shelf[key]
+
+    def serve(self) -> None:
+        """Load in this thread, for ever, what other threads ask for. ZeroGPU's main thread does nothing else."""
+        while True:
+            key, done = self._for_main.get()
+            try:
+                done.set_result(self.models(*key))
+            except BaseException as error:  # whoever waits for the models must hear of it, whatever it is
+                done.set_exception(error)
+            del done
+
+    def _put_on_shelf(self, key) -> None:
+        if not is_bundled(key[1]):
+            self._drop_full()
+        editor, embedder = self._load(*key)
+        if not (ZERO_GPU and not is_bundled(key[1])):  # where no GPU is at hand yet
+            self._seconds[key] = self._warmed_up(key, editor, embedder)
+        self._shelf[key] = editor, embedder
+
+    def _drop_full(self) -> None:
+        """Free the full set that is in memory, before another one needs the room. What ZeroGPU has packed is on disk."""
+        dropped = [key for key in self._shelf if not is_bundled(key[1]) and not (ZERO_GPU and key[0] == DEFAULT)]
+        for key in dropped:
+            del self._shelf[key]
+        if dropped:
+            gc.collect()
+            if device() == "cuda" and not ZERO_GPU:
+                import torch
+
+                torch.cuda.empty_cache()
+
+    def _warmed_up(self, key, editor, embedder) -> float:
+        """Seconds for one unit of work. Full weights make one step, which is enough to tell."""
+        settings = {"steps": 1} if not is_bundled(key[1]) and "steps" in getattr(editor, "settings", {}) else {}
+        editor = editor.with_settings(**settings) if settings else editor
+        picture = Image.new("RGB", (128, 128), "grey")
+        region = {"region": Image.new("L", picture.size, 255)} if getattr(editor, "takes_region", None) else {}
+        for texts in (WARM_UP_TEXTS[:1], WARM_UP_TEXTS):  # the first pays for what is done once
+            began = time.perf_counter()
+            with self._in_use:
+                editor.edit(picture, texts, seed=0, **region)
+                embedder.embed([picture] * len(texts))  # not the edits, which may have been blocked
+            seconds = (time.perf_counter() - began) / len(texts)
+            if seconds > SLOW:
+                break
+        return seconds / work(*key, getattr(editor, "settings", {}))
+
+    # Running
+
+    def explain(self, request: Request) -> Iterator[Explanation]:
+        """`explain_stream` on the models that are asked for. Closing the iterator stops after the batch in hand."""
+        name, weights = key = request.editor, self.taken(request.editor, request.weights)
+        self.models(*key)
+        on_gpu = ZERO_GPU and not is_bundled(weights)
+        stream = (edit_and_explain if on_gpu else _edit_and_explain)(id(self), request)
         try:
             while True:
                 with self._in_use:
                     explanation = next(stream, None)
                 if explanation is None:
                     return
+                if isinstance(explanation, InputError):
+                    raise explanation
                 if explanation.done > 1:  # the first edit comes alone, and pays for what is done once
-                    busy = sum(value for name, value in explanation.seconds.items() if name != "total")
-                    self.seconds_per_edit = busy / explanation.done
+                    busy = sum(value for part, value in explanation.seconds.items() if part != "total")
+                    self._seconds[key] = busy / explanation.done / self._work(name, weights, request.settings)
                 yield explanation
         finally:
             stream.close()
 
-    def _load_into(self, future: Future) -> None:
-        try:
-            editor, embedder = self._load()
-            picture = Image.new("RGB", (128, 128), "grey")
-            for texts in (WARM_UP_TEXTS[:1], WARM_UP_TEXTS):  # the second round is timed
-                began = time.perf_counter()
-                with self._in_use:
-                    editor.edit(picture, texts, seed=0)
-                    embedder.embed([picture] * len(texts))  # not the edits, which may have been blocked
-            self.seconds_per_edit = (time.perf_counter() - began) / len(WARM_UP_TEXTS)
-            future.set_result((editor, embedder))
-        except BaseException as error:  # whoever waits for the models must hear of it, whatever it is
-            future.set_exception(error)
+    def find(self, picture: Image.Image, phrase: str) -> Image.Image:
+        """The region of `picture` that shows `phrase`. Raises InputError where there is nothing of the kind."""
+        segmenter = _segmenter("full", "cpu" if ZERO_GPU else None)
+        with self._in_use:
+            return segmenter.find(picture, phrase)
+
+    def gpu_seconds(self, request: Request) -> int:
+        """For how long a run should have ZeroGPU's GPU, with a third to spare."""
+        per_edit = self.seconds_per_edit(request.editor, request.weights, request.settings) or 1
+        edits = request.edits or design.default_edits(len(words(request.instruction)))
+        begins = FORK if request.editor == DEFAULT else FORK + FORK_LOADS
+        return math.ceil(begins + (edits + NOISE_SEEDS) * per_edit * 4 / 3)
+
+    def stream(self, request: Request) -> Iterator[Explanation]:
+        """`explain_stream`, in whichever process this is."""
+        if os.getpid() != self._process:  # a fork: its locks may be held by threads that it does not have
+            self._for_main = None
+            self._start_in_process()
+        editor, embedder = self.models(request.editor, request.weights)
+        if request.settings and not hasattr(editor, "with_settings"):
+            raise InputError(f"{request.editor} has no settings.")
+        editor = editor.with_settings(**request.settings) if request.settings else editor
+        options = {"edits": request.edits, "seed": request.seed, "region": request.region}
+        yield from explain_stream(request.picture, request.instruction, editor, embedder=embedder, **options)
+
+
+def _edit_and_explain(engine: int, request: Request) -> Iterator[Explanation | InputError]:
+    """What runs on the GPU. An error of the visitor's comes as a value, because ZeroGPU keeps only an error's class."""
+    try:
+        yield from ENGINES[engine].stream(request)
+    except InputError as error:
+        yield error
+
+
+edit_and_explain = GPU(duration=lambda engine, request: ENGINES[engine].gpu_seconds(request))(_edit_and_explain)

@@ -13,11 +13,30 @@ INTRODUCTION = (
     "difference. This page repeats the edit with words left out, measures how far each result moves, and shows what "
     "each word did."
 )
+EDITORS = {
+    "instruct-pix2pix": "Follows an instruction: “make it snow”.",
+    "img2img-turbo": "Draws the picture anew in a single step, from itself, its outlines or its strokes.",
+    "inpaint": "Draws a part of the picture anew, the region, and leaves the rest as it is.",
+}
+ROADS = "they know drawn road scenes, nothing else"
 WEIGHTS = {
-    "bundled": "bundled; they know drawn road scenes, nothing else",
-    "full": "full",
+    "bundled": f"bundled; {ROADS}",
+    "bundled-edges": f"bundled-edges; they draw from the outlines what a caption says, “a red car on a road at night”; {ROADS}",
+    "edge_to_image": "edge_to_image; they draw from the outlines what a caption says",
+    "sketch_to_image_stochastic": "sketch_to_image_stochastic; they draw from dark strokes what a caption says",
+}
+SETTINGS = {
+    "steps": ("Steps", "How often an edit is refined; twice as many take twice as long."),
+    "guidance": ("Guidance", "How much the words count."),
+    "image_guidance": ("Image guidance", "How much the picture counts."),
+    "low": ("Canny, low", "Weaker outlines than this are left out."),
+    "high": ("Canny, high", "Stronger outlines than this are always taken."),
+    "gamma": ("Gamma", "How much the strokes count against noise."),
 }
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
+NEEDS_GPU = "The full weights ({}) need a GPU, which this Space does not have."
+NO_PHRASE = "Say what to look for, for example “the sky”."
+FOUND = "Found; paint to add to it, or erase."
 BROKEN = "Something went wrong while editing; the edits made so far stay. Try again, or try another picture."
 TOO_LONG = "This run took longer than the page allows, so it was stopped."
 
@@ -27,25 +46,33 @@ def header() -> str:
     return f"<h1>{TITLE}</h1><p>{INTRODUCTION}</p>"
 
 
-def plan(editor, run: str) -> str:
-    """What is about to happen, and on what. `editor` is None while it is being loaded."""
-    if editor is None:
+def weights_label(weights: str) -> str:
+    """The name of a set of weights as it stands on a small button."""
+    return "Auto" if weights == "auto" else weights.split("/")[-1]
+
+
+def plan(outlook, run: str) -> str:
+    """What is about to happen, and on what. `outlook` is None while that is being found out."""
+    if outlook is None:
         return _terms({"Editor": "being loaded, a few seconds …", "This run": run})
-    name, device = getattr(editor, "name", type(editor).__name__), str(getattr(editor, "device", "computer"))
-    weights = str(getattr(editor, "weights", "its own"))
     return _terms(
         {
-            "Editor": f"{name} on the {DEVICES.get(device, device)}",
-            "Weights": WEIGHTS.get(weights, weights),
+            "Editor": f"{outlook.name} on the {DEVICES.get(outlook.device, outlook.device)}",
+            "Weights": WEIGHTS.get(outlook.weights, outlook.weights),
             "This run": run,
         }
     )
 
 
-def run(edits: int, noise: int, seconds: float | None) -> str:
-    """How much work a run is."""
-    time = f"; {about(seconds)}" if seconds is not None else ""
-    return f"{count(edits, 'edit')}, {noise} more under other seeds{time}"
+def run(edits: int, noise: int, outlook=None) -> str:
+    """How much work a run is, and how long it will take where that is known."""
+    parts = [f"{count(edits, 'edit')}, {noise} more under other seeds"]
+    if outlook is not None and outlook.seconds_per_edit is not None:
+        device = "" if outlook.loaded else f" on this {DEVICES.get(outlook.device, outlook.device)}"
+        parts.append(f"{about((edits + noise) * outlook.seconds_per_edit)}{device}")
+    if outlook is not None and outlook.gigabytes:
+        parts.append(f"downloads {gigabytes(outlook.gigabytes)} first")
+    return "; ".join(parts)
 
 
 def progress(explanation: Explanation, seconds_left: float | None) -> str:
@@ -56,7 +83,7 @@ def progress(explanation: Explanation, seconds_left: float | None) -> str:
 
 def finished(explanation: Explanation) -> str:
     """The last word of a run that came to its end."""
-    failed = f"; {explanation.failed} failed" if explanation.failed else ""
+    failed = f"; {explanation.failed} blocked or failed" if explanation.failed else ""
     return _status(f"Done: {count(explanation.done, 'edit')} in {explanation.seconds['total']:.1f} s{failed}", explanation)
 
 
@@ -68,9 +95,15 @@ def stopped(explanation: Explanation | None, reason: str = "") -> str:
     return _status(f"{reason} {made}".strip(), explanation)
 
 
-def waiting(loading: bool) -> str:
+def waiting(ready: bool, download: float = 0) -> str:
     """Between the click and the first edit; somebody else's run may be before ours."""
-    return _status("Loading the editor; this happens once …" if loading else "Waiting for the editor …")
+    first = f"Downloading {gigabytes(download)} and loading the editor" if download else "Loading the editor"
+    return _status("Waiting for the editor …" if ready else f"{first}; this happens once …")
+
+
+def said(text: str) -> str:
+    """A plain line about what happened."""
+    return _status(text)
 
 
 def problem(sentence: str) -> str:
@@ -109,7 +142,15 @@ def about(seconds: float) -> str:
     """A duration as one says it."""
     if seconds < 1.5:
         return "about a second"
-    return f"about {round(seconds)} seconds" if seconds < 90 else f"about {round(seconds / 60)} minutes"
+    for limit, unit, name in ((90, 1, "seconds"), (90 * 60, 60, "minutes"), (36 * 3600, 3600, "hours")):
+        if seconds < limit:
+            return f"about {round(seconds / unit)} {name}"
+    return f"about {round(seconds / 86400)} days"
+
+
+def gigabytes(number: float) -> str:
+    """How much is downloaded, as well as one knows."""
+    return f"about {max(1, round(number))} GB"
 
 
 def count(number: int, noun: str) -> str:
@@ -118,7 +159,7 @@ def count(number: int, noun: str) -> str:
 
 
 def _distance(distance: float) -> str:
-    return f"distance {distance:.2f}" if np.isfinite(distance) else "failed"
+    return f"distance {distance:.2f}" if np.isfinite(distance) else "blocked or failed"
 
 
 def _status(text: str, explanation: Explanation | None = None) -> str:

@@ -99,9 +99,10 @@ def ideal(scene: Scene, words, rng: np.random.Generator) -> Scene:
 MEANINGFUL = {*STATES, *COLOURS, *OBJECTS, *ADD, *REMOVE, *OTHER_VERBS}
 
 
-def relevant(scene: Scene, words) -> list[bool]:
+def relevant(scene: Scene, words, effective=effective) -> list[bool]:
     """For each position, whether that word matters: some subset of the other words means something else with it.
 
+    effective: what a scene and words come to, where an editor reads them in its own way (inside a region).
     Brute force over all subsets of the words that can mean anything, so exact. Raises ValueError for over 16 of those.
     """
     able = [i for i, word in enumerate(words) if normalise(word) in MEANINGFUL]
@@ -117,13 +118,12 @@ def relevant(scene: Scene, words) -> list[bool]:
     return matters
 
 
-def candidates(scene: Scene, words) -> list[dict[str, str | bool | None]]:
-    """What an edit by these words could be mistaken for: every combination of values of the attributes they change.
+def candidates(change: dict[str, str | bool | None]) -> list[dict[str, str | bool | None]]:
+    """What an edit that asks for `change` could be mistaken for: every combination of values of the attributes in it.
 
     The first is the ideal one, unless the words leave the car's colour open: then each colour is ideal. The values that
     the scene has already are among them, so the unchanged input is.
     """
-    change = effective(scene, words)
     options = []
     for attribute, value in sorted(change.items()):
         wanted = list(COLOURS) if value == "any" else [value]

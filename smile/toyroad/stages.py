@@ -25,7 +25,8 @@ def pixels(scenes: list[Scene], device) -> torch.Tensor:
     return torch.from_numpy(stack).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _edges(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def edge_differences(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Differences of neighbouring pixels along a row and along a column."""
     return x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
 
 
@@ -48,7 +49,7 @@ def train_vae(vae, *, steps: int, seed: int, folder, device, batch: int = 8) -> 
             y = vae.decode(posterior.mean + posterior.std * noise.to(device)).sample.float()
         kl = posterior.kl().float().mean() / noise[0].numel()
         far = (x - y).abs()
-        outlines = sum(((a - b).abs() * contrast).mean() for a, b in zip(_edges(x), _edges(y), strict=True))
+        outlines = sum(((a - b).abs() * contrast).mean() for a, b in zip(edge_differences(x), edge_differences(y), strict=True))
         return ((far + 1.5 * far.square()) * contrast * (1 + 2 * objects)).mean() + outlines + 2e-4 * kl
 
     return train("vae", vae, loss, steps=steps, rate=2e-3, seed=seed, folder=folder)

@@ -34,12 +34,16 @@ def build_tokenizer(seed: int) -> CLIPTokenizer:
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     bpe.normalizer, bpe.pre_tokenizer = clip.normalizer, clip.pre_tokenizer
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    ends = [a + "</w>" for a in alphabet]
+    # Equally frequent pairs are merged in the order of their numbers. The trainer would number the letters at a word's
+    # end as it meets them, in another order in each process; as special tokens they have their numbers before.
     trainer = trainers.BpeTrainer(
-        vocab_size=1600, min_frequency=3, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
-    )
+        vocab_size=1600, min_frequency=3, initial_alphabet=alphabet, special_tokens=ends, end_of_word_suffix="</w>",
+        show_progress=False,
+    )  # fmt: skip
     bpe.train_from_iterator(texts, trainer)
     merges = [tuple(m) for m in json.loads(bpe.to_str())["model"]["merges"]]
-    pieces = [*alphabet, *(a + "</w>" for a in alphabet), *("".join(m) for m in merges)]
+    pieces = [*alphabet, *ends, *("".join(m) for m in merges)]
     pieces = list(dict.fromkeys([*pieces, "<|startoftext|>", "<|endoftext|>"]))
     return CLIPTokenizer(vocab={p: i for i, p in enumerate(pieces)}, merges=merges, model_max_length=TOKENS)
 

@@ -1,0 +1,208 @@
+"""Img2Img-Turbo's checkpoints: what fine-tuning changed in SD-Turbo, as the authors publish it, and how it is put in.
+
+A checkpoint holds, for the UNet and for the VAE, whole weights by name and low-rank updates (LoRA, arXiv 2106.09685) as
+pairs of factors. Both are written into the base's own weights, so nothing is patched while the model runs.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import torch
+
+from smile.errors import InputError
+
+ALPHA = 8  # peft's default, which the published LoRAs were trained with: their updates count 8 / rank
+PATIENCE = 30  # seconds without a byte, after which a download is given up
+SUFFIXES = (".pkl", ".safetensors")
+PARTS = ("unet", "vae")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What one file holds, each by part ("unet", "vae")."""
+
+    name: str
+    weights: dict[str, dict[str, torch.Tensor]]
+    rank: dict[str, int]  # of the LoRA; 0 without one
+    targets: dict[str, list[str]]  # ends of the names of the modules that have a LoRA; a safetensors file does not say
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether it was trained to mix its input with noise, and so has two input convolutions to mix likewise."""
+        return any(key.startswith("conv_in.conv_in_curr.") for key in self.weights["unet"])
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in a `.safetensors` file or a pickle, of which only tensors, numbers, lists and dicts are read.
+
+    Raises InputError where there is anything else in it, anything missing, or it is damaged.
+    """
+    try:
+        checkpoint = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+        for key, value in (item for part in PARTS for item in checkpoint.weights[part].items()):
+            if not (isinstance(key, str) and isinstance(value, torch.Tensor) and value.is_floating_point()):
+                raise TypeError(key)
+        if not all(type(rank) is int and rank >= 0 for rank in checkpoint.rank.values()):
+            raise TypeError(checkpoint.rank)
+        for ends in checkpoint.targets.values():
+            if not (isinstance(ends, list) and all(isinstance(end, str) for end in ends)):
+                raise TypeError(ends)
+    except Exception as error:  # a damaged or hostile file can make its reader raise anything
+        raise InputError(
+            f"{path} is not an Img2Img-Turbo checkpoint, which holds plain tensors, numbers and lists only, or it is "
+            "damaged; delete it and get it again."
+        ) from error
+    return checkpoint
+
+
+def _read_pickle(path: Path) -> Checkpoint:
+    held = torch.load(path, map_location="cpu", weights_only=True)
+    names = {"weights": "state_dict_{}", "rank": "rank_{}", "targets": "{}_lora_target_modules"}
+    found = {what: {part: held.pop(key.format(part)) for part in PARTS} for what, key in names.items()}
+    if held:
+        raise KeyError(*held)
+    return Checkpoint(path.name, **found)
+
+
+def _read_safetensors(path: Path) -> Checkpoint:
+    from safetensors import safe_open
+
+    weights: dict[str, dict] = {part: {} for part in PARTS}
+    with safe_open(path, framework="pt") as file:
+        rank = {part: int(file.metadata()[f"rank_{part}"]) for part in PARTS}
+        for key in file.keys():  # noqa: SIM118 - the file is no dict
+            part, _, rest = key.partition(".")
+            weights[part][rest] = file.get_tensor(key)
+    return Checkpoint(path.name, weights, rank, {part: [] for part in PARTS})
+
+
+def save_checkpoint(path, *, unet: dict, vae: dict, rank_unet: int = 0, rank_vae: int = 0) -> None:
+    """Write a checkpoint as safetensors. `unet` and `vae`: tensors by the names that the published pickles use, the
+    skip convolutions as `decoder.skip_conv_1.weight` to `_4` of the VAE. A rank of 0 says that there is no LoRA."""
+    from safetensors.torch import save_file
+
+    both = {"unet": unet, "vae": vae}
+    tensors = {f"{part}.{key}": both[part][key].detach().cpu().contiguous() for part in PARTS for key in both[part]}
+    save_file(tensors, path, metadata={"rank_unet": str(rank_unet), "rank_vae": str(rank_vae)})
+
+
+@torch.no_grad()
+def merge(checkpoint: Checkpoint, part: str, own: dict[str, torch.Tensor], gamma: float = 1.0) -> None:
+    """Write the checkpoint's `part` into `own`, the base's float32 tensors by name, in place.
+
+    `gamma` in (0, 1] scales the LoRA updates, and mixes the two input convolutions of a stochastic checkpoint: a sum of
+    convolutions is the convolution with the summed weights. Raises InputError, naming the first weight concerned, where
+    checkpoint and base do not fit: a name or shape that the base has not, a LoRA of another rank than the checkpoint
+    says, and one that is missing although the checkpoint lists its module.
+    """
+
+    def refuse(key: str, why: str):
+        raise InputError(f"{checkpoint.name} is no checkpoint for this base: in its {part}, {key} {why}.")
+
+    left, rank = dict(checkpoint.weights[part]), checkpoint.rank[part]
+    for kind in ("weight", "bias"):
+        twins = [f"conv_in.conv_in_{which}.{kind}" for which in ("pretrained", "curr")]
+        if all(twin in left for twin in twins):
+            pretrained, current = (left.pop(twin).float() for twin in twins)
+            if pretrained.shape != current.shape:
+                refuse(twins[1], "has another shape than its twin")
+            left[f"conv_in.{kind}"] = (1 - gamma) * pretrained + gamma * current
+
+    factors = {}
+    for key in [key for key in left if ".lora_A." in key]:
+        module = key.partition(".lora_A.")[0]
+        a, b = left.pop(key), left.pop(key.replace(".lora_A.", ".lora_B."), None)
+        weight = own.get(f"{module}.weight")
+        if weight is None or b is None:
+            refuse(key, "has no counterpart")
+        if not a.ndim == b.ndim == weight.ndim or a.shape[1:] != weight.shape[1:] or b.shape[0] != weight.shape[0]:
+            refuse(key, "has another shape")
+        if not 0 < rank == a.shape[0] == b.flatten(1).shape[1]:
+            refuse(key, f"is not of rank {rank}")
+        factors[module] = a.flatten(1).float(), b.flatten(1).float()
+
+    for key, value in left.items():  # a module with a LoRA keeps its own weight one level down
+        name = key.replace(".base_layer.", ".")
+        if name not in own:
+            refuse(key, "has no counterpart")
+        if own[name].shape != value.shape:
+            refuse(key, "has another shape")
+        own[name].copy_(value)
+
+    written = {key.replace(".base_layer.", ".") for key in left}
+    for name in own:
+        module, ends = name.removesuffix(".weight"), checkpoint.targets[part]
+        if "skip_conv" in name and name not in written:
+            refuse(name, "is missing")
+        if name.endswith(".weight") and f".{module}".endswith(tuple(f".{end}" for end in ends)) and module not in factors:
+            refuse(f"{module}.lora_A", "is missing")
+
+    for module, (a, b) in factors.items():
+        weight = own[f"{module}.weight"]
+        weight += (gamma * ALPHA / rank * (b @ a)).view_as(weight)
+
+
+def fetch(url: str) -> Path:
+    """The file at `url`, from beside the Hub's cache if it has been downloaded before.
+
+    Raises InputError, in one sentence, where it is not to be had. A download that broke off is taken up again where the
+    server can, as long as it is still the same file.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import WeakFileLock, httpx  # whichever client the Hub uses at present
+
+    name = Path(urlsplit(url).path).name
+    path = Path(constants.HF_HUB_CACHE) / "img2img-turbo" / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
+    if path.is_file():
+        return path
+    try:
+        if constants.HF_HUB_OFFLINE:
+            raise OSError("HF_HUB_OFFLINE is set")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(f"{path}.lock"):  # one process downloads, the others find what it brought
+            if not path.is_file():
+                _download(httpx, url, path)
+    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise InputError(
+            f"The checkpoint {url} is not on this machine and could not be downloaded ({reason}); connect to the network "
+            f'and try again, put the file at {path}, or use the bundled weights (weights="bundled").'
+        ) from error
+    return path
+
+
+def _download(httpx, url: str, path: Path) -> None:
+    """Stream `url` to `path` by way of `path`.partial, of which `path`.version says what it is a part of."""
+    from tqdm import tqdm
+
+    partial, version = Path(f"{path}.partial"), Path(f"{path}.version")
+    done = partial.stat().st_size if partial.is_file() and version.is_file() else 0
+    headers = {"Accept-Encoding": "identity"}  # so that lengths are those of the file
+    if done:  # a server whose file is another by now answers with all of it
+        headers |= {"Range": f"bytes={done}-", "If-Range": version.read_text()}
+    with httpx.stream("GET", url, headers=headers, timeout=PATIENCE, follow_redirects=True) as response:
+        length = int(response.headers.get("Content-Length", -1))
+        rest = f"bytes {done}-{done + length - 1}/{done + length}"
+        resumed = response.status_code == 206 and response.headers.get("Content-Range") == rest
+        if done and not resumed and response.status_code in (206, 416):  # our part is no beginning of that file
+            partial.unlink()
+            return _download(httpx, url, path)
+        response.raise_for_status()
+        if not resumed:
+            done = 0
+            partial.unlink(missing_ok=True)
+            version.unlink(missing_ok=True)
+            tag = response.headers.get("ETag", "W/")
+            if known := response.headers.get("Last-Modified") if tag.startswith("W/") else tag:
+                version.write_text(known)
+        bar = tqdm(desc=path.name, initial=done, total=done + length if length >= 0 else None, unit="B", unit_scale=True)
+        with bar, partial.open("ab") as file:
+            for block in response.iter_raw():
+                bar.update(file.write(block))
+        if 0 <= length != partial.stat().st_size - done:
+            raise OSError(f"{length} bytes were announced and others came")
+    os.replace(partial, path)
+    version.unlink(missing_ok=True)

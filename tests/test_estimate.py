@@ -1,0 +1,87 @@
+"""What full weights cost: the numbers of operations and bytes, counted again on the published architectures."""
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from smile.editors import EDITORS
+from smile.page import estimate
+from smile.page.estimate import DECODER, FULL, SD1, SD2, UNET, is_bundled, speed, work
+
+FAMILIES = {
+    "1.5": ({"cross_attention_dim": 768, "attention_head_dim": 8}, (768, 12, 12)),
+    "2": (
+        {"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True},
+        (1024, 23, 16),
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request):
+    """(UNet, text encoder, VAE) of Stable Diffusion 1.5 or 2, without memory, and which of the two."""
+    attention, (width, layers, heads) = FAMILIES[request.param]
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(block_out_channels=(320, 640, 1280, 1280), **attention)
+        text = CLIPTextModel(
+            CLIPTextConfig(hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers, num_attention_heads=heads)
+        )
+        vae = AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+        )
+    return unet, text, vae, request.param
+
+
+def operations(call) -> float:
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops()
+
+
+def test_operations_are_those_of_the_published_architectures(family):
+    unet, text, vae, _ = family
+    latents, states = torch.empty(1, 4, 64, 64, device="meta"), torch.empty(1, 77, text.config.hidden_size, device="meta")
+    assert operations(lambda: unet(latents, torch.ones((), device="meta"), states)) == pytest.approx(UNET, rel=0.02)
+    assert operations(lambda: vae.decode(latents)) == pytest.approx(DECODER, rel=0.02)
+
+
+def test_gigabytes_are_those_of_the_published_architectures(family):
+    unet, text, vae, name = family
+    numbers = sum(p.numel() for part in (unet, text, vae) for p in part.parameters())
+    assert 4e-9 * numbers == pytest.approx(SD1 if name == "1.5" else SD2, abs=0.1)
+
+
+def test_every_full_set_has_its_numbers():
+    assert set(FULL) == {(n, w) for n, entry in EDITORS.items() for w in entry.weights if not is_bundled(w)}
+    assert work("instruct-pix2pix", "full", {"steps": 20}) == pytest.approx(20 * 3 * 0.80e12 + 2.51e12)
+    assert work("inpaint", "full", {"steps": 5}) == pytest.approx(5 * 2 * 0.80e12 + 2.51e12)
+    assert work("img2img-turbo", "edge_to_image", {"low": 3}) == pytest.approx(0.80e12 + 2.51e12)
+
+
+def test_the_published_settings_are_the_editors_own():
+    from smile.editors.img2img_turbo import EDGES, STOCHASTIC
+    from smile.editors.inpaint import Inpaint
+    from smile.editors.instruct_pix2pix import InstructPix2Pix
+
+    own = {"instruct-pix2pix": InstructPix2Pix.DEFAULTS, "img2img-turbo": EDGES | STOCHASTIC, "inpaint": Inpaint.DEFAULTS}
+    for (name, _), full in FULL.items():
+        assert full.settings.items() <= own[name].items()
+
+
+def test_the_speed_is_measured():
+    assert 1e8 < speed("cpu") < 1e16
+
+
+def test_what_is_downloaded_is_here(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert not estimate.here("inpaint", "full") and estimate.here("instruct-pix2pix", "bundled")
+    assert estimate.here("somebody's", "own") is None
+    folder = tmp_path / "models--stable-diffusion-v1-5--stable-diffusion-inpainting" / "snapshots" / "abc"
+    folder.mkdir(parents=True)
+    (folder / "model_index.json").write_text("{}")
+    assert estimate.here("inpaint", "full")

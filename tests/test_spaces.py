@@ -1,0 +1,106 @@
+"""The page as Hugging Face runs it: on ZeroGPU editing happens in forks, which get nothing that cannot be pickled."""
+
+import multiprocessing
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from tiny import fake_models, picture
+
+from smile import InputError
+from smile.page import engine as page_engine
+from smile.page.engine import Engine, Request, _edit_and_explain
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = "make it snow"
+
+
+@pytest.fixture(scope="module")
+def zero_gpu():
+    """(process id, client) of the page on a stand-in for ZeroGPU."""
+    command = [sys.executable, str(ROOT / "tests" / "zero_gpu.py")]
+    environment = os.environ | {"GRADIO_SERVER_PORT": ""}
+    del environment["GRADIO_SERVER_PORT"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            number, url = re.match(r"(\d+) (http://\S+)", server.stdout.readline()).groups()
+            yield int(number), Client(url, verbose=False, download_files=False)
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def picture_file(tmp_path):
+    picture().save(tmp_path / "road.png")
+    return handle_file(str(tmp_path / "road.png"))
+
+
+def test_full_weights_edit_in_a_fork_and_are_placed_by_the_main_thread(zero_gpu, picture_file, tmp_path):
+    server, client = zero_gpu
+    picture().point(lambda _: 255).save(tmp_path / "region.png")
+    region = handle_file(str(tmp_path / "region.png"))
+    for more in ({}, {"editor": "inpaint", "region": region}, {"weights": "full", "settings": {}}):
+        explanation, edits = client.predict(picture_file, TEXT, 8, 0, **more, api_name="/explain")
+        settings = explanation["settings"]
+        assert not explanation["provisional"] and "snow" in explanation["finding"] and len(edits) == 12
+        assert settings["editor_weights"] == "full" and settings["editor_settings"]["edits in"] != server
+        assert settings["editor_settings"]["loaded in"] == "MainThread"
+
+
+def test_bundled_weights_cost_nobody_a_gpu(zero_gpu, picture_file):
+    server, client = zero_gpu
+    explanation, _ = client.predict(picture_file, TEXT, 8, 0, weights="bundled", api_name="/explain")
+    assert explanation["settings"]["editor_settings"]["edits in"] == server
+
+
+def test_what_is_wrong_is_still_said_when_it_is_found_out_in_a_fork(zero_gpu, picture_file):
+    with pytest.raises(Exception, match="steps") as caught:
+        zero_gpu[1].predict(picture_file, TEXT, 8, 0, settings={"steps": 0}, api_name="/explain")
+    assert "ZeroGPU" not in str(caught.value)
+
+
+def test_a_default_run_asks_for_at_most_twenty_seconds(monkeypatch):
+    monkeypatch.setattr(page_engine, "ZERO_GPU", True)
+    monkeypatch.setattr(page_engine, "device", lambda: "cuda")
+    engine = Engine(fake_models)
+    for name, most in {"instruct-pix2pix": 20, "img2img-turbo": 20, "inpaint": 30}.items():
+        assert 5 < engine.gpu_seconds(Request(picture(), "please make it snow at night", editor=name)) <= most
+    more = Request(picture(), TEXT, edits=200, settings={"steps": 40})
+    assert engine.gpu_seconds(more) > 200
+
+
+def in_fork(engine, request, answer):
+    answer.send([pickle.loads(pickle.dumps(value)) for value in _edit_and_explain(id(engine), request)][-1])
+
+
+def test_a_fork_loads_for_itself_what_it_is_too_old_to_have(monkeypatch):
+    monkeypatch.setattr(page_engine, "ZERO_GPU", True)
+    monkeypatch.setattr(page_engine, "device", lambda: "cuda")
+    engine = Engine(fake_models)  # nobody serves its main-thread queue
+    ours, theirs = multiprocessing.Pipe()
+    with engine._in_use, engine._loading[True], engine._loading[False]:  # as another thread may have them at the fork
+        request = Request(picture(), TEXT)
+        fork = multiprocessing.get_context("fork").Process(target=in_fork, args=(engine, request, theirs), daemon=True)
+        fork.start()
+        assert ours.poll(60), "the fork hangs"
+        explanation = ours.recv()
+    fork.join()
+    assert explanation.words == TEXT.split() and not explanation.provisional and not engine.ready()
+
+
+def test_errors_of_the_visitor_come_as_values():
+    engine = Engine(fake_models)
+    (error,) = _edit_and_explain(id(engine), Request(picture(), "word " * 200))
+    assert isinstance(error, InputError) and "200 words" in str(pickle.loads(pickle.dumps(error)))
+
+
+def test_the_front_matter_is_what_a_space_needs():
+    head = (ROOT / "README.md").read_text(encoding="utf-8").split("---")[1]
+    values = dict(re.findall(r"^(\w+): *(.*)$", head, re.MULTILINE))
+    assert values["sdk"] == "gradio" and values["app_file"] == "app.py" and len(values["short_description"]) <= 60
+    assert "models" in values and all(line.count("/") == 1 for line in re.findall(r"^  - (.*/.*)$", head, re.MULTILINE))
