@@ -30,11 +30,12 @@ def load_segmenter(weights: str = "full", device: str | None = None) -> "Segment
         import torch
         from transformers import AutoConfig, CLIPSegForImageSegmentation, CLIPTokenizer, ViTImageProcessorPil
 
-        if read(AutoConfig.from_pretrained, location, "CLIPSeg").model_type != "clipseg":
+        wanted = {"location": location, "what": "CLIPSeg", "instead": "paint the region"}
+        if read(AutoConfig.from_pretrained, **wanted).model_type != "clipseg":
             raise InputError(f"{location} is no CLIPSeg model, so it cannot be the segmenter.")
-        model = read(CLIPSegForImageSegmentation.from_pretrained, location, "CLIPSeg", dtype=torch.float32)
-        tokenizer = read(CLIPTokenizer.from_pretrained, location, "CLIPSeg")
-        processor = read(ViTImageProcessorPil.from_pretrained, location, "CLIPSeg")
+        model = read(CLIPSegForImageSegmentation.from_pretrained, **wanted, dtype=torch.float32)
+        tokenizer = read(CLIPTokenizer.from_pretrained, **wanted)
+        processor = read(ViTImageProcessorPil.from_pretrained, **wanted)
     return Segmenter(model.to(device).eval().requires_grad_(False), tokenizer, processor, kind, device)
 
 

@@ -107,5 +107,7 @@ def test_missing_and_wrong_weights(folder, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="does not hold complete CLIPSeg weights"):
         load_segmenter(str(tmp_path / "empty"))
     use_cache(tmp_path, monkeypatch)
-    with pytest.raises(InputError, match=f"{FULL} are not on this machine"):
+    with pytest.raises(InputError, match=f"{FULL} are not on this machine.*, or paint the region"):
         load_segmenter("full")
+    with pytest.raises(InputError, match="No CLIPSeg weights are bundled"):
+        load_segmenter("bundled")

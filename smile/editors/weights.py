@@ -46,11 +46,12 @@ def resolve(weights: str, *, bundled: str, full: str) -> tuple[str, str]:
     raise InputError(f'There are no weights at “{weights}”; use "bundled", "full", a local folder or a repository id.')
 
 
-def read(from_pretrained, location: str, what: str, **options):
+def read(from_pretrained, location: str, what: str, instead='use the bundled weights (weights="bundled")', **options):
     """`from_pretrained(location, **options)`: from the folder or the Hub's cache, and from the Hub only if need be.
 
-    Raises InputError, in one sentence, where the weights are neither here nor to be had. Whether the Hub answers, and
-    gives files, is asked once with a time limit, because its own client would retry for minutes.
+    Raises InputError, in one sentence that says what to do `instead`, where the weights are neither here nor to be had.
+    Whether the Hub answers, and gives files, is asked once with a time limit, because its own client would retry for
+    minutes.
     """
     from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
 
@@ -70,8 +71,7 @@ def read(from_pretrained, location: str, what: str, **options):
         if out_of_memory(error):
             raise
         raise InputError(
-            f"The {what} weights {location} are not on this machine and could not be downloaded: {_why(error)}, "
-            'or use the bundled weights (weights="bundled").'
+            f"The {what} weights {location} are not on this machine and could not be downloaded: {_why(error)}, or {instead}."
         ) from error
 
 
