@@ -706,7 +706,7 @@ def test_no_base_and_no_network_is_one_sentence(kinds, monkeypatch):
 # The real size.
 
 
-@pytest.mark.slow
+@pytest.mark.full_size
 def test_real_dimensions(tmp_path):
     folder = sd_turbo_folder(
         tmp_path,
