@@ -4,7 +4,15 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +27,92 @@ def fake_page():
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
     yield url
     page.close()
+
+
+@pytest.fixture(scope="session")
+def sd_turbo(tmp_path_factory):
+    """A folder laid out as SD-Turbo's, with tiny random weights."""
+    from tiny import sd_turbo_folder
+
+    return sd_turbo_folder(tmp_path_factory.mktemp("sd-turbo"))
+
+
+@pytest.fixture(scope="session")
+def published(sd_turbo, tmp_path_factory):
+    """{kind of Img2Img-Turbo: (the published composition, its checkpoint's path)}"""
+    from turbo import Published
+
+    files = tmp_path_factory.mktemp("checkpoints")
+    made = {kind: Published(sd_turbo, kind == "sketch") for kind in ("edges", "sketch")}
+    return {kind: (composition, composition.save(files / f"{kind}.pkl")) for kind, composition in made.items()}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """The browser. In CI a missing Chromium is a failure."""
+    from browsing import CHROMIUM, FLAGS
+
+    if not Path(CHROMIUM).exists():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("Chromium is not installed (apt: chromium).")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Opens an address; afterwards nothing may have gone wrong behind the scenes: no request that leaves this machine, no
+    uncaught error, no error or warning in the console."""
+    contexts, troubles = [], []
+
+    def note_request(request):
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob", "file") and address.hostname not in ("127.0.0.1", "localhost"):
+            troubles.append(f"request left the machine: {request.url}")
+
+    def note_message(message):
+        if message.type in ("error", "warning") and message.text != "Method not implemented.":  # Gradio's, at uploads
+            troubles.append(f"console: {message.text}")
+
+    def visit(url, width=1440, theme="light", wait="#explain", height=900, **query):
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", note_request)
+        page.on("pageerror", lambda error: troubles.append(f"uncaught: {error}"))
+        page.on("console", note_message)
+        words = "&".join(f"{name}={value}" for name, value in ({"__theme": theme} | query).items())
+        page.goto(url if url.startswith("file:") else f"{url}?{words}")
+        page.wait_for_selector(wait)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not troubles
+
+
+@pytest.fixture(scope="session")
+def real_page():
+    """The address of `python app.py`, as a person starts it."""
+    import httpx
+
+    from smile.editors.weights import BUNDLED
+
+    if not BUNDLED.joinpath("instruct-pix2pix").is_dir():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("The bundled weights are not there.")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        httpx.Client(transport=httpx.HTTPTransport(retries=8)).get(url, timeout=60)  # waits 0.5, 1, 2 ... s
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)

@@ -41,7 +41,7 @@ def work(task, payload, pipe):
         for value in task(*pickle.loads(payload)):
             pipe.send_bytes(pickle.dumps({"value": value}))
         pipe.send_bytes(pickle.dumps("end"))
-    except Exception as error:
+    except Exception as error:  # as spaces does, whatever the task raises
         pipe.send_bytes(pickle.dumps({"error": type(error).__name__}))
 
 

@@ -57,7 +57,7 @@ def read(from_pretrained, location: str, what: str, instead='use the bundled wei
 
     try:
         return from_pretrained(location, local_files_only=True, **options)
-    except Exception as error:  # what is missing or damaged can make its reader raise anything, even a bare Exception
+    except Exception as error:  # what is missing or damaged can make its reader raise anything: tokenizers a bare Exception
         if out_of_memory(error):
             raise
         if Path(location).is_dir():
@@ -67,7 +67,7 @@ def read(from_pretrained, location: str, what: str, instead='use the bundled wei
         if known:
             get_hf_file_metadata(hf_hub_url(location, known[-1].rfilename), timeout=PATIENCE)
         return from_pretrained(location, **options)
-    except Exception as error:
+    except Exception as error:  # the client's, the network's, and the reader's again, which can be anything
         if out_of_memory(error):
             raise
         raise InputError(

@@ -1,0 +1,75 @@
+"""What the browser tests share: Chromium, and what a person does on the page."""
+
+import shutil
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+FINISHED = "document.querySelector('#progress').innerText.startsWith('Done')"
+TILES = "#view .edit"
+
+
+def explained(page, instruction, expect=None):
+    """Explain, and wait for the end, or for the sentence that says what is wrong."""
+    page.fill("#instruction textarea", instruction)
+    page.click("#explain")
+    ended = f"document.querySelector('#progress').innerText.includes({expect!r})" if expect else FINISHED
+    page.wait_for_function(ended, timeout=180_000)
+    page.wait_for_function("!document.querySelector('#explain').disabled")
+
+
+def heatmap(page):
+    """[(word, weight text, marked)] as the heatmap shows them: plot, buttons and table, which must agree."""
+    page.wait_for_function("document.querySelector('#view .note').textContent === ''")
+    page.wait_for_function("document.querySelectorAll('#view .plot .textpoint text').length > 0")
+    rows = page.eval_on_selector_all("#view .words tbody tr", "all => all.map(r => [...r.cells].map(c => c.textContent))")
+    page.wait_for_function(f"document.querySelectorAll('#view .cells button').length === {len(rows)}")
+    names = page.eval_on_selector_all("#view .cells button", "all => all.map(e => e.getAttribute('aria-label'))")
+    labels = page.eval_on_selector_all("#view .plot .textpoint text", "all => all.map(e => e.textContent)")
+    frames = page.evaluate(
+        "document.querySelector('#view .plot').layout.shapes.filter(s => s.type === 'rect').map(s => s.line.width)"
+    )
+    words = [(row[0], row[1], bool(row[-1])) for row in rows]
+    assert len(names) == len(frames) == len(rows)
+    starred = [label.removesuffix(" ★") for label in labels if label.endswith(" ★")]
+    for name, frame, (word, weight, marked), row in zip(names, frames, words, rows, strict=True):
+        assert name.startswith(f"{word}: weight {weight}, 95 % interval {row[2]}, ")
+        assert name.endswith("not significant") != marked == (frame > 1)  # a sign and a frame, not a colour
+        assert weight in labels and (row[2] in labels or row[2] == "not known")
+    assert len(starred) == sum(marked for *_, marked in words)
+    return words
+
+
+def hover_text(page):
+    """What the first word says under the mouse."""
+    page.hover("#view .cells button >> nth=0")
+    page.wait_for_selector("#view .tip:visible")
+    return page.inner_text("#view .tip")
+
+
+def paint(page, start, end):
+    """A stroke with the mouse, from and to shares of the canvas's width and height."""
+    page.wait_for_function("document.querySelector('#painter img')?.naturalWidth > 0")
+    page.locator("#painter canvas").scroll_into_view_if_needed()
+    box = page.locator("#painter canvas").bounding_box()
+    (x, y), (to_x, to_y) = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in (start, end)]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(to_x, to_y, steps=5)
+    page.mouse.up()
+
+
+def painted(page, share):
+    """Wait until about this share of the canvas is painted."""
+    page.wait_for_function(
+        """share => {
+            const canvas = document.querySelector("#painter canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const alpha = data.filter((_, index) => index % 4 === 3);
+            return Math.abs(alpha.filter((a) => a > 127).length / alpha.length - share) < 0.02;
+        }""",
+        arg=share,
+        timeout=30_000,
+    )
