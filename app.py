@@ -1,6 +1,7 @@
 """The page: `python app.py`, or a Hugging Face Space. Layout and wiring, from top to bottom as the page reads."""
 
 import contextlib
+import functools
 import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
@@ -11,46 +12,55 @@ import gradio as gr
 
 from smile import InputError
 from smile.editors import EDITORS
-from smile.page import wording
-from smile.page.actions import EXAMPLES, VIEW, Actions, examples
-from smile.page.components import PLOTLY_JS, Choice, Examples, Picture, RegionPainter, WordHeatmap
-from smile.page.engine import SPACE, ZERO_GPU, Engine
-from smile.page.look import CSS, theme
+from smile.page import takeaway, wording
+from smile.page.actions import Actions
+from smile.page.api import Api
+from smile.page.components import Choice, ComparisonView, Examples, ExplanationView, Picture, RegionPainter, Ticks
+from smile.page.door import METHOD
+from smile.page.engine import DEFAULT, SPACE, ZERO_GPU, Engine
+from smile.page.examples import EXAMPLES, examples
+from smile.page.look import HEAD, theme
+from smile.page.parts import FIELDS, VIEW
+from smile.page.replays import Replays
+from smile.page.runs import Runs
+from smile.page.trusts import TRUST, Trusts
+from smile.view.page import PLOTLY_JS
 
 
 def build(engine: Engine) -> gr.Blocks:
-    """The page on these models."""
+    """The page on these models. It begins with the first example, replayed."""
     gr.set_static_paths([EXAMPLES, PLOTLY_JS])  # the only files of this machine that are served as they are
-    actions, samples = Actions(engine), examples()
-    first, (choose_editor, choose_weights, show_region, *_) = samples[0], actions.choose(samples[0].editor)
+    actions, runs, api = Actions(engine), Runs(engine), Api(engine)
+    replays, trusts = Replays(actions), Trusts(engine)
+    first = dict(zip((*FIELDS, *VIEW), replays.replay(examples()[0]), strict=True))
+    first |= dict(zip(TRUST, trusts.known(first["shown"], [], None), strict=True))
 
     with gr.Blocks(title=f"SMILE: {wording.TITLE}", fill_width=True, delete_cache=(3600, 6 * 3600)) as page:
         gr.HTML(wording.header(), elem_id="header")
         with gr.Row(elem_id="main"):
             with gr.Column(elem_id="ask", min_width=320):
                 picture = Picture(
-                    first.picture,
+                    first["picture"],
                     label="Picture",
                     type="filepath",
                     sources=["upload"],
                     buttons=[],
-                    height=240,
+                    height=190,
                     elem_id="picture",
                 )
-                example = Examples(samples, elem_id="examples")
+                example = Examples(examples(), elem_id="examples")
+                instruction = gr.Textbox(
+                    first["instruction"],
+                    label="Instruction",
+                    placeholder="make it snow",
+                    max_lines=4,
+                    elem_id="instruction",
+                )
                 with gr.Group():
-                    editor = gr.Radio(
-                        list(EDITORS), value=first.editor, label="Editor", info=choose_editor["info"], elem_id="editor"
-                    )
-                    weights = Choice(
-                        choose_weights["choices"],
-                        value="auto",
-                        label="Weights",
-                        info=choose_weights["info"],
-                        elem_id="weights",
-                    )
-                with gr.Column(visible=show_region["visible"], elem_id="region") as region_column:
-                    region = RegionPainter(elem_id="painter")
+                    editor = gr.Radio(list(EDITORS), label="Editor", elem_id="editor", **_set(first["editor"]))
+                    weights = Choice(label="Weights", elem_id="weights", **_set(first["weights"]))
+                with gr.Column(elem_id="region", **_set(first["region_column"])) as region_column:
+                    region = RegionPainter(elem_id="painter", **_set(first["region"]))
                     with gr.Row():
                         phrase = gr.Textbox(
                             label="What the region shows",
@@ -66,98 +76,146 @@ def build(engine: Engine) -> gr.Blocks:
                         region_file = gr.UploadButton(
                             "From file", file_types=["image"], size="sm", min_width=84, elem_id="region-file"
                         )
-                instruction = gr.Textbox(
-                    first.instruction,
-                    label="Instruction",
-                    placeholder="make it snow",
-                    max_lines=4,
-                    elem_id="instruction",
-                )
                 with gr.Row():
-                    edits = gr.Number(actions.edits_for(first.instruction), label="Number of edits", min_width=120)
-                    seed = gr.Number(0, label="Seed", min_width=120)
-                with gr.Accordion("Advanced", open=False, visible=False, elem_id="advanced") as advanced:
+                    edits = gr.Number(first["edits"], label="Edits", min_width=80, elem_id="edits")
+                    seed = gr.Number(first["seed"], label="Seed", min_width=80, elem_id="seed")
+                    random_seed = gr.Button("Random seed", size="sm", min_width=104, elem_id="random-seed")
+                with gr.Accordion("Advanced", open=False, elem_id="advanced"):
                     settings = [
-                        gr.Number(None, label=label, info=info, visible=False, elem_id=f"setting-{name}")
+                        gr.Number(first[name], label=label, info=info, visible=False, elem_id=f"setting-{name}")
                         for name, (label, info) in wording.SETTINGS.items()
                     ]
+                    options = [_option(name) for name in wording.OPTIONS]
                 plan = gr.HTML(elem_id="plan")
-                with gr.Row():
-                    explain = gr.Button("Explain", variant="primary", scale=3, elem_id="explain")
-                    stop = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop")
-                progress = gr.HTML(elem_id="progress")
-                fall_back = gr.Button("Use the bundled weights", visible=False, elem_id="fall-back")
+                with gr.Column(elem_id="do"):
+                    with gr.Row():
+                        explain = gr.Button("Explain", variant="primary", scale=3, elem_id="explain")
+                        stop = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop")
+                    compare = gr.Button("Compare all three", elem_id="compare")
+                    progress = gr.HTML(first["progress"], elem_id="progress")
+                    fall_back = gr.Button("Use the bundled weights", visible=False, elem_id="fall-back")
             with gr.Column(elem_id="answer", min_width=320):
-                heatmap = WordHeatmap(elem_id="heatmap")
-                finding = gr.HTML(elem_id="finding")
-                gallery = gr.Gallery(
-                    label="The edits it was computed from; words in [brackets] were left out",
-                    visible=False,
-                    interactive=False,
-                    columns=5,
-                    height="auto",
-                    object_fit="contain",
-                    buttons=["fullscreen"],
-                    elem_id="gallery",
-                )
+                comparison = ComparisonView(elem_id="comparison")
+                view = ExplanationView(first["view"], elem_id="view")
+                with gr.Column(elem_id="trust-section") as trust_section:
+                    gr.HTML(f"<h2>{wording.TRUST}</h2>")
+                    trust = gr.HTML(first["trust"], apply_default_css=False, elem_id="trust")
+                    relevant = Ticks(label=wording.TICKS, elem_id="relevant", **_set(first["relevant"]))
+                    with gr.Row(elem_id="measure-row"):
+                        measure = gr.Button(wording.MEASURE, scale=3, elem_id="measure", **_set(first["measure"]))
+                        stop_measuring = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop-measuring")
+                    measuring = gr.HTML(first["measuring"], elem_id="measuring")
+                with gr.Row(elem_id="take-away"):
+                    take = {
+                        kind: gr.Button(label, size="sm", min_width=80, elem_id=f"take-{kind}")
+                        for kind, label in wording.TAKE.items()
+                    }
+                    opened = gr.UploadButton(
+                        "Open a bundle", file_types=[".zip"], size="sm", min_width=110, elem_id="open-bundle"
+                    )
+        gr.HTML(wording.guide(), elem_id="guide")
         chosen = gr.State(False)  # whether the visitor set the number of edits, which else follows the instruction
-        shown = gr.State(time_to_live=3600)  # the explanation on the page, for Stop
+        shown, compared = gr.State(time_to_live=3600), gr.State(time_to_live=3600)  # what the two views show (replays.py)
+        measured = gr.State(first["measured"], time_to_live=3600)  # what was measured of it (trusts.py)
+        taken = gr.DownloadButton(visible="hidden", elem_id="taken")
 
-        # What only the named endpoint takes and returns.
-        with gr.Row(visible=False):
-            ask = gr.Button()
-            sets = dict.fromkeys(["auto", *(each for name in EDITORS for each in engine.offered(name))])
-            any_weights = gr.Dropdown(list(sets), value="auto", label="weights")
-            any_region = Picture(label="region", type="filepath")
-            any_phrase = gr.Textbox("", label="region phrase")
-            any_settings = gr.JSON(label="settings")
-            numbers = gr.JSON(label="explanation")
-
-        parts = {
-            "progress": progress,
-            "heatmap": heatmap,
-            "finding": finding,
-            "gallery": gallery,
-            "shown": shown,
-            "explain": explain,
-            "stop": stop,
-            "fall_back": fall_back,
-        }
-        view = [parts[name] for name in VIEW]
-        choice = [editor, weights, region_column, *settings]
-        asked = [instruction, edits, editor, weights, settings[list(wording.SETTINGS).index("steps")]]
-        private = {"api_visibility": "private", "show_progress": "hidden"}
+        # The named endpoints, with fields of their own
         editing = {"concurrency_id": "editor", "concurrency_limit": 1}
+        with gr.Row(visible=False):
+            sets = dict.fromkeys(["auto", *(each for name in EDITORS for each in engine.offered(name))])
+            given = [
+                Picture(label="picture", type="filepath"),
+                gr.Textbox(label="instruction"),
+                gr.Number(None, label="edits"),
+                gr.Number(0, label="seed"),
+                gr.Dropdown(list(EDITORS), value=DEFAULT, label="editor"),
+                gr.Dropdown(list(sets), value="auto", label="weights"),
+                Picture(label="region", type="filepath"),
+                gr.Textbox("", label="region phrase"),
+                gr.JSON(label="settings"),
+                gr.JSON(label="options"),
+            ]
+            numbers, all_numbers = gr.JSON(label="explanation"), gr.JSON(label="explanations")
+            pictures = gr.Gallery(label="pictures")
+            gr.Button().click(api.explain, given, [numbers, pictures], api_name="explain", **editing)
+            gr.Button().click(api.compare, [*given[:4], given[6]], [all_numbers, pictures], api_name="compare", **editing)
 
+        asked = [picture, instruction, edits, chosen, seed, editor, weights, region]
+        fields = [picture, instruction, edits, seed, editor, weights, region, region_column, chosen, *settings, *options]
+        answer = [progress, view, comparison, shown, compared, explain, compare, stop, fall_back]
+        planned = [instruction, edits, editor, weights, settings[list(wording.SETTINGS).index("steps")], *options]
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+
+        # What is asked
         picture.upload(actions.canvas, picture, region, queue=False, **private)
         picture.clear(lambda: actions.canvas(None), None, region, queue=False, **private)  # which still sends the old one
-        example.select(actions.pick, None, [picture, instruction, region, *choice], queue=False, **private)
-        editor.input(actions.choose, editor, choice, queue=False, **private)
-        editor.input(actions.canvas, picture, region, queue=False, **private)
+        editor.input(actions.chosen, [editor, picture], fields, queue=False, **private)
         weights.input(actions.default_settings, None, settings, queue=False, **private)
         gr.on([find.click, phrase.submit], actions.find, [picture, phrase], [region, progress], **editing, **private)
         region_file.upload(actions.use_file, [picture, region_file], [region, progress], queue=False, **private)
         edits.input(lambda value: value is not None, edits, chosen, queue=False, **private)
         instruction.change(actions.edits_for, [instruction, chosen], edits, queue=False, **private)
-        planned = [page.load, *(part.change for part in asked)]
+        random_seed.click(None, None, seed, js="() => Math.floor(Math.random() * 1e6)", **private)
         planning = {"concurrency_limit": None, "trigger_mode": "always_last"}
-        gr.on(planned, actions.plan, asked, [plan, advanced, *settings], **planning, **private)
-        begun = gr.on([explain.click, instruction.submit], actions.begin, [editor, weights], view, queue=False, **private)
-        inputs = [picture, instruction, edits, seed, editor, weights]
-        running = begun.then(actions.run, [*inputs, region, *settings], view, **editing, **private)
-        running.then(actions.plan, asked, [plan, advanced, *settings], concurrency_limit=None, **private)
-        stop.click(actions.stop, shown, view, cancels=[running], queue=False, **private)
-        fall_back.click(actions.fall_back, editor, [weights, fall_back], queue=False, **private)
-        given = [*inputs[:-1], any_weights, any_region, any_phrase, any_settings]
-        ask.click(actions.serve, given, [numbers, gallery], api_name="explain", **editing)
+        gr.on([page.load, *(part.change for part in planned)], actions.plan, planned, [plan, *settings], **planning, **private)
+
+        # Running
+        waited = private | {"show_progress": "minimal", "show_progress_on": progress}  # which says who is before us
+        begun = gr.on([explain.click, instruction.submit], runs.begin, [editor, weights], answer, queue=False, **private)
+        running = begun.then(runs.explain, [*asked, *settings, *options], answer, **editing, **waited)
+        begun = compare.click(runs.begin, [editor, weights], answer, queue=False, **private)
+        comparing = begun.then(runs.compare, [*asked, *settings, *options], answer, **editing, **waited)
+        for run in (running, comparing):
+            run.then(actions.plan, planned, [plan, *settings], concurrency_limit=None, **private)
+        for end in (stop.click, example.select, opened.upload):  # before what they do, or a late edit would be drawn over it
+            end(None, cancels=[running, comparing], **private)
+        stop.click(runs.stop, [picture, shown, compared], answer, queue=False, **private)
+        fall_back.click(actions.fall_back, editor, [*fields, fall_back], queue=False, **private)
+
+        # How far to believe it
+        believed = [trust_section, trust, relevant, measured, measuring, measure, stop_measuring]
+        judged = [shown, relevant, measured]
+        shown.change(trusts.known, judged, believed, queue=False, trigger_mode="always_last", **private)
+        relevant.input(trusts.tick, judged, trust, queue=False, **private)
+        begun = measure.click(trusts.begin, None, believed, queue=False, **private)
+        proving = begun.then(trusts.measure, judged, believed, **editing, **waited | {"show_progress_on": measuring})
+        others = (explain.click, instruction.submit, compare.click, comparison.select, example.select, opened.upload)
+        for end in (stop_measuring.click, *others):
+            end(None, cancels=proving, **private)
+        stop_measuring.click(trusts.stop, judged, believed, queue=False, **private)
+
+        # What was run before
+        linked = page.load(replays.link, None, [*fields, *answer], queue=False, **private)
+        picked = example.select(replays.pick, None, [*fields, *answer], queue=False, **private)
+        looked = comparison.select(replays.look, [compared, picture], [*fields, *answer], queue=False, **private)
+        read = opened.upload(replays.open, opened, [*fields, *answer], queue=False, **private)
+        for replayed in (linked, picked, looked, read):  # Gradio tells of a state's change only where an event was queued
+            replayed.then(trusts.known, judged, believed, queue=False, **private)
+        refilled = view.play(replays.refill, shown, fields, queue=False, **private)
+        refilled.then(None, js="() => document.querySelector('#explain').click()", **private)
+        for kind, button in take.items():
+            made = button.click(functools.partial(takeaway.take, kind), shown, [taken, progress], queue=False, **private)
+            made.then(None, taken, None, js="(file) => file && document.querySelector('#taken').click()", **private)
     return page.queue(max_size=32)
+
+
+def _set(update: dict) -> dict:
+    """The arguments with which a component begins as an update would leave it."""
+    return {name: value for name, value in update.items() if name != "__type__"}
+
+
+def _option(name: str) -> gr.components.Component:
+    """The field of one of the method's options."""
+    label, info = wording.OPTIONS[name]
+    common = {"value": METHOD[name], "label": label, "info": info, "elem_id": f"option-{name}"}
+    return Choice(wording.CHOICES[name], **common) if name in wording.CHOICES else gr.Number(**common)
 
 
 OPTIONS = {
     "theme": theme(),
-    "css": CSS,
+    "head": HEAD,
     "footer_links": ["api"],
-    "max_file_size": "20mb",
+    "max_file_size": "256mb",
     "run_history": False,
     "enable_monitoring": False,
     "ssr_mode": False,

@@ -68,10 +68,12 @@ def embedded(embedder, images):
 def described(editor, embedder) -> dict:
     """How editor and embedder call themselves, for the record."""
     said = {
-        "editor": getattr(editor, "name", type(editor).__name__),
-        "embedder": getattr(embedder, "name", type(embedder).__name__),
+        "editor": str(getattr(editor, "name", type(editor).__name__)),
+        "embedder": str(getattr(embedder, "name", type(embedder).__name__)),
     }
     for name in ("weights", "device", "dtype"):
         said |= {f"editor_{name}": str(getattr(editor, name))} if hasattr(editor, name) else {}
         said |= {f"embedder_{name}": str(getattr(embedder, name))} if hasattr(embedder, name) else {}
-    return said | {"editor_settings": dict(getattr(editor, "settings", {}))}
+    settings = dict(getattr(editor, "settings", {}))
+    plain = (bool, int, float, str, type(None))  # anything else could not be written down
+    return said | {"editor_settings": {str(n): v if isinstance(v, plain) else str(v) for n, v in settings.items()}}

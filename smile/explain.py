@@ -11,16 +11,16 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from smile import blackbox, metrics, noise, where
+from smile import blackbox, where
 from smile import design as designs
 from smile import distance as distances_
 from smile import instruction as instructions
 from smile import locality as localities
-from smile import surrogate as surrogates
 from smile.errors import InputError
 from smile.explanation import Explanation
 from smile.options import check, from_preset
 from smile.picture import check_region, fit, fit_region, open_picture, open_region
+from smile.results import from_distances
 
 DEFAULT_DISTANCE = "patches"  # where the embedder gives patches; "wasserstein" where it does not
 BATCH = 8  # texts at a time for an editor that does not say
@@ -184,57 +184,39 @@ class _Run:
         full = [(self.settings["seed"] + block, self.texts[0]) for block in blocks]
         references = ["input"] * len(keys) if self.settings["reference"] == "input" else full
 
-        # 5. Distance and response.
-        distances = self._distances(keys, references)
-        usable = np.isfinite(distances)
-        scale = distances_.minmax if self.settings["similarity"] == "minmax" else distances_.similarity
-        responses = np.full(len(keys), np.nan)
-        responses[usable] = scale(distances[usable])
-
-        # 6. Noise floor: always measured from the full-instruction edit.
+        # 5. Distance. 6. Noise floor: always measured from the full-instruction edit.
+        distances, from_full = self._distances(keys, references), self._distances(keys, full)
         noise_keys = [(seed, self.texts[0]) for seed in self._noise_seeds() if (seed, self.texts[0]) in self.images]
         noise_distances = [self._distances(noise_keys, [origin] * len(noise_keys)) for origin in dict.fromkeys(full)]
-        from_full = self._distances(keys, full)
-        edit_p_values = np.full(len(keys), np.nan)
-        for block, floor in enumerate(noise_distances):
-            if len(floor):
-                edit_p_values[blocks == block] = noise.edit_p_values(from_full[blocks == block], floor)
         noise_distances = np.concatenate(noise_distances)
 
-        # 8. Surrogate, as soon as the edits tell the words apart.
-        unknown = np.full(len(self.words), np.nan)
-        fitted = dict.fromkeys(("weights", "ci_low", "ci_high", "p_values", "p_values_holm"), unknown)
-        fidelity, maps, maps_p_values = {}, None, None
-        data = (keep[usable], responses[usable], weight[usable])
-        if _determined(keep[usable], weight[usable], blocks[usable], whole=not provisional):
-            options = {"seed": self.settings["seed"], "blocks": blocks[usable]}
-            permutations, kind = self.settings["permutations"], self.settings["surrogate"]
-            model = surrogates.fit(*data, kind=kind, permutations=permutations, **options)
-            fitted = {name: getattr(model, name) for name in fitted}
-            fidelity = metrics.fidelity(*data, kind=kind, blocks=blocks[usable])
-            # 9. Where.
-            patches = [self.embedded[key][1] for key, ok in zip(keys, usable, strict=True) if ok]
+        # 5. Response. 6. Noise floor. 8. Surrogate, as soon as the edits tell the words apart. 10. Trust.
+        measured = (distances, from_full, noise_distances)
+        results = from_distances(keep, blocks, weight, *measured, self.settings, provisional)
+
+        # 9. Where.
+        maps, maps_p_values = None, None
+        if results["fidelity"] and not provisional:
+            usable = np.flatnonzero(np.isfinite(distances))
+            patches = [self.embedded[keys[i]][1] for i in usable]
             grid = None if patches[0] is None else where.grid_of(self.embedder, len(patches[0]))
-            if grid and not provisional:
-                origin = np.stack([self.embedded[key][1] for key, ok in zip(references, usable, strict=True) if ok])
-                maps, maps_p_values = where.word_maps(data[0], np.stack(patches), origin, data[2], grid, **options)
+            if grid:
+                origin = np.stack([self.embedded[references[i]][1] for i in usable])
+                data = (keep[usable], np.stack(patches), origin, weight[usable], grid)
+                maps, maps_p_values = where.word_maps(*data, seed=self.settings["seed"], blocks=blocks[usable])
         images = [self.images[key] for key in keys]
         noise_images = [self.images[key] for key in noise_keys]
         return Explanation(
             instruction=" ".join(self.words),
             words=list(self.words),
-            **fitted,
+            **results,
             keep=keep,
             blocks=blocks,
             texts=[self.texts[row] for row in rows],
             distances=distances,
-            responses=responses,
             locality_weights=weight,
             distances_from_full=from_full,
-            edit_p_values=edit_p_values,
             noise_distances=noise_distances,
-            noise_floor=noise.floor(noise_distances),
-            fidelity=fidelity,
             settings=dict(self.settings),
             seconds={},
             failed=sum(image is None for image in self.images.values()),
@@ -321,11 +303,3 @@ def _locality(options, keep, texts, editor) -> np.ndarray:
         options["sigma"] = localities.auto_sigma(distances)
     kernel = localities.paper_kernel if options["kernel"] == "paper" else localities.kernel
     return kernel(distances, options["sigma"])
-
-
-def _determined(keep, weight, blocks, whole: bool) -> bool:
-    """Whether these edits determine all weights and the intercepts (and, before the end, leave a residual)."""
-    counted = weight > 0
-    columns = np.hstack([keep[counted], blocks[counted, None] == np.unique(blocks)]).astype(float)
-    enough = columns.shape[1] + (0 if whole else 1)
-    return len(columns) >= enough and np.linalg.matrix_rank(columns) == columns.shape[1]

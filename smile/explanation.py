@@ -12,12 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from smile.errors import InputError
 from smile.finding import finding
 
-FLOATS = {"weights", "ci_low", "ci_high", "p_values", "p_values_holm", "distances", "responses", "locality_weights"}
-FLOATS |= {"distances_from_full", "edit_p_values", "noise_distances", "maps", "maps_p_values"}
-DTYPES = dict.fromkeys(FLOATS, float) | {"keep": bool, "blocks": int}
 PICTURES = ("image", "edits", "noise_edits", "region")
 
 
@@ -32,10 +28,12 @@ class Explanation:
     instruction: str
     words: list[str]
     weights: np.ndarray  # > 0: the word pulls the result toward the reference
-    ci_low: np.ndarray  # 95 % interval, HC3
+    ci_low: np.ndarray  # 95 % interval: of this edit, or with several seeds of this editor
     ci_high: np.ndarray
-    p_values: np.ndarray  # permutation, one word at a time
+    p_values: np.ndarray  # one word at a time
     p_values_holm: np.ndarray  # corrected for k words; significance is read here only
+    untested: str  # why no word could be told from chance; empty where the words were tested
+    interaction: dict  # smile.interaction.Interaction; empty before the end
     keep: np.ndarray  # (n, k) bool: edit i has word j
     blocks: np.ndarray  # (n,) int: which of the S seeds, counted from 0
     texts: list[str]  # (n,) perturbed instructions; the first of each block is the full one
@@ -104,56 +102,31 @@ class Explanation:
 
         Files of an earlier explanation in the same folder are replaced.
         """
-        from smile.figures import heatmap_png, page
+        from smile.bundle import files
+        from smile.figures import heatmap_png
+        from smile.view import page
 
         folder = Path(folder)
-        for name, pictures in (("edits", self.edits), ("noise", self.noise_edits)):
+        for name in ("edits", "noise"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-            for old in (folder / name).glob("[0-9][0-9][0-9].png"):
+            for old in (folder / name).glob("[0-9]*.png"):
                 old.unlink()
-            for number, picture in enumerate(pictures):
-                if picture is not None:
-                    picture.save(folder / name / f"{number:03}.png")
-        self.image.save(folder / "input.png")
         (folder / "region.png").unlink(missing_ok=True)
-        if self.region is not None:
-            self.region.save(folder / "region.png")
-        (folder / "explanation.json").write_text(self.to_json(), encoding="utf-8")
+        for name, content in files(self):
+            (folder / name).write_bytes(content)
         (folder / "heatmap.html").write_text(page(self), encoding="utf-8")
         heatmap_png(self).save(folder / "heatmap.png")
         return folder
 
     @classmethod
-    def load(cls, folder) -> "Explanation":
-        """The explanation that `save` wrote into `folder`. Raises InputError where there is none."""
-        folder = Path(folder)
-        file = folder / "explanation.json"
-        if not file.is_file():
-            raise InputError(f"There is no explanation in {folder}: explanation.json is missing.")
-        try:
-            values = json.loads(file.read_text(encoding="utf-8"))
-            values.pop("finding", None)
-            for name, dtype in DTYPES.items():
-                if values[name] is not None:
-                    values[name] = np.array(values[name], dtype=dtype)
-            values["keep"] = values["keep"].reshape(len(values["texts"]), len(values["words"]))
-            noise_count = len(values["noise_distances"]) // (values["blocks"].max() + 1)  # measured from each block
-            return cls(
-                **values,
-                image=_opened(folder / "input.png"),
-                region=_opened(folder / "region.png", "L"),
-                edits=[_opened(folder / "edits" / f"{i:03}.png") for i in range(len(values["texts"]))],
-                noise_edits=[_opened(folder / "noise" / f"{i:03}.png") for i in range(noise_count)],
-            )
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{file} is not an explanation that this version can read.") from error
+    def load(cls, path) -> "Explanation":
+        """The explanation that `save` wrote into a folder, or `smile.bundle.write` into a zip file.
 
+        Raises InputError where there is none, or where it was changed.
+        """
+        from smile.bundle import read
 
-def _opened(path: Path, mode: str = "RGB") -> Image.Image | None:
-    if not path.is_file():
-        return None
-    with Image.open(path) as opened:
-        return opened.convert(mode)
+        return read(path)
 
 
 def _plain(value):

@@ -1,12 +1,10 @@
-"""The word heatmap as a plotly figure, a page of its own and a PNG, and a word's map laid over the picture.
+"""The word heatmap as a plotly figure and as a PNG, its table, and a word's map laid over the picture.
 
 The colour scale is symmetric about zero, so white always means no weight, and significance is shown by a star and a
 frame, never by colour alone. Words are somebody's text: they are escaped wherever they become markup.
 """
 
-import base64
 import html
-import io
 import math
 
 import numpy as np
@@ -22,7 +20,7 @@ STAR = "★"
 
 
 def heatmap(explanation) -> go.Figure:
-    """The words of an `Explanation` in reading order, coloured by weight; hover gives weight, interval and p-values."""
+    """The words of an `Explanation` in reading order, coloured by weight, with the 95 % interval; hover gives p-values."""
     k = len(explanation.words)
     rows, columns = _shape(k)
     z, text, hover = (np.full(rows * columns, None, dtype=object) for _ in range(3))
@@ -56,7 +54,7 @@ def heatmap(explanation) -> go.Figure:
     figure.update_yaxes(visible=False, autorange="reversed")
     provisional = "provisional · " if explanation.provisional else ""
     figure.update_layout(
-        height=80 + 80 * rows,
+        height=80 + 96 * rows,
         margin={"l": 8, "r": 8, "t": 32, "b": 8},
         plot_bgcolor="white",
         title={
@@ -71,7 +69,7 @@ def heatmap(explanation) -> go.Figure:
 def heatmap_png(explanation) -> Image.Image:
     """The same drawn with Pillow, for places where no script runs: RGB, 120 pixels wide for each word of a row."""
     rows, columns = _shape(len(explanation.words))
-    width, height, top = 120, 72, 34
+    width, height, top = 120, 88, 34
     picture = Image.new("RGB", (columns * width + 8, top + rows * height + 8), "white")
     draw = ImageDraw.Draw(picture)
     note = f"{'provisional; ' if explanation.provisional else ''}red toward the reference, blue away; * p < 0.05 (Holm)"
@@ -88,7 +86,9 @@ def heatmap_png(explanation) -> Image.Image:
         middle = (box[0] + box[2]) / 2
         label = _short(word) + (" *" if starred else "")
         draw.text((middle, up + 22), label, fill=ink, font=_fitting(draw, label, width - 16), anchor="mm")
-        draw.text((middle, up + 46), _signed(explanation.weights[j]), fill=ink, font=_font(13), anchor="mm")
+        draw.text((middle, up + 44), _signed(explanation.weights[j]), fill=ink, font=_font(14), anchor="mm")
+        if np.isfinite(explanation.ci_low[j]):
+            draw.text((middle, up + 64), _interval(explanation, j), fill=ink, font=_font(11), anchor="mm")
     return picture
 
 
@@ -109,38 +109,6 @@ def overlay(explanation, word: int) -> Image.Image:
     base = explanation.reference.convert("L").convert("RGBA")
     layer = Image.fromarray(rgba, "RGBA").resize(base.size, Image.Resampling.NEAREST)
     return Image.alpha_composite(base, layer).convert("RGB")
-
-
-def page(explanation) -> str:
-    """One self-contained HTML page, plotly.js inside: finding, heatmap, table, pictures, settings. Needs no network."""
-    e = explanation
-    captions = [f"{i}: {text or '(no words)'}" for i, text in enumerate(e.texts)]
-    notes = ["failed" if np.isnan(d) else f"distance {d:.3g}" for d in e.distances]
-    figures = [_figure(e.image, "input", ""), *map(_figure, e.edits, captions, notes)]
-    rows = [f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in table(e)]
-    settings = "".join(f"<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>" for k, v in e.settings.items())
-    plot = heatmap(e).to_html(full_html=False, include_plotlyjs=True, div_id="heatmap", config={"displaylogo": False})
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{html.escape(e.instruction)}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
-table {{ border-collapse: collapse }} th, td {{ padding: .2rem .8rem .2rem 0; text-align: left }}
-.edits {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem }}
-figure {{ margin: 0 }} img {{ width: 100% }} figcaption {{ font-size: .8rem; overflow-wrap: anywhere }}
-dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: .8rem }} dd {{ margin: 0 }}
-</style></head><body>
-<h1>{html.escape(e.instruction)}</h1>
-<p>{html.escape(e.finding)}</p>
-{plot}
-<table><thead><tr>{"".join(f"<th>{name}</th>" for name in COLUMN_NAMES)}</tr></thead>
-<tbody>{"".join(rows)}</tbody></table>
-<h2>The edits it was computed from</h2>
-<div class="edits">{"".join(figures)}</div>
-<h2>Settings</h2>
-<dl>{settings}</dl>
-</body></html>
-"""
 
 
 COLUMN_NAMES = ("word", "weight", "95 % interval", "p", "p (Holm)", "significant")
@@ -187,7 +155,8 @@ def _short(word: str) -> str:
 
 def _cell(e, j: int) -> str:
     word = html.escape(_short(e.words[j]))
-    return f"{f'<b>{word}</b> {STAR}' if e.significant[j] else word}<br>{_signed(e.weights[j])}"
+    small = f'<br><span style="font-size:11px">{_interval(e, j)}</span>' if np.isfinite(e.ci_low[j]) else ""
+    return f"{f'<b>{word}</b> {STAR}' if e.significant[j] else word}<br>{_signed(e.weights[j])}{small}"
 
 
 def _hover(e, j: int) -> str:
@@ -217,15 +186,6 @@ def _p(value: float) -> str:
     if not np.isfinite(value):
         return "not known"
     return f"{value:.3f}" if value >= 0.001 else "<0.001"
-
-
-def _figure(picture, caption: str, note: str) -> str:
-    image = '<div class="failed">no picture</div>'
-    if picture is not None:
-        buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=85)
-        image = f'<img alt="" src="data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
-    return f"<figure>{image}<figcaption>{html.escape(caption)}<br>{note}</figcaption></figure>"
 
 
 def _font(size: int):

@@ -1,83 +1,121 @@
-"""The finding in one plain sentence, and no stronger than the edits it rests on.
+"""The finding in plain sentences, and no stronger than the edits it rests on.
 
 It speaks of what happened among the edits that were made, says whether that is one seed's edit or the editor under
 several seeds, and says so when nothing was found or nothing could have been found.
 """
 
-import math
-
 import numpy as np
 
+from smile.surrogate import EXACT
+
 SAME = 1e-9  # distances up to here are round-off
+LEVEL = 0.05
+FEW_SEEDS = 4  # below, Student's t needs 4.3 standard errors and more before any correction
+HALF = 0.5  # of the variation, predicted for edits left out of the fit
 SMALL = 0.05  # of the largest distance: a weight below may be significant, and still is nothing to read out
 
 
 def finding(explanation) -> str:
-    """One sentence about an `Explanation`."""
+    """What was found by an `Explanation`, in a sentence, and what must be known to judge it in a few more."""
+    return " ".join(sentences(explanation))
+
+
+def sentences(explanation) -> list[str]:
+    """The finding's sentences; the first says which words did it, as far as the edits can carry."""
     e = explanation
     if not e.provisional:
-        return _sentence(e)
+        return _sentences(e)
     if np.isnan(e.weights).any():
-        return f"{e.done} of {e.total} edits are made, too few yet to say which words matter."
-    return f"Provisional, after {e.done} of {e.total} edits: {_sentence(e)}"
+        return [f"{e.done} of {e.total} edits are made, too few yet to say which words matter."]
+    first, *more = _sentences(e)
+    return [f"Provisional, after {e.done} of {e.total} edits: {first}", *more]
 
 
-def smallest_p(block_sizes, k: int, permutations: int) -> float:
-    """The smallest Holm-corrected p-value that edits in blocks of these sizes can give for k words, approximately.
-
-    A word is on in about half of the edits of a block, and a permutation test tells apart only the ways to split them;
-    nor can it go below one over the permutations drawn. Without a residual nothing can be tested.
-    """
-    if sum(block_sizes) <= k + len(block_sizes):
-        return 1.0
-    splits = math.prod(math.comb(n, n // 2) for n in block_sizes)
-    return min(1.0, k * max(1 / (permutations + 1), 2 / splits))
-
-
-def _sentence(e) -> str:
+def _sentences(e) -> list[str]:
     usable = np.isfinite(e.distances)
     made = f"{len(set(zip(e.blocks.tolist(), e.texts, strict=True)))} edits"
-    k = len(e.words)
     if usable.sum() > 1 and e.distances_from_full[usable].max() <= SAME:
-        return f"The words made no difference: all {made} are the same picture whichever words were left out."
+        return [f"The words made no difference: all {made} are the same picture whichever words were left out."]
     if np.isnan(e.weights).any():
-        return f"Only {usable.sum()} of {made} succeeded, too few to say which of {k} words matter."
+        return [f"Only {usable.sum()} of {made} succeeded, too few to say which of {len(e.words)} words matter."]
+    return [f"{_main(e, made)}.", *filter(None, (_pair(e), _unexplained(e), _noise(e)))]
+
+
+def _main(e, made: str) -> str:
+    if e.untested:
+        told = np.flatnonzero(np.abs(e.weights) >= SMALL) if e.untested == EXACT else []
+        what = _pulls(e, told) if len(told) else _top(e)
+        return f"{_scope(e)}, no word could be tested over {made}, because {e.untested}; {what}"
     found = np.flatnonzero(e.significant)
     if not len(found):
-        sizes = np.bincount(e.blocks[usable]).tolist()
-        if smallest_p(sizes, k, e.settings["permutations"]) >= 0.05:
-            words = "one word" if k == 1 else f"{k} words"
-            return f"{made} are too few for a statistically significant result with {words}; {_top(e)}{_noise(e)}."
-        more = "seeds" if e.settings["edits"] >= 2**k else "edits"  # all combinations of the words have been tried
-        return (
-            f"{_scope(e)}, no word made a difference that can be told from chance over {made}; {_top(e)}, "
-            f"and more {more} may tell{_noise(e)}."
-        )
-    target = "full edit" if e.settings["reference"] == "edit" else "input picture"
+        alone = " alone" if _pair(e) else ""
+        return f"{_scope(e)}, no word{alone} made a difference that can be told from chance over {made}; {_top(e)}{_more(e)}"
     small = np.abs(e.weights[found]) < SMALL
     named = found if small.all() else found[~small]
-    pulls = [
-        f"{_names(e, positions)} pulled the result {direction} the {target}"
-        for positions, direction in (
-            (named[e.weights[named] > 0], "toward"),
-            (named[e.weights[named] <= 0], "away from"),
-        )
-        if len(positions)
-    ]
+    left = len(e.words) - len(found)
     others = {0: "", 1: "; for the other word no difference could be shown"}.get(
-        k - len(found), f"; for the other {k - len(found)} words no difference could be shown"
+        left, f"; for the other {left} words no difference could be shown"
     )
     if len(named) < len(found):
-        rest = len(found) - len(named)
-        others = f"; {rest} more {'is' if rest == 1 else 'are'} significant but with weights below {SMALL}" + others
-    return f"{_scope(e)}, over {made}, {' and '.join(pulls)}{others}{_noise(e)}."
+        more = len(found) - len(named)
+        others = f"; {more} more {'is' if more == 1 else 'are'} significant but with weights below {SMALL}" + others
+    return f"{_scope(e)}, over {made}, {_pulls(e, named)}{others}"
+
+
+def _pulls(e, positions) -> str:
+    """“night” (+0.65) and “snow” (+0.21) pulled the result toward the full edit."""
+    target = "full edit" if e.settings["reference"] == "edit" else "input picture"
+    return " and ".join(
+        f"{_names(e, some)} pulled the result {direction} the {target}"
+        for some, direction in (
+            (positions[e.weights[positions] > 0], "toward"),
+            (positions[e.weights[positions] <= 0], "away from"),
+        )
+        if len(some)
+    )
 
 
 def _scope(e) -> str:
-    seeds = e.settings["seeds"]
+    seeds = _seeds(e)
     if seeds == 1:
         return f"In this edit (seed {e.settings['seed']})"
     return f"For this editor on this picture and instruction ({seeds} seeds)"
+
+
+def _seeds(e) -> int:
+    """Under how many seeds there are edits."""
+    return int(e.blocks.max()) + 1
+
+
+def _more(e) -> str:
+    """What would show more than was found."""
+    k, seeds, permutations = len(e.words), _seeds(e), e.settings["permutations"]
+    if seeds > 1:
+        few = f"{seeds} seeds can hardly show anything" if seeds < FEW_SEEDS else ""
+        return f", and {few + '; ' if few else ''}more seeds may tell"
+    if k / (permutations + 1) >= LEVEL:
+        return f", and {permutations} permutations are too few for {k} words"
+    return f", and more {'seeds' if e.settings['edits'] >= 2**k else 'edits'} may tell"  # all combinations are there
+
+
+def _pair(e) -> str:
+    """Two words that do together what they do not do one by one."""
+    pair = e.interaction
+    if not pair or pair["p_value"] is None or pair["p_value"] >= LEVEL or abs(pair["weight"]) < SMALL:
+        return ""
+    first, second = (f"“{e.words[j]}”" for j in pair["pairs"][0])
+    count = len(pair["pairs"]) - 1
+    other = f", or {count} other pair{'s' * (count > 1)} that these edits cannot tell from it" if count else ""
+    what = "act together" if pair["weight"] > 0 else "do part of each other's work"
+    return f"{first} and {second} {what} ({pair['weight']:+.2f} where both are kept{other})."
+
+
+def _unexplained(e) -> str:
+    """Whether single words are the wrong way to tell what happened."""
+    explained = e.fidelity.get("R2_weighted_leave_one_out")
+    if e.untested or explained is None or not -np.inf < explained < HALF:
+        return ""
+    return "Single words predict less than half of how the edits differ."
 
 
 def _names(e, positions) -> str:
@@ -95,8 +133,8 @@ def _noise(e) -> str:
     if e.noise_floor is None:
         return ""
     if np.nanmax(e.distances_from_full) <= np.nanmax(e.noise_distances):
-        return "; but no edit moved farther than another seed alone can move it"
+        return "But no edit moved farther than another seed alone can move it."
     if e.noise_floor <= SAME:
-        return "; another seed alone does not move the result"
+        return "Another seed alone does not move the result."
     times = np.nanmax(e.distances_from_full) / e.noise_floor
-    return f"; the farthest edit moved {times:.1f} times as far as another seed moves it on average"
+    return f"The farthest edit moved {times:.1f} times as far as another seed moves it on average."

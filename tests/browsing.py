@@ -1,7 +1,14 @@
 """What the browser tests share: Chromium, and what a person does on the page."""
 
+import contextlib
+import os
 import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -9,6 +16,26 @@ FLAGS = (
 ).split()
 FINISHED = "document.querySelector('#progress').innerText.startsWith('Done')"
 TILES = "#view .edit"
+HEATMAP = "#view .plot .textpoint text"
+
+
+@contextlib.contextmanager
+def serving():
+    """The address of `python app.py`, as a person starts it."""
+    import httpx
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        httpx.Client(transport=httpx.HTTPTransport(retries=8)).get(url, timeout=60)  # waits 0.5, 1, 2 ... s
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
 
 
 def explained(page, instruction, expect=None):
@@ -73,3 +100,12 @@ def painted(page, share):
         arg=share,
         timeout=30_000,
     )
+
+
+def tab_to(page, selector):
+    """Press Tab until this has the focus, as somebody without a mouse does."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab does not get to {selector}")

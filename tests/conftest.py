@@ -4,9 +4,6 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +24,31 @@ def fake_page():
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
     yield url
     page.close()
+
+
+@pytest.fixture(scope="module")
+def broken_page():
+    """The address of the page where no model can be loaded."""
+    import app
+    from smile import InputError
+    from smile.page.engine import Engine
+
+    def load(name, weights):
+        raise InputError("There are no models.")
+
+    page = app.build(Engine(load))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
+    yield url
+    page.close()
+
+
+@pytest.fixture
+def picture_file(tmp_path):
+    """The path of a picture of 48 by 48 pixels."""
+    from tiny import picture
+
+    picture().save(tmp_path / "road.png")
+    return str(tmp_path / "road.png")
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +97,7 @@ def visit(chromium):
 
     def note_message(message):
         if message.type in ("error", "warning") and message.text != "Method not implemented.":  # Gradio's, at uploads
-            troubles.append(f"console: {message.text}")
+            troubles.append(f"console: {message.text} ({message.location['url']})")
 
     def visit(url, width=1440, theme="light", wait="#explain", height=900, **query):
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
@@ -98,21 +120,11 @@ def visit(chromium):
 @pytest.fixture(scope="session")
 def real_page():
     """The address of `python app.py`, as a person starts it."""
-    import httpx
+    from browsing import serving
 
     from smile.editors.weights import BUNDLED
 
     if not BUNDLED.joinpath("instruct-pix2pix").is_dir():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("The bundled weights are not there.")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment)
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        httpx.Client(transport=httpx.HTTPTransport(retries=8)).get(url, timeout=60)  # waits 0.5, 1, 2 ... s
+    with serving() as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(20)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import FakeSegmenter, dinov2_folder, instruct_pix2pix_folder, picture
+from tiny import FakeEditor, FakeEmbedder, FakeSegmenter, dinov2_folder, instruct_pix2pix_folder, picture
 
+from smile import explain
 from smile.__main__ import main
 from smile.editors import EDITORS
 
@@ -153,6 +154,44 @@ def test_editors_lists_what_there_is_and_what_is_here(capsys):
     assert [tuple(row.split()[:2]) for row in rows] == [(n, w) for n, entry in EDITORS.items() for w in entry.weights]
     assert all(row.endswith(" yes") for row in rows if row.split()[1].startswith("bundled"))
     assert all("needed" in row for row in rows if row.startswith("inpaint"))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with an explanation in it."""
+    run = explain(picture(), TEXT, FakeEditor(), embedder=FakeEmbedder())
+    return run.save(tmp_path_factory.mktemp("saved"))
+
+
+def test_export_writes_every_kind_of_file_from_a_folder_and_from_a_zip(saved, tmp_path, capsys):
+    assert main(["export", str(saved), "--out", str(tmp_path / "made" / "one.zip")]) == 0
+    assert main(["export", str(tmp_path / "made" / "one.zip"), "--out", str(tmp_path / "two.ZIP")]) == 0
+    assert (tmp_path / "made" / "one.zip").read_bytes() == (tmp_path / "two.ZIP").read_bytes()
+    for kind in ("html", "png", "json"):
+        assert main(["export", str(tmp_path / "two.ZIP"), "--out", str(tmp_path / f"out.{kind}")]) == 0
+    assert (tmp_path / "out.json").read_bytes() == (saved / "explanation.json").read_bytes()
+    assert (tmp_path / "out.html").read_bytes() == (saved / "heatmap.html").read_bytes()
+    assert np.array_equal(Image.open(tmp_path / "out.png"), Image.open(saved / "heatmap.png"))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "says"),
+    [
+        ("SAVED", "out.pdf", "not clear what to write into"),
+        ("SAVED", "out", "let its name end in .html, .zip, .png, .json"),
+        ("SAVED", "SAVED/input.png/out.json", "cannot be written to"),
+        ("SAVED", "SAVED/input.png/out.zip", "cannot be written to"),
+        ("absent.zip", "out.json", "no explanation at absent.zip"),
+        ("SAVED/edits", "out.json", "explanation.json is missing"),
+        ("SAVED/input.png", "out.json", "no zip file of an explanation"),
+    ],
+)
+def test_export_answers_bad_input_with_one_line(saved, tmp_path, monkeypatch, capsys, source, out, says):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", source.replace("SAVED", str(saved)), "--out", out.replace("SAVED", str(saved))]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and says in shown.err and len(shown.err.splitlines()) == 1
 
 
 def test_bad_input_in_a_real_process():

@@ -133,6 +133,12 @@ def test_settings_never_change_the_shared_editor():
         finished(engine, ask("instruct-pix2pix", settings={"steps": 0}))
 
 
+def test_options_reach_the_method():
+    engine, options = Engine(fake_models), {"seeds": 2, "noise_seeds": 1, "reference": "input", "surrogate": "ridge"}
+    explanation = finished(engine, ask("instruct-pix2pix", options=options))
+    assert {name: explanation.settings[name] for name in options} == options and explanation.done == 2 * 2 + 1
+
+
 def test_measured_seconds_scale_with_the_steps():
     engine = Engine(fake_models)
     assert engine.seconds_per_edit("inpaint", "bundled", {}) is None
@@ -161,7 +167,7 @@ def test_a_space_without_a_gpu_offers_what_it_can_run(monkeypatch):
     monkeypatch.setattr(page_engine, "SPACE", True)
     actions = Actions(Engine(fake_models))
     for name in EDITORS:
-        _, weights, *_ = actions.choose(name)
+        weights = actions.choose(name)["weights"]
         assert all(value == "auto" or value.startswith("bundled") for _, value in weights["choices"])
         assert "need a GPU" in weights["info"]
     with pytest.raises(InputError, match="no weights “full”"):
@@ -208,8 +214,8 @@ def test_a_fourth_editor_is_one_file_and_one_line(monkeypatch, capsys, tmp_path)
     assert [value for _, value in radio.choices] == list(EDITORS)
     engine = Engine(lambda name, weights: (load_editor(name, weights), FakeEmbedder()))
     assert "night" in finished(engine, Request(picture(), "make it night", editor="darken")).finding
-    *_, said = Actions(engine).plan("make it night", 8, "darken", "auto")
-    assert "darken on the CPU" in said[0] and not said[1]["visible"]
+    *_, (said, *settings) = Actions(engine).plan("make it night", 8, "darken", "auto")
+    assert "darken on the CPU" in said and not any(setting["visible"] for setting in settings)
 
 
 def test_a_set_that_was_dropped_between_loading_and_running_is_loaded_again():

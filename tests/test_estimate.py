@@ -3,12 +3,14 @@
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from tiny import FakeEditor, FakeEmbedder, picture
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from smile import explain
 from smile.editors import EDITORS
 from smile.page import estimate
-from smile.page.estimate import DECODER, FULL, SD1, SD2, UNET, is_bundled, speed, work
+from smile.page.estimate import DECODER, FULL, SD1, SD2, UNET, edits_made, is_bundled, speed, work
 
 FAMILIES = {
     "1.5": ({"cross_attention_dim": 768, "attention_head_dim": 8}, (768, 12, 12)),
@@ -85,3 +87,11 @@ def test_what_is_downloaded_is_here(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "model_index.json").write_text("{}")
     assert estimate.here("inpaint", "full")
+
+
+def test_edits_are_counted_as_they_are_made():
+    assert edits_made(6, None, {}) == (16, 4) and edits_made(6, 24, {"seeds": 3, "noise_seeds": 0}) == (72, 0)
+    assert edits_made(2, 16, {}) == (4, 4)  # there are no more combinations of two words
+    for options in ({}, {"seeds": 2, "noise_seeds": 1}):
+        made = explain(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder(), edits=6, **options)
+        assert sum(edits_made(3, 6, options)) == made.total

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 
 import numpy as np
 import pytest
@@ -10,8 +9,9 @@ from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import Explanation, InputError, explain, explain_stream
-from smile.figures import colour_of, heatmap_png, page, table
-from smile.finding import smallest_p
+from smile.figures import colour_of, heatmap_png, table
+from smile.finding import sentences
+from smile.surrogate import EXACT
 
 KEYS = (
     "words weights ci_low ci_high p_values p_values_holm keep texts distances responses locality_weights "
@@ -112,18 +112,9 @@ def test_heatmap_of_any_length(k):
 
 def test_nobodys_text_becomes_markup(tmp_path):
     explanation = run(NASTY)
-    document = page(explanation)
-    assert "<script>alert" not in document and "&lt;script&gt;alert" in document
     figure = explanation.heatmap().to_json()
     assert "<script>" not in figure and "\\u003cscript" not in figure.lower()
     assert explanation.save(tmp_path) and Explanation.load(tmp_path).words == NASTY.split()
-
-
-def test_the_page_needs_no_network(explanation):
-    document = page(explanation)
-    assert "Plotly.newPlot" in document and document.count("data:image/webp;base64,") == 33
-    assert not re.search(r"<(script|img|link)[^>]*(src|href)=\"?https?:", document)
-    assert "the edits it was computed from" in document.lower()
 
 
 def test_png_table_and_colours(explanation):
@@ -154,10 +145,14 @@ def test_reference(explanation):
     assert run(reference="input").reference.tobytes() == picture().tobytes()
 
 
-def test_findings_are_single_sentences(explanation):
-    for text in (explanation.finding, run("snow").finding, run("a b c").finding, run(seeds=2).finding):
-        assert "\n" not in text and text.endswith(".") and text.count(". ") == 0, text
-    assert "over 32 edits" in explanation.finding and "toward the full edit" in explanation.finding
+def test_a_finding_is_a_few_sentences_and_the_first_says_which_words_it_was(explanation):
+    for each in (explanation, run("snow"), run("a b c"), run(seeds=2)):
+        text = each.finding
+        assert "\n" not in text and text.endswith(".") and "  " not in text and ";." not in text
+        assert text == " ".join(sentences(each)) and len(sentences(each)) <= 4
+        assert all(sentence[0].isupper() or sentence[0] == "“" for sentence in sentences(each))
+    first = sentences(explanation)[0]
+    assert "over 32 edits" in first and "toward the full edit" in first and "“snow”" in first
 
 
 def test_the_finding_names_what_counts_and_says_what_would_help(explanation):
@@ -165,6 +160,7 @@ def test_the_finding_names_what_counts_and_says_what_would_help(explanation):
         k = len(explanation.words)
         weights = np.array([0.6, 0.01, 0.02, *[0.0] * (k - 3)])
         holm = np.array([*p_values_holm, *[1.0] * (k - 3)])
+        changes = {"interaction": {}} | changes
         return dataclasses.replace(explanation, weights=weights, p_values_holm=holm, **changes).finding
 
     first, second, *_ = explanation.words
@@ -178,11 +174,38 @@ def test_the_finding_names_what_counts_and_says_what_would_help(explanation):
     assert "more seeds may tell" in with_([1.0, 1.0, 1.0], settings=every)
 
 
-def test_smallest_p():
-    assert smallest_p([4], 2, 999) == pytest.approx(2 / 3)
-    assert smallest_p([16], 7, 999) == pytest.approx(0.007)
-    assert smallest_p([8], 7, 999) == 1  # no residual
-    assert smallest_p([8, 8], 7, 9999) < smallest_p([8], 6, 9999)
+def test_the_finding_says_why_nothing_could_be_tested_and_what_words_do_together(explanation):
+    def with_(**changes):
+        return dataclasses.replace(explanation, **changes).finding
+
+    one, two = explanation.words[1], explanation.words[2]
+    pair = {"pairs": [[1, 2], [0, 3]], "weight": 0.31, "p_value": 0.01, "untested": ""}
+    aliased = "act together (+0.31 where both are kept, or 1 other pair that these edits cannot tell from it)."
+    assert f"“{one}” and “{two}” {aliased}" in with_(interaction=pair)
+    assert f"“{one}” and “{two}” do part of each other's work (-0.31" in with_(
+        interaction=pair | {"pairs": [[1, 2]], "weight": -0.31}
+    )
+    for none in ({}, pair | {"p_value": 0.2}, pair | {"weight": 0.01}):
+        assert "act together" not in with_(interaction=none)
+    alone = with_(interaction=pair, p_values_holm=np.ones(len(explanation.words)))
+    assert "act together" in alone and "no word alone made a difference" in alone
+    poor = explanation.fidelity | {"R2_weighted_leave_one_out": 0.2}
+    assert "Single words predict less than half" in with_(fidelity=poor)
+    assert "Single words" not in with_(fidelity=poor | {"R2_weighted_leave_one_out": None})
+    k = len(explanation.words)
+    nothing = {"interaction": {}, "p_values_holm": np.ones(k), "untested": "the edits are too few to judge chance by"}
+    assert "no word could be tested over 32 edits, because the edits are too few" in with_(**nothing)
+    hardly = with_(p_values_holm=np.ones(k), blocks=np.repeat([0, 1], 16))
+    assert "2 seeds can hardly show anything; more seeds may tell" in hardly
+    few = with_(p_values_holm=np.ones(k), settings=explanation.settings | {"permutations": 99})
+    assert "99 permutations are too few for 6 words" in few
+
+
+def test_an_explanation_of_one_or_two_words_says_that_they_cannot_be_tested():
+    for text in ("snow", "snow now"):
+        found = run(text)
+        assert found.untested and not found.significant.any() and (found.p_values == 1).all()
+        assert "too few to judge chance by" in found.finding and "all combinations" in found.finding
 
 
 def test_pictures_are_not_shared_with_the_caller():
@@ -190,3 +213,9 @@ def test_pictures_are_not_shared_with_the_caller():
     explanation = explain(image, "snow", FakeEditor(), embedder=FakeEmbedder())
     image.paste("red", (0, 0, 16, 16))
     assert explanation.image.getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_an_editor_without_noise_is_told_and_not_tested():
+    found = run("snow now at once", edits=16)  # one word decides
+    assert found.untested == EXACT and not found.significant.any() and (found.p_values == 1).all()
+    assert f"because {EXACT}; “snow” (+1.00) pulled the result toward the full edit" in found.finding

@@ -58,6 +58,13 @@ def test_bundled_weights_cost_nobody_a_gpu(zero_gpu, picture_file):
     assert explanation["settings"]["editor_settings"]["edits in"] == server
 
 
+def test_a_comparison_gives_every_editor_its_fork(zero_gpu, picture_file):
+    server, client = zero_gpu
+    explanations, _ = client.predict(picture_file, TEXT, 8, 0, api_name="/compare")
+    for explanation in explanations.values():
+        assert not explanation["provisional"] and explanation["settings"]["editor_settings"]["edits in"] != server
+
+
 def test_what_is_wrong_is_still_said_when_it_is_found_out_in_a_fork(zero_gpu, picture_file):
     with pytest.raises(Exception, match="steps") as caught:
         zero_gpu[1].predict(picture_file, TEXT, 8, 0, settings={"steps": 0}, api_name="/explain")
@@ -71,7 +78,14 @@ def test_a_default_run_asks_for_at_most_twenty_seconds(monkeypatch):
     for name, most in {"instruct-pix2pix": 20, "img2img-turbo": 20, "inpaint": 30}.items():
         assert 5 < engine.gpu_seconds(Request(picture(), "please make it snow at night", editor=name)) <= most
     more = Request(picture(), TEXT, edits=200, settings={"steps": 40})
-    assert engine.gpu_seconds(more) > 200
+    assert engine.gpu_seconds(more) < 30  # there are only eight combinations of three words
+    longer = {"instruction": "please make it snow at night in this picture", "edits": 200, "settings": {"steps": 40}}
+    assert engine.gpu_seconds(Request(picture(), **longer)) > 200
+    seeds = engine.gpu_seconds(Request(picture(), TEXT, options={"seeds": 5})) - engine.gpu_seconds(Request(picture(), TEXT))
+    noise = engine.gpu_seconds(Request(picture(), TEXT, options={"noise_seeds": 36})) - engine.gpu_seconds(
+        Request(picture(), TEXT)
+    )
+    assert seeds == noise > 10  # 32 more edits either way
 
 
 def in_fork(engine, request, answer):

@@ -1,40 +1,19 @@
-"""Components of our own: a picture field that never decodes, the examples, the region to paint, the word heatmap."""
+"""Components of our own: a picture field that never decodes, the examples, the region to paint, what smile.view draws."""
 
 import base64
-import json
 from html import escape
 from io import BytesIO
 from pathlib import Path
 
 import gradio as gr
-import plotly
 from PIL import Image
 
-from smile import Explanation, InputError
-from smile.figures import COLUMN_NAMES, table
-from smile.page import wording
+from smile import InputError
 from smile.picture import fit_region
+from smile.view import files
+from smile.view.page import PLOTLY_JS
 
 HERE = Path(__file__).parent
-PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-
-EMPTY_HEATMAP = """
-<figure class="words">
-  <div class="empty">
-    <div class="sketch" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i><i></i></div>
-    <p>Press <b>Explain</b>. Each word of the instruction will stand here, coloured by what it did to the picture,
-    and below it the edits this was computed from.</p>
-  </div>
-  <figcaption hidden>
-    <span class="ends"><span class="low"></span><i></i><span class="high"></span></span>
-    <span class="mark"><b>★</b> significant (p &lt; 0.05, Holm)</span>
-    <span class="note"></span>
-  </figcaption>
-  <div class="plot" role="img"></div>
-  <div class="tip" role="tooltip" hidden></div>
-  <details hidden><summary>The numbers</summary><div class="scroll" tabindex="0"><table></table></div></details>
-</figure>
-"""
 
 REGION_PAINTER = """
 <div class="stage"><img alt=""><canvas data-longest="512" aria-label="Paint the region here"></canvas></div>
@@ -62,23 +41,20 @@ class Picture(gr.Image):
         return None if payload is None else payload.path
 
 
-class WordHeatmap(gr.HTML):
-    """The words of an explanation in reading order, drawn by the plotly.js that ships with plotly.
+class _View(gr.HTML):
+    """Something that smile.view draws. The page must serve PLOTLY_JS as a static file.
 
-    The value is what `heatmap_value` makes; the page must serve PLOTLY_JS as a static file. The same DOM node is kept
-    and updated with Plotly.react, so an update costs the browser milliseconds; heatmap.js folds the figure's grid to
-    the width there is.
+    The same DOM nodes are kept and updated with every value, so that an update costs the browser milliseconds, and what
+    somebody has chosen stays chosen.
     """
 
+    is_template = True
+    kind = ""
+
     def __init__(self, value=None, **options):
-        super().__init__(
-            value,
-            html_template=EMPTY_HEATMAP,
-            js_on_load=(HERE / "heatmap.js").read_text(encoding="utf-8"),
-            apply_default_css=False,
-            plotly_js=str(PLOTLY_JS),
-            **options,
-        )
+        markup = {"explanation": files.EXPLANATION, "comparison": files.COMPARISON}[self.kind]
+        options |= {"html_template": markup, "js_on_load": files.script(self.kind), "plotly_js": str(PLOTLY_JS)}
+        super().__init__(value, apply_default_css=False, **options)
 
     def postprocess(self, value):
         return value
@@ -87,17 +63,16 @@ class WordHeatmap(gr.HTML):
         return {"type": "object"}
 
 
-def heatmap_value(explanation: Explanation, was_stopped: bool = False) -> dict:
-    """The figure, the table of the same numbers, and the mark that says it is not final."""
-    figure = explanation.heatmap()
-    figure.update_layout(template=None, title=None)  # the page has its own type, and says in HTML what the title says
-    return {
-        "figure": json.loads(figure.to_json()),
-        "columns": COLUMN_NAMES,
-        "rows": table(explanation),
-        "reference": "full edit" if explanation.settings["reference"] == "edit" else "input picture",
-        "note": wording.note(explanation, was_stopped),
-    }
+class ExplanationView(_View):
+    """An explanation (`smile.view.value`, or None for none yet). `play`: somebody wants it run live."""
+
+    kind = "explanation"
+
+
+class ComparisonView(_View):
+    """Several editors side by side (`smile.view.comparison`, or None). `select` gives the index of one to show in full."""
+
+    kind = "comparison"
 
 
 class Choice(gr.Radio):
@@ -111,6 +86,16 @@ class Choice(gr.Radio):
     def preprocess(self, payload):
         """The value, for whoever asked to check."""
         return payload
+
+
+class Ticks(gr.CheckboxGroup):
+    """gr.CheckboxGroup whose choices change with another component's value, as `Choice` is."""
+
+    is_template = True
+
+    def preprocess(self, payload):
+        """The values, for whoever asked to check."""
+        return [str(each) for each in payload or []]
 
 
 class RegionPainter(gr.HTML):

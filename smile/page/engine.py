@@ -24,17 +24,18 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from PIL import Image
 
-from smile import Explanation, InputError, design, explain_stream, load_editor, load_embedder, load_segmenter
+from smile import Explanation, InputError, explain_stream, load_editor, load_embedder, load_segmenter
 from smile.editors import EDITORS
 from smile.editors.weights import choose_device
 from smile.instruction import words
-from smile.page.estimate import FULL, ZERO_GPU_SPEED, here, is_bundled, speed, work
+from smile.measure import Measured, edits_needed, measure
+from smile.page.estimate import FULL, ZERO_GPU_SPEED, edits_made, here, is_bundled, speed, work
 
 try:
     from spaces import GPU  # on a Space; elsewhere it leaves functions as they are
@@ -47,7 +48,6 @@ except ImportError:
 SPACE = os.environ.get("SYSTEM") == "spaces"
 ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 DEFAULT = "instruct-pix2pix"  # the editor that is shown first
-NOISE_SEEDS = 4  # what explain_stream does by default
 WARM_UP_TEXTS = ["", "snow"]
 SLOW = 5.0  # seconds for a warm-up; a second one would tell nothing new
 FORK, FORK_LOADS = 5, 10  # seconds that a fork of ZeroGPU may take to begin, and to load a set that is not packed
@@ -64,7 +64,8 @@ class Request:
     editor: str = DEFAULT
     weights: str = "auto"
     region: Image.Image | None = None
-    settings: dict = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)  # the editor's
+    options: dict = field(default_factory=dict)  # the method's, by explain_stream's names
 
 
 class Outlook(NamedTuple):
@@ -276,21 +277,31 @@ class Engine:
     def explain(self, request: Request) -> Iterator[Explanation]:
         """`explain_stream` on the models that are asked for. Closing the iterator stops after the batch in hand."""
         name, weights = key = request.editor, self.taken(request.editor, request.weights)
-        self.models(*key)
-        on_gpu = ZERO_GPU and not is_bundled(weights)
-        stream = (edit_and_explain if on_gpu else _edit_and_explain)(id(self), request)
-        try:
-            while True:
-                with self._in_use:
-                    explanation = next(stream, None)
-                if explanation is None:
-                    return
-                if isinstance(explanation, InputError):
-                    raise explanation
+        with closing(self._run(request)) as steps:
+            for explanation in steps:
                 if explanation.done > 1:  # the first edit comes alone, and pays for what is done once
                     busy = sum(value for part, value in explanation.seconds.items() if part != "total")
                     self._seconds[key] = busy / explanation.done / self._work(name, weights, request.settings)
                 yield explanation
+
+    def measure(self, request: Request, explanation: Explanation) -> Iterator[Measured]:
+        """`smile.measure` on the models that made `explanation`, which is what `request` asked for. Stops as `explain`."""
+        return self._run(request, explanation)
+
+    def _run(self, request: Request, explanation: Explanation | None = None) -> Iterator[Explanation | Measured]:
+        weights = self.taken(request.editor, request.weights)
+        self.models(request.editor, weights)
+        on_gpu = ZERO_GPU and not is_bundled(weights)
+        stream = (edit_and_explain if on_gpu else _edit_and_explain)(id(self), request, explanation)
+        try:
+            while True:
+                with self._in_use:
+                    step = next(stream, None)
+                if step is None:
+                    return
+                if isinstance(step, InputError):
+                    raise step
+                yield step
         finally:
             stream.close()
 
@@ -300,15 +311,16 @@ class Engine:
         with self._in_use:
             return segmenter.find(picture, phrase)
 
-    def gpu_seconds(self, request: Request) -> int:
+    def gpu_seconds(self, request: Request, explanation: Explanation | None = None) -> int:
         """For how long a run should have ZeroGPU's GPU, with a third to spare."""
         per_edit = self.seconds_per_edit(request.editor, request.weights, request.settings) or 1
-        edits = request.edits or design.default_edits(len(words(request.instruction)))
+        made = edits_made(len(words(request.instruction)), request.edits, request.options)
+        edits = sum(made) if explanation is None else edits_needed(explanation)
         begins = FORK if request.editor == DEFAULT else FORK + FORK_LOADS
-        return math.ceil(begins + (edits + NOISE_SEEDS) * per_edit * 4 / 3)
+        return math.ceil(begins + edits * per_edit * 4 / 3)
 
-    def stream(self, request: Request) -> Iterator[Explanation]:
-        """`explain_stream`, in whichever process this is."""
+    def stream(self, request: Request, explanation: Explanation | None = None) -> Iterator[Explanation | Measured]:
+        """`explain_stream`, or with an explanation `measure`, in whichever process this is."""
         if os.getpid() != self._process:  # a fork: its locks may be held by threads that it does not have
             self._for_main = None
             self._start_in_process()
@@ -316,16 +328,19 @@ class Engine:
         if request.settings and not hasattr(editor, "with_settings"):
             raise InputError(f"{request.editor} has no settings.")
         editor = editor.with_settings(**request.settings) if request.settings else editor
-        options = {"edits": request.edits, "seed": request.seed, "region": request.region}
+        if explanation is not None:
+            yield from measure(explanation, editor, embedder=embedder)
+            return
+        options = {"edits": request.edits, "seed": request.seed, "region": request.region} | request.options
         yield from explain_stream(request.picture, request.instruction, editor, embedder=embedder, **options)
 
 
-def _edit_and_explain(engine: int, request: Request) -> Iterator[Explanation | InputError]:
+def _edit_and_explain(engine: int, request: Request, explanation: Explanation | None = None) -> Iterator:
     """What runs on the GPU. An error of the visitor's comes as a value, because ZeroGPU keeps only an error's class."""
     try:
-        yield from ENGINES[engine].stream(request)
+        yield from ENGINES[engine].stream(request, explanation)
     except InputError as error:
         yield error
 
 
-edit_and_explain = GPU(duration=lambda engine, request: ENGINES[engine].gpu_seconds(request))(_edit_and_explain)
+edit_and_explain = GPU(duration=lambda engine, *asked: ENGINES[engine].gpu_seconds(*asked))(_edit_and_explain)

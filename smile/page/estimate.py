@@ -1,4 +1,4 @@
-"""What full weights cost before they are here: what must be downloaded, and how long an edit will take.
+"""What a run costs before it is made: how many edits, what must be downloaded, and how long an edit will take.
 
 An edit's time is the number of its multiplications and additions over the speed at which this machine multiplies
 matrices. The numbers are counted on the published architectures at 512 x 512 pixels (`torch.utils.flop_counter`, on
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from smile import design, explain_stream
 from smile.editors.weights import BUNDLED, choose_dtype
 
 UNET = 0.80e12  # operations of one evaluation for one picture: Stable Diffusion 1.5, 2 and Turbo alike
@@ -54,6 +55,12 @@ FULL = {
         "sd2-community/stable-diffusion-2-inpainting", SD2 + EMBEDDER, {"steps": 20, "guidance": 7.5}, step=2 * UNET
     ),
 }
+
+
+def edits_made(k: int, edits: int | None, options: dict) -> tuple[int, int]:
+    """How many edits a run on k words makes, under its own seeds and under those for the noise floor."""
+    seeds, noise_seeds = (options.get(name, explain_stream.__kwdefaults__[name]) for name in ("seeds", "noise_seeds"))
+    return min(2**k, design.default_edits(k) if edits is None else edits) * seeds, noise_seeds
 
 
 def work(name: str, weights: str, settings: dict) -> float:

@@ -4,7 +4,33 @@ from pathlib import Path
 
 import gradio as gr
 
-CSS = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+from smile.view import files
+from smile.view.page import PLOTLY_JS
+
+CSS = files.STYLE + (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+# Not as `css`, which Gradio repeats with a prefix before every selector and every comma: rules then outweigh one another in
+# ways that nobody wrote. The script says, before anything is drawn, whether this is in somebody's page, and sends for
+# plotly.js, which is what the heatmap waits for longest.
+HEAD = (
+    f"<style>{CSS}</style>"
+    + """<script>
+{
+  const query = new URLSearchParams(location.search);
+  document.documentElement.classList.toggle("embed", query.get("embed") === "1");
+  query.delete("embed");
+  addEventListener("click", ({ target }) => {
+    const link = target.closest?.("#header .full");
+    if (link) link.href = `${location.pathname}?${query}`;
+    // On a phone the answer stands above the question.
+    if (innerWidth <= 860 && target.closest?.("#explain, #compare")) document.querySelector("#answer").scrollIntoView();
+  }, true);
+  const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
+  const plot = Object.assign(document.createElement("link"), { rel: "preload", as: "script" });
+  plot.href = `${root}${api_prefix}/file=${encodeURI("PLOTLY_JS")}`;
+  document.head.append(plot);
+}
+</script>""".replace("PLOTLY_JS", str(PLOTLY_JS))
+)
 SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 

@@ -2,10 +2,11 @@
 
 from html import escape
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
-from smile import Explanation
+from smile import Explanation, design, distance, locality, options, surrogate
 
 TITLE = "Which words did it?"
 INTRODUCTION = (
@@ -13,6 +14,8 @@ INTRODUCTION = (
     "difference. This page repeats the edit with words left out, measures how far each result moves, and shows what "
     "each word did."
 )
+OWN = "Try your own picture and words"  # on a phone, where they stand below the answer
+FULL = "Open the full page"  # where this one is in somebody's
 EDITORS = {
     "instruct-pix2pix": "Follows an instruction: “make it snow”.",
     "img2img-turbo": "Draws the picture anew in a single step, from itself, its outlines or its strokes.",
@@ -33,17 +36,96 @@ SETTINGS = {
     "high": ("Canny, high", "Stronger outlines than this are always taken."),
     "gamma": ("Gamma", "How much the strokes count against noise."),
 }
+OPTIONS = {  # of the method, by explain_stream's names
+    "reference": (
+        "Compare with",
+        "What every edit is compared with. With the input picture, a weight says how well a word keeps it.",
+    ),
+    "design": (
+        "Which words to leave out",
+        "Balanced: each word in half of the edits, the others evenly mixed. Random: as published. Exhaustive: all ways.",
+    ),
+    "distance": (
+        "Distance between edits",
+        "Patches: place by place. Wasserstein: all features in one heap, as published. Cosine: the angle between them.",
+    ),
+    "locality": (
+        "How much an edit counts",
+        "More, the nearer its text is to the full one: in meaning (wmd), in the number of words (words), or all alike (none).",
+    ),
+    "surrogate": ("Model", "Turns distances into weights. Linear: least squares. Ridge, bayesian: weights drawn toward zero."),
+    "seeds": ("Seeds", "One explains this edit; several explain the editor on it, and take as many times as long."),
+    "noise_seeds": (
+        "Seeds for the noise floor",
+        "How often the full instruction is edited again, to see how far chance moves it.",
+    ),
+}
+CHOICES = {
+    "reference": [({"edit": "the full edit", "input": "the input picture"}[each], each) for each in options.REFERENCES],
+    "design": design.KINDS,
+    "distance": distance.NAMES,
+    "locality": locality.NAMES,
+    "surrogate": surrogate.KINDS,
+}
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 NEEDS_GPU = "The full weights ({}) need a GPU, which this Space does not have."
 NO_PHRASE = "Say what to look for, for example “the sky”."
 FOUND = "Found; paint to add to it, or erase."
 BROKEN = "Something went wrong while editing; the edits made so far stay. Try again, or try another picture."
 TOO_LONG = "This run took longer than the page allows, so it was stopped."
+REPLAYED = "A saved run, replayed: nothing was run here just now."
+OPENED = "Opened from a file: not run here."
+TAKE = {"json": "JSON", "zip": "Bundle (.zip)", "html": "Page (.html)", "png": "Heatmap (.png)"}
+ELSEWHERE = "What edited it is not on this page; a live run takes the editor and weights that are chosen."
+NOTHING = "There is nothing to take away: no explanation yet, or it is more than an hour old; press Explain."
+LINKED = "Filled in from the link; press Explain to run it."
+LINKED_ALONE = "Filled in from the link, which holds no picture; choose yours, or keep this one, and press Explain."
+WHOLE = "on the whole picture, because no region is painted"
+STOPPED = "Stopped; what you see rests on the edits made so far."
+TRUST = "How far to believe it"
+TICKS = "Tick the words that should matter"
+MEASURE = "Measure stability, consistency, faithfulness"
+NOT_HERE = "What edited this is not on this page, so it cannot be asked for more edits here."
+NOTHING_TO_MEASURE = "There is nothing to measure: no explanation yet, or it is more than an hour old; press Explain."
+MEASURED_IN_PART = "Stopped; what was measured stays, and rests on the edits made so far."
+
+
+GUIDE = (
+    (
+        "A weight",
+        "says how much nearer to the full edit the results came with the word than without it. 1 is all the way there.",
+    ),
+    ("Red, plus:", "with the word, the results were more like the full edit. Blue, minus: less like it. White: no difference."),
+    ("★ and a thick frame:", "so large a difference hardly comes by chance (p < 0.05, corrected for the number of words)."),
+    ("No star", "does not mean no effect. It means that these edits cannot tell it from chance; more edits or seeds may."),
+    ("The line in a word's cell", "is its 95 % interval: how far off the weight may be."),
+    (
+        "The noise floor",
+        "is how far other seeds move the result when nothing is left out. Smaller moves are nothing to explain.",
+    ),
+    (
+        "The maps",
+        "show where in the picture a word made a difference. Where none could be shown, the picture is left as it is.",
+    ),
+    (
+        "This edit or this editor:",
+        "one seed tells about the one edit you see; several seeds (Advanced) about the editor on it.",
+    ),
+    (
+        "What a weight is not:",
+        "how important the word is elsewhere, or what the editor thinks. It is about this picture, instruction and edits.",
+    ),
+    (
+        "No more than was tried:",
+        "words were left out, one or several. What words do only together is not in their weights: look at the edits.",
+    ),
+)
 
 
 def header() -> str:
     """Title and one line for someone who has never heard of any of this."""
-    return f"<h1>{TITLE}</h1><p>{INTRODUCTION}</p>"
+    links = f'<a class="own" href="#ask">{OWN}</a><a class="full" href="./" target="_blank">{FULL}</a>'
+    return f"<h1>{TITLE}</h1><p>{INTRODUCTION}</p>{links}"
 
 
 def weights_label(weights: str) -> str:
@@ -51,17 +133,16 @@ def weights_label(weights: str) -> str:
     return "Auto" if weights == "auto" else weights.split("/")[-1]
 
 
-def plan(outlook, run: str) -> str:
+def plan(outlook, run: str, comparison: str = "") -> str:
     """What is about to happen, and on what. `outlook` is None while that is being found out."""
     if outlook is None:
         return _terms({"Editor": "being loaded, a few seconds …", "This run": run})
-    return _terms(
-        {
-            "Editor": f"{outlook.name} on the {DEVICES.get(outlook.device, outlook.device)}",
-            "Weights": WEIGHTS.get(outlook.weights, outlook.weights),
-            "This run": run,
-        }
-    )
+    terms = {
+        "Editor": f"{outlook.name} on the {DEVICES.get(outlook.device, outlook.device)}",
+        "Weights": WEIGHTS.get(outlook.weights, outlook.weights),
+        "This run": run,
+    }
+    return _terms(terms | ({"All three": comparison} if comparison else {}))
 
 
 def run(edits: int, noise: int, outlook=None) -> str:
@@ -75,10 +156,22 @@ def run(edits: int, noise: int, outlook=None) -> str:
     return "; ".join(parts)
 
 
-def progress(explanation: Explanation, seconds_left: float | None) -> str:
-    """How far a run is."""
+def comparison(edits: int, outlooks: list) -> str:
+    """The same for a comparison, where `edits` are those of one editor."""
+    known = [outlook.seconds_per_edit for outlook in outlooks if outlook.seconds_per_edit is not None]
+    unknown = [outlook.name for outlook in outlooks if outlook.seconds_per_edit is None]
+    parts = [count(edits * len(outlooks), "edit")]
+    if known:
+        parts += [about(edits * sum(known)) + (f" and what {' and '.join(unknown)} may take" if unknown else "")]
+    download = sum(outlook.gigabytes for outlook in outlooks)
+    parts += [f"downloads {gigabytes(download)} first"] if download else []
+    return "; ".join([*parts, "inpaint changes what is painted, or else everything"])
+
+
+def progress(explanation: Explanation, seconds_left: float | None, where: str = "") -> str:
+    """How far a run is; `where` in a comparison."""
     left = f", {about(seconds_left)} left" if seconds_left is not None else ""
-    return _status(f"{explanation.done} of {explanation.total} edits{left}", explanation)
+    return _status(f"{where}{explanation.done} of {explanation.total} edits{left}", explanation)
 
 
 def finished(explanation: Explanation) -> str:
@@ -95,10 +188,46 @@ def stopped(explanation: Explanation | None, reason: str = "") -> str:
     return _status(f"{reason} {made}".strip(), explanation)
 
 
-def waiting(ready: bool, download: float = 0) -> str:
+def where(editor: str, number: int, of: int, note: str | None = None) -> str:
+    """Which editor of a comparison is at work."""
+    return f"{editor}{f' {note}' if note else ''} ({number} of {of}): "
+
+
+def compared(made: int, of: int, seconds: float, notes: dict[str, str]) -> str:
+    """The last word of a comparison."""
+    said = [f"Done: {made} of {count(of, 'editor')} explained in {seconds:.1f} s"]
+    return _status("; ".join([*said, *(f"{editor} {note}" for editor, note in notes.items())]))
+
+
+def waiting(ready: bool, download: float = 0, where: str = "") -> str:
     """Between the click and the first edit; somebody else's run may be before ours."""
     first = f"Downloading {gigabytes(download)} and loading the editor" if download else "Loading the editor"
-    return _status("Waiting for the editor …" if ready else f"{first}; this happens once …")
+    text = "Waiting for the editor …" if ready else f"{first}; this happens once …"
+    return _status(where + text)
+
+
+def ticks(source: str | None) -> str:
+    """Where the ticks come from, and what they are for."""
+    known = f" Ticked beforehand: {source}." if source else ""
+    return f"Accuracy says whether these have the large weights.{known}"
+
+
+def cost(edits: int, seconds: float | None) -> str:
+    """What measuring would take."""
+    if not edits:
+        return _status("No further edits are needed.")
+    return _status(f"{count(edits, 'further edit')}{'' if seconds is None else f', {about(seconds)}'}.")
+
+
+def measuring(step, seconds_left: float | None) -> str:
+    """How far measuring is; `step` is a `smile.measure.Measured`."""
+    left = f", {about(seconds_left)} left" if seconds_left is not None and step.done < step.total else ""
+    return _status(f"{step.done} of {count(step.total, 'further edit')}{left}", step)
+
+
+def measured(edits: int) -> str:
+    """The last word of measuring."""
+    return _status(f"Done: {count(edits, 'further edit')}.")
 
 
 def said(text: str) -> str:
@@ -109,19 +238,6 @@ def said(text: str) -> str:
 def problem(sentence: str) -> str:
     """One sentence about what is wrong."""
     return f'<div class="problem" role="alert">{escape(sentence)}</div>'
-
-
-def finding(explanation: Explanation) -> str:
-    """The finding as a paragraph."""
-    return f"<p>{escape(explanation.finding)}</p>"
-
-
-def note(explanation: Explanation, was_stopped: bool = False) -> str:
-    """The mark on a heatmap that is not final; "" on one that is."""
-    if not explanation.provisional:
-        return ""
-    kind = "stopped" if was_stopped else "provisional"
-    return f"{kind}, {explanation.done} of {explanation.total} edits"
 
 
 def caption(words: list[str], keep: np.ndarray, distance: float) -> str:
@@ -136,6 +252,13 @@ def caption(words: list[str], keep: np.ndarray, distance: float) -> str:
 def noise_caption(seed: int, distance: float) -> str:
     """For an edit with all words from other noise."""
     return f"all words, other seed ({seed})\n{_distance(distance)}"
+
+
+def guide() -> str:
+    """How to read the answer, for somebody who sees one for the first time."""
+    items = "".join(f"<li><b>{escape(head)}</b> {escape(text)}</li>" for head, text in GUIDE)
+    drawn = Path(__file__).with_name("guide.svg").read_text(encoding="utf-8")
+    return f'<h2>How to read this</h2><div class="guide"><ol>{items}</ol>{drawn}</div>'
 
 
 def about(seconds: float) -> str:
@@ -162,10 +285,11 @@ def _distance(distance: float) -> str:
     return f"distance {distance:.2f}" if np.isfinite(distance) else "blocked or failed"
 
 
-def _status(text: str, explanation: Explanation | None = None) -> str:
+def _status(text: str, step=None) -> str:
+    """With a bar for an explanation, or whatever else has `done` and `total`."""
     bar = ""
-    if explanation is not None:
-        bar = f'<progress value="{explanation.done}" max="{explanation.total}" aria-label="edits made"></progress>'
+    if step is not None:
+        bar = f'<progress value="{step.done}" max="{max(step.total, 1)}" aria-label="edits made"></progress>'
     return f'<div class="status" role="status">{bar}<span>{escape(text)}</span></div>'
 
 

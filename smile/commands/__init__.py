@@ -1,0 +1,1 @@
+"""The commands of `python -m smile` that run an editor, each with its arguments."""

@@ -1,0 +1,66 @@
+"""What follows from the distances of the edits: responses, noise floor, and the surrogate with its fidelity.
+
+It needs no picture and no model, so whoever opens an explanation can have it computed again and compare.
+"""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from smile import distance as distances_
+from smile import metrics, noise
+from smile import surrogate as surrogates
+from smile.interaction import interaction
+
+FITTED = ("weights", "ci_low", "ci_high", "p_values", "p_values_holm")
+
+
+def from_distances(
+    keep, blocks, locality_weights, distances, distances_from_full, noise_distances, settings: dict, provisional: bool
+) -> dict:
+    """Steps 5, 6, 8 and 10 of the method for n edits, by the names of the fields of `Explanation`: responses (n,),
+    edit_p_values (n,), noise_floor, weights, ci_low, ci_high, p_values, p_values_holm (k,), untested, interaction and
+    fidelity.
+
+    keep (n, k) bool; blocks (n,) int, counted from 0; locality_weights, distances, distances_from_full (n,), NaN for a
+    failed edit; noise_distances (blocks x noise seeds,). Of the settings, similarity, surrogate, permutations and seed
+    count. What the edits do not determine is NaN, and fidelity and interaction are empty then; `provisional`
+    leaves a residual besides, and no interaction yet.
+    """
+    # 5. Response.
+    usable = np.isfinite(distances)
+    scale = distances_.minmax if settings["similarity"] == "minmax" else distances_.similarity
+    responses = np.full(len(distances), np.nan)
+    responses[usable] = scale(distances[usable])
+
+    # 6. Noise floor: always measured from the full-instruction edit.
+    edit_p_values = np.full(len(distances), np.nan)
+    for block, floor in enumerate(noise_distances.reshape(blocks.max() + 1, -1)):
+        if len(floor):
+            edit_p_values[blocks == block] = noise.edit_p_values(distances_from_full[blocks == block], floor)
+
+    # 8. Surrogate, as soon as the edits tell the words apart. 10. Trust.
+    fitted, fidelity, pair = dict.fromkeys(FITTED, np.full(keep.shape[1], np.nan)) | {"untested": ""}, {}, {}
+    data, blocks = (keep[usable], responses[usable], locality_weights[usable]), blocks[usable]
+    if _determined(keep[usable], locality_weights[usable], blocks, whole=not provisional):
+        kind, chance = settings["surrogate"], {name: settings[name] for name in ("permutations", "seed")} | {"blocks": blocks}
+        model = surrogates.fit(*data, kind=kind, **chance)
+        fitted = {name: getattr(model, name) for name in (*FITTED, "untested")}
+        fidelity = metrics.fidelity(*data, kind=kind, blocks=blocks)
+        pair = {} if provisional else asdict(interaction(*data[:2], **chance))
+    return {
+        "responses": responses,
+        "edit_p_values": edit_p_values,
+        "noise_floor": noise.floor(noise_distances),
+        **fitted,
+        "interaction": pair,
+        "fidelity": fidelity,
+    }
+
+
+def _determined(keep, weight, blocks, whole: bool) -> bool:
+    """Whether these edits determine all weights and the intercepts (and, before the end, leave a residual)."""
+    counted = weight > 0
+    columns = np.hstack([keep[counted], blocks[counted, None] == np.unique(blocks)]).astype(float)
+    enough = columns.shape[1] + (0 if whole else 1)
+    return len(columns) >= enough and np.linalg.matrix_rank(columns) == columns.shape[1]

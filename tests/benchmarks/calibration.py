@@ -1,0 +1,234 @@
+"""Do p-values and intervals hold their promise? Run by hand: `python tests/benchmarks/calibration.py [--runs 2000]`.
+
+Tables of what is promised (issue: statistics, calibrated) and what is measured on synthetic editors:
+
+1. Words, at the level of responses: an editor that ignores its text but is noisy. Type-I error at 0.05 of single words,
+   Kolmogorov-Smirnov distance of one word's p-values from uniform, chance of any false discovery after Holm; share of 95 %
+   intervals that hold the weight where words act linearly, for each kind of locality.
+2. The same from distances, through `smile.results`: the full edit has distance 0 from itself.
+3. Words that act beside words that do not.
+4. Several seeds: editors whose words act differently under every seed.
+5. Pairs of words, where there are none.
+6. One edit against other seeds, seeds exchanged; and beside it the published bootstrap.
+"""
+
+import argparse
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import kstest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from smile import evidence
+from smile.design import choose
+from smile.interaction import interaction
+from smile.locality import auto_sigma, kernel, words_distance
+from smile.noise import edit_p_values
+from smile.regression import solve
+from smile.results import from_distances
+from smile.surrogate import fit, holm
+
+PAIRS = ((3, 16), (5, 16), (5, 32), (7, 16), (7, 32), (7, 64), (12, 16), (12, 32), (12, 64), (20, 32), (20, 64))
+NOISES = ("gaussian", "t2", "cauchy", "lognormal", "rising", "falling")
+LOCALITIES = ("none", "words", "wmd")
+BATCH = 200  # runs that share their permutations
+
+
+def permutations(k):
+    """Enough for Holm's correction over k words to find something at 0.05."""
+    return max(199, 20 * k - 1)
+
+
+def locality_weights(keep, name):
+    """(N,) weights as in a run; "wmd" is imitated by words of unequal length: the share of the text that is missing."""
+    if name == "none":
+        return np.ones(len(keep))
+    if name == "wmd":
+        length = np.random.default_rng(keep.shape[1]).uniform(0.5, 1.5, keep.shape[1])
+        t = 1.2 * (~keep @ length) / length.sum()
+    else:
+        t = words_distance(keep)
+    return kernel(t, auto_sigma(t))
+
+
+def errors(name, keep, runs, rng):
+    """(N, runs) noise of an editor; "rising" and "falling" have 3 times the deviation at one end of the kept words."""
+    shape, kept = (len(keep), runs), keep.mean(axis=1)[:, None]
+    return {
+        "gaussian": lambda: rng.normal(size=shape),
+        "t2": lambda: rng.standard_t(2, size=shape),
+        "cauchy": lambda: rng.standard_cauchy(size=shape),
+        "lognormal": lambda: rng.lognormal(size=shape) - np.exp(0.5),
+        "rising": lambda: (0.5 + kept) * rng.normal(size=shape),
+        "falling": lambda: (1.5 - kept) * rng.normal(size=shape),
+    }[name]()
+
+
+def null(keep, responses):
+    """P-values (k, runs) in batches with permutations of their own."""
+    starts = range(0, responses.shape[1], BATCH)
+    parts = [evidence.word_p_values(keep, responses[:, s : s + BATCH], permutations(keep.shape[1]), s) for s in starts]
+    return np.hstack(parts)
+
+
+def covered(keep, weight, noise):
+    """Share of 95 % intervals that hold the weight; least squares moves with the effects, so they can be 0."""
+    model, inside = solve(keep, noise, weight, np.zeros(len(keep), int)), []
+    for s in range(0, noise.shape[1], BATCH):
+        half = evidence.half_widths(model, noise[:, s : s + BATCH], permutations(keep.shape[1]), s)
+        inside.append(np.abs(model.weights[:, s : s + BATCH]) <= half)
+    return np.mean(np.hstack(inside))
+
+
+def of_words(k, edits, noise, runs, seed=0):
+    """{type I, KS, Holm, coverage for each locality} of one cell, from responses."""
+    keep = choose(k, edits, seed=1).astype(float)
+    drawn = errors(noise, keep, runs, np.random.default_rng(seed))
+    p_values = null(keep, drawn)
+    return {
+        "type I": (p_values <= 0.05).mean(),
+        "KS": kstest(p_values[seed % k], discrete_uniform(permutations(k))).statistic,
+        "Holm": np.mean([(holm(p) <= 0.05).any() for p in p_values.T]),
+    } | {f"in, {name}": covered(keep, locality_weights(keep > 0, name), drawn) for name in LOCALITIES}
+
+
+def discrete_uniform(count):
+    """Distribution function of p-values that count so many permutations with the +1."""
+    return lambda p: np.floor(np.asarray(p) * (count + 1) + 1e-9) / (count + 1)
+
+
+def from_editor(k, edits, noise, runs, reference="edit", seeds=1, seed=0):
+    """{type I, Holm} through `smile.results`: distances are positive, the full edit's from itself is 0."""
+    keep, rng = choose(k, edits, seed=1), np.random.default_rng(seed)
+    weight, blocks = np.tile(locality_weights(keep, "words"), seeds), np.repeat(np.arange(seeds), len(keep))
+    keep, p_values = np.tile(keep, (seeds, 1)), []
+    distances = np.exp(0.3 * np.clip(errors(noise, keep, runs, rng), -9, 9))
+    if reference == "edit":
+        distances[np.diff(blocks, prepend=-1) > 0] = 0
+    settings = {"similarity": "largest", "surrogate": "linear", "permutations": permutations(k)}
+    for run, d in enumerate(distances.T):
+        results = from_distances(keep, blocks, weight, d, d, np.array([]), settings | {"seed": run}, True)
+        p_values.append(results["p_values"])
+    return {"type I": (np.array(p_values) <= 0.05).mean(), "Holm": np.mean([(holm(p) <= 0.05).any() for p in p_values])}
+
+
+def beside_words_that_act(k, edits, noise, size, runs, seed=0):
+    """{type I of the words that do not act, power of those that do}: half of the words do, by up to `size`."""
+    keep, rng = choose(k, edits, seed=1).astype(float), np.random.default_rng(seed)
+    acts = np.arange(k) < k // 2
+    effects = np.where(acts, size * np.linspace(1, 0.3, k) * (-1) ** np.arange(k), 0)
+    p_values = null(keep, errors(noise, keep, runs, rng) + (keep @ effects)[:, None])
+    return {"type I": (p_values[~acts] <= 0.05).mean(), "power": (p_values[acts] <= 0.05).mean()}
+
+
+def of_seeds(k, edits, seeds, slopes, noise, runs, seed=0):
+    """{coverage, type I, Holm} where a word's effect is drawn anew under every seed, around 0 and by `slopes`."""
+    keep, rng = choose(k, edits, seed=1), np.random.default_rng(seed)
+    blocks, tiled = np.repeat(np.arange(seeds), len(keep)), np.tile(keep, (seeds, 1))
+    inside, p_values, corrected = [], [], []
+    for _ in range(runs):
+        effects = slopes * rng.normal(size=(seeds, k)) + np.arange(k) / k
+        response = (effects @ keep.T).ravel() + errors(noise, tiled, 1, rng)[:, 0] + 5 * rng.normal(size=seeds)[blocks]
+        found = fit(tiled, response, blocks=blocks)
+        inside.append((found.ci_low <= np.arange(k) / k) & (np.arange(k) / k <= found.ci_high))
+        nothing = fit(tiled, response - tiled @ (np.arange(k) / k), blocks=blocks)
+        p_values.append(nothing.p_values <= 0.05)
+        corrected.append((nothing.p_values_holm <= 0.05).any())
+    return {"coverage": np.mean(inside), "type I": np.mean(p_values), "Holm": np.mean(corrected)}
+
+
+def of_pairs(k, edits, noise, runs, seeds=1, seed=0):
+    """{any pair}: how often a pair is found where words act alone."""
+    keep, rng = np.tile(choose(k, edits, seed=1), (seeds, 1)), np.random.default_rng(seed)
+    blocks = np.repeat(np.arange(seeds), len(keep) // seeds)
+    responses = errors(noise, keep, runs, rng) + keep.sum(axis=1)[:, None]
+    found = [interaction(keep, y, permutations=199, seed=i, blocks=blocks).p_value for i, y in enumerate(responses.T)]
+    return {"any pair": np.mean(np.array(found) <= 0.05)}
+
+
+def of_edits(noise_seeds, runs, seed=0):
+    """{type I} of one edit against others of the same editor: all seeds exchanged, at the level 1 / (seeds + 1)."""
+    distances = np.random.default_rng(seed).lognormal(size=(runs, noise_seeds + 1))
+    p_values = np.array([edit_p_values(d[:1], d[1:])[0] for d in distances])
+    return {"level": 1 / (noise_seeds + 1), "type I": (p_values <= 1 / (noise_seeds + 1) + 1e-9).mean()}
+
+
+def of_published_bootstrap(values, runs, resamples=199, seed=0):
+    """{type I}: two embeddings (as samples of `values` numbers) of one distribution; both resamples are drawn from all
+    numbers, independently of each other so that they overlap, and reaching the distance is counted without the +1.
+    """
+    rng, rejected = np.random.default_rng(seed), 0
+    for _ in range(runs):
+        both = rng.normal(size=2 * values)
+        distance = np.abs(np.sort(both[:values]) - np.sort(both[values:])).mean()
+        drawn = rng.permuted(np.tile(both, (2 * resamples, 1)), axis=1)[:, :values]
+        drawn.sort(axis=1)
+        rejected += (np.abs(drawn[::2] - drawn[1::2]).mean(axis=1) > distance).mean() <= 0.05
+    return {"type I": rejected / runs}
+
+
+def table(pool, title, name, function, cells):
+    """Print, for each cell (a tuple of arguments), its name and {column: share}, in order."""
+    print(f"\n{title}")
+    for number, (cell, values) in enumerate(zip(cells, pool.map(function, *zip(*cells, strict=True)), strict=True)):
+        if not number:
+            print(" " * 34 + "".join(column.rjust(10) for column in values))
+        print(name.format(*cell).ljust(34) + "".join(f"{value:10.3f}" for value in values.values()), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=2000, help="runs of each cell")
+    runs, began = parser.parse_args().runs, time.perf_counter()
+    few = max(100, runs // 5)  # where the runs are fitted one by one
+    two = ("gaussian", "lognormal")
+    with ProcessPoolExecutor() as pool:
+        table(
+            pool,
+            f"1. Words: type I .05 +- .015, KS below {1.63 / runs**0.5:.3f} (1 %), Holm <= .05, in the interval .93 to .97",
+            "{} words, {} edits, {}",
+            of_words,
+            [(k, n, noise, runs) for k, n in PAIRS for noise in NOISES],
+        )
+        cells = [(k, n, e, few, r, 1) for k, n in PAIRS[::2] for e in two for r in ("edit", "input")]
+        table(
+            pool,
+            "2. From distances: type I .05 +- .015 (several seeds: at most), Holm <= .05",
+            "{}, {}, {}, {} runs, {}, {} seeds",
+            from_editor,
+            cells + [(7, 16, e, few, "edit", s) for s in (2, 4, 8) for e in two],
+        )
+        table(
+            pool,
+            "3. Beside words that act by up to 2 or 10 deviations: type I <= .065",
+            "{}, {}, {}, {} deviations",
+            beside_words_that_act,
+            [(k, n, e, s, runs) for k, n in PAIRS[1:9:3] for e in two for s in (2, 10)],
+        )
+        table(
+            pool,
+            "4. Several seeds: coverage .93 to .97, type I and Holm <= .05",
+            "{}, {}, {} seeds, slopes {}, {}",
+            of_seeds,
+            [(5, 16, s, slopes, e, few) for s in (2, 4, 8) for slopes in (0, 0.5, 2) for e in two],
+        )
+        table(
+            pool,
+            "5. Pairs: any pair <= .05",
+            "{}, {}, {}, {} runs, {} seeds",
+            of_pairs,
+            [(k, n, e, few, s) for k, n in PAIRS[1:5] for e in (*two, "rising") for s in (1, 4)],
+        )
+        edits = [(4, 10 * runs), (9, 10 * runs), (19, 10 * runs)]
+        table(pool, "6. One edit, seeds exchanged: type I is the level", "{} noise seeds", of_edits, edits)
+        bootstrap = [(64, few), (768, few)]
+        table(pool, "   The published bootstrap at .05", "{} values", of_published_bootstrap, bootstrap)
+    print(f"\n{time.perf_counter() - began:.0f} seconds, {runs} runs of each cell, {few} of those fitted one by one")
+
+
+if __name__ == "__main__":
+    main()

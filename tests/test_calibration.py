@@ -1,0 +1,68 @@
+"""A fast part of `tests/benchmarks/calibration.py`: what is promised, within three Monte-Carlo errors, at fixed seeds."""
+
+import numpy as np
+import pytest
+from benchmarks.calibration import (
+    LOCALITIES,
+    beside_words_that_act,
+    from_editor,
+    of_edits,
+    of_pairs,
+    of_published_bootstrap,
+    of_seeds,
+    of_words,
+)
+
+
+def error(share, count):
+    """Three standard errors of a share over independent runs; words of one run are counted as one, which is careful."""
+    return 3 * np.sqrt(share * (1 - share) / count)
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "t2", "lognormal", "rising", "falling"])
+@pytest.mark.parametrize(("k", "edits"), [(3, 16), (7, 16), (12, 32)])
+def test_words(k, edits, noise):
+    runs = 400
+    found = of_words(k, edits, noise, runs)
+    assert abs(found["type I"] - 0.05) < 0.015 + error(0.05, runs * k) / 2
+    assert found["Holm"] < 0.05 + error(0.05, runs)
+    assert found["KS"] < 1.95 / np.sqrt(runs)  # 0.1 %: there are 15 of these
+    for locality in LOCALITIES:
+        assert 0.93 - error(0.95, runs * k) < found[f"in, {locality}"] < 0.97 + error(0.95, runs * k)
+
+
+def test_infinite_variance_widens_the_intervals_and_leaves_the_p_values_exact():
+    found = of_words(7, 16, "cauchy", 400)
+    assert abs(found["type I"] - 0.05) < 0.015 and all(found[f"in, {locality}"] > 0.95 for locality in LOCALITIES)
+
+
+@pytest.mark.parametrize(("reference", "seeds"), [("edit", 1), ("input", 1), ("edit", 4)])
+def test_from_distances(reference, seeds):
+    runs = 300
+    found = from_editor(7, 16, "gaussian", runs, reference, seeds)
+    least = 0.0 if seeds > 1 else 0.035 - error(0.05, runs * 7)  # two tests at once are careful
+    assert least < found["type I"] < 0.065 + error(0.05, runs * 7)
+    assert found["Holm"] < 0.05 + error(0.05, runs)
+
+
+def test_words_that_act_leave_the_others_alone():
+    found = beside_words_that_act(7, 16, "gaussian", 10, 400)
+    assert found["type I"] < 0.065 + error(0.05, 400 * 4) and found["power"] > 0.99
+
+
+@pytest.mark.parametrize("seeds", [2, 4, 8])
+def test_several_seeds(seeds):
+    found = of_seeds(5, 16, seeds, 1.0, "gaussian", 300)
+    assert abs(found["coverage"] - 0.95) < 0.02 + error(0.95, 300 * 5) / 2
+    assert found["type I"] < 0.05 + error(0.05, 300 * 5)
+    assert found["Holm"] < 0.05 + error(0.05, 300)
+
+
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_pairs(seeds):
+    assert of_pairs(7, 16, "gaussian", 300, seeds)["any pair"] < 0.05 + error(0.05, 300)
+
+
+def test_edits_and_the_published_bootstrap():
+    assert abs(of_edits(19, 10_000, seed=1)["type I"] - 0.05) < error(0.05, 10_000)
+    assert 0.18 < of_published_bootstrap(768, 100)["type I"] < 0.35  # what it promises is 0.05

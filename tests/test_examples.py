@@ -1,0 +1,115 @@
+"""The saved examples: they open, they are what the listing says, and they show what Toy Road's grammar knows."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from smile import Explanation, bundle
+from smile.editors import EDITORS
+from smile.toyroad import examples
+from smile.toyroad.captions import plain
+from smile.toyroad.evaluate import error
+from smile.toyroad.grammar import effective, ideal, relevant
+from smile.toyroad.regions import composed, ideal_inside, inside
+from smile.toyroad.scene import draw
+
+BUNDLES = examples.EXAMPLES | examples.compared()
+
+
+@pytest.fixture(scope="module", params=BUNDLES)
+def saved(request) -> tuple[examples.Example, Explanation]:
+    return BUNDLES[request.param], bundle.read(examples.FOLDER / f"{request.param}.zip")
+
+
+def test_the_listing_is_the_one_in_the_folder_and_so_are_the_files():
+    assert json.loads((examples.FOLDER / "examples.json").read_text()) == examples.listing()
+    expected = {"examples.json", *(f"{name}.zip" for name in BUNDLES)}
+    for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
+        expected |= {f"{name}.png", *([f"{name}-region.png"] if one.region else [])}
+    assert {path.name for path in examples.FOLDER.iterdir()} == expected
+    assert max((examples.FOLDER / name).stat().st_size for name in expected) < 800_000
+
+
+def test_there_are_examples_of_every_editor_and_one_comparison():
+    editors = [one.editor for one in examples.EXAMPLES.values()]
+    assert len(editors) >= 10 and editors.count("instruct-pix2pix") >= 5
+    assert editors.count("img2img-turbo") >= 2 and editors.count("inpaint") >= 2
+    assert "bundled-edges" in {one.weights for one in examples.EXAMPLES.values()}
+    *singles, comparison = examples.listing()
+    assert not any("compare" in one for one in singles)
+    assert [name.removeprefix("first-snow-") for name in comparison["compare"]] == list(EDITORS)
+
+
+def test_a_bundle_is_of_its_picture_instruction_and_editor(saved):
+    example, explanation = saved
+    settings = explanation.settings
+    assert (explanation.instruction, settings["editor"]) == (example.instruction, example.editor)
+    assert settings["editor_weights"] == example.weights and settings["embedder_weights"] == "bundled"
+    assert error(explanation.image, draw(example.scene)) < 1
+    assert settings["seed"] == 0 and settings["edits"] == example.edits
+    assert not explanation.provisional and not explanation.failed
+    assert explanation.seconds == {} and explanation.maps is not None
+    takes = EDITORS[example.editor].region
+    assert (explanation.region is not None) == takes
+    assert not takes or np.array_equal(explanation.region, examples.region(example))
+
+
+def test_the_files_beside_a_bundle_are_its_picture_and_region():
+    for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
+        assert error(Image.open(examples.FOLDER / f"{name}.png"), draw(one.scene)) < 1  # Pillow draws as its version does
+        if one.region:
+            assert np.array_equal(Image.open(examples.FOLDER / f"{name}-region.png"), examples.region(one))
+
+
+def read_by(example):
+    """(the scene that the editor begins with, what words change of it)."""
+    if example.editor == "inpaint":
+        painted = np.asarray(examples.region(example)) > 0
+        return example.scene, lambda scene, words: inside(scene, painted, words)
+    return (plain(example.scene) if example.weights == "bundled-edges" else example.scene), effective
+
+
+def test_the_words_that_are_found_are_those_that_matter(saved):
+    example, explanation = saved
+    matter = relevant(read_by(example)[0], explanation.words, read_by(example)[1])
+    assert explanation.significant.tolist() == matter
+    assert (explanation.weights[matter] > 0.25).all()
+    assert "pulled the result toward the full edit" in explanation.finding and "But no edit" not in explanation.finding
+
+
+def test_the_full_edit_is_what_was_asked_for(saved):
+    """Nearer to an ideal edit than to the picture, where either of them changes."""
+    example, explanation = saved
+    scene, _ = read_by(example)
+    words, rng = explanation.words, np.random.default_rng(0)
+    if example.editor == "inpaint":
+        painted = np.asarray(examples.region(example)) > 0
+        drawn = (ideal_inside(scene, painted, words, rng) for _ in range(16))
+        ideals = [Image.fromarray(composed(scene, painted, each)) for each in drawn]
+    else:
+        ideals = [draw(ideal(scene, words, rng)) for _ in range(16)]
+    edit, before = explanation.edits[0], draw(scene)
+    assert min(error(edit, each) for each in ideals) < 0.75 * error(edit, before)
+
+
+def test_the_first_example_shows_two_words_at_work_in_two_places():
+    name = next(iter(examples.EXAMPLES))
+    explanation = bundle.read(examples.FOLDER / f"{name}.zip")
+    sunset, autumn = (explanation.maps[explanation.words.index(word)] for word in ("sunset", "autumn"))
+    assert np.corrcoef(sunset.ravel(), autumn.ravel())[0, 1] < 0
+    assert sunset[:5].mean() > 1.2 * sunset[10:].mean() and autumn[10:].mean() > 1.2 * autumn[:5].mean()
+
+
+@pytest.mark.slow
+def test_an_example_is_made_again_byte_for_byte(tmp_path):
+    for name in ("summer-day", "open-sky"):
+        first, second = (examples.explained(examples.EXAMPLES[name]) for _ in range(2))
+        for number, explanation in enumerate((first, second)):
+            bundle.write(explanation, tmp_path / f"{number}.zip")
+        assert (tmp_path / "0.zip").read_bytes() == (tmp_path / "1.zip").read_bytes()
+        saved = bundle.read(examples.FOLDER / f"{name}.zip")  # made on another machine, perhaps
+        assert (
+            saved.weights == pytest.approx(first.weights, abs=0.02) and saved.significant.tolist() == first.significant.tolist()
+        )

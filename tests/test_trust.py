@@ -1,0 +1,211 @@
+"""The trust report: sentences that fit their figures, labels from where they come, and no edit paid for twice."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import DeafEditor, FakeEditor, FakeEmbedder, picture
+
+from smile import InputError, explain, labels, metrics, trust
+from smile.measure import PARTS, edits_needed, measure
+from smile.remembering import Remembering
+from smile.view import trust as drawn
+
+TEXT = "please make it snow at night"
+ORACLE = json.loads((Path(__file__).parent / "oracles/i2ebench_relevant_words.json").read_text())["instructions"]
+
+
+def explained(editor, text=TEXT, **options):
+    return explain(picture(), text, editor, **{"embedder": FakeEmbedder(), "noise_seeds": 2} | options)
+
+
+def measured(explanation, editor, **options):
+    return list(measure(explanation, editor, embedder=FakeEmbedder(), **options))
+
+
+# What is known without another edit
+
+
+def test_the_published_labels_are_known_by_exact_text():
+    for each in ORACLE:
+        words = each["instruction"].split()
+        found = labels.known(words)
+        named = [word.strip(".") for word, matters in zip(words, found.relevant, strict=True) if matters]
+        assert named == each["relevant_words"] and "I2EBench" in found.source
+    assert labels.known("sharpen the cat".split()) is None
+
+
+def test_toy_roads_grammar_knows_its_own_instructions():
+    assert labels.known(TEXT.split()).relevant == [False, False, False, True, False, True]
+    assert labels.known("remove the tree".split()).relevant == [True, False, True]
+    assert "Toy Road" in labels.known("Make it SNOWY!".split()).source
+    assert labels.known(["car", "red"] * 9) is None  # too many for the grammar
+
+
+def test_labels_are_given_as_words_or_positions():
+    words = "add 3 red cars, red!".split()
+    assert labels.given("red", words).relevant == [False, False, True, False, True]
+    assert labels.given(" cars , 1", words).relevant == [True, False, False, True, False]
+    assert labels.given("3", words).relevant == [False, True, False, False, False]  # a word before a position
+    assert not any(labels.given("", words).relevant)
+    for wrong in ("blue", "0", "6", "red; cars"):
+        with pytest.raises(InputError, match="neither a word"):
+            labels.given(wrong, words)
+
+
+def test_what_is_known_says_what_its_figures_say():
+    e = explained(FakeEditor())
+    fidelity, accuracy, health, noise = trust.known(e, labels.known(e.words).relevant)
+    assert fidelity.figures[0].value == e.fidelity["R2_weighted_leave_one_out"]
+    assert f"{100 * fidelity.figures[0].value:.0f} %" in fidelity.sentence and fidelity.figures[0].holds
+    assert accuracy.figures[0].value == 1 and "100 %" in accuracy.sentence
+    assert health.numbers == metrics.health(e) and "every word is told apart" in health.sentence
+    assert noise.figures[0].value == pytest.approx(np.nanmax(e.distances_from_full) / e.noise_floor)
+    assert [entry.name for entry in trust.known(e)] == ["fidelity", "design health", "noise floor"]
+    for entry in trust.known(e, [True] * 6):
+        assert entry.good and entry.source and json.dumps(entry.to_dict(), allow_nan=False)
+        assert entry.sentence.endswith(".") and entry.sentence.count(". ") == 0
+
+
+def test_noise_is_not_called_a_good_fit():
+    e = explained(FakeEditor())
+    for left_out, holds, says in ((-0.3, False, "explain nothing"), (0.4, False, "40 %"), (-np.inf, None, "nobody can tell")):
+        found = trust.fidelity(replace(e, fidelity=e.fidelity | {"R2_weighted_leave_one_out": left_out}))
+        assert found.figures[0].holds is holds and says in found.sentence
+        assert json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_every_state_of_an_explanation_has_a_report():
+    from smile import explain_stream
+
+    options = {"embedder": FakeEmbedder(), "noise_seeds": 1, "locality": "none"}
+    for e in explain_stream(picture(), "make it snow", FakeEditor(fail=["snow"]), **options):
+        report = {entry.name: entry for entry in trust.known(e, [False, False, True])}
+        assert ("accuracy" in report) == bool(np.isfinite(e.weights).all())
+        assert json.dumps([entry.to_dict() for entry in report.values()], allow_nan=False)
+    assert "1 failed or were blocked" in report["design health"].sentence
+    alike = trust.known(explained(DeafEditor(), "make it snow", noise_seeds=0))
+    assert "nothing to foretell" in alike[0].sentence and "not known how far" in alike[-1].sentence
+
+
+def test_the_markup_escapes_what_somebody_typed():
+    e = explained(FakeEditor(), "<img/src=x> snow & night", noise_seeds=0)
+    entries = [*trust.known(e, [False, True, False, True]), *measured(e, FakeEditor())[-1].entries.values()]
+    markup = drawn.trust(entries)
+    assert "<img" not in markup and markup.count("<article>") == len(entries) == 7
+    assert markup.count("<svg") == 2 and "✓ good" in markup and drawn.trust([]) == ""
+
+
+# What needs further edits
+
+
+def test_an_editor_that_remembers_is_asked_once():
+    editor = FakeEditor(fail=["no"])
+    remembering = Remembering(editor)
+    first = remembering.edit(picture(), ["snow", "no", "snow"], seed=1)
+    again = remembering.edit(picture(), ["no", "night", "snow"], seed=1)
+    remembering.edit(picture(), ["snow"], seed=2)
+    assert editor.calls == [(1, ["snow", "no"]), (1, ["night"]), (2, ["snow"])]
+    assert first[1] is again[0] is None and first[0] is first[2] is again[2]
+    assert remembering.name == "fake" and not hasattr(remembering, "token_embeddings")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"seeds": 2, "seed": 7},
+        {"preset": "paper", "edits": 12},
+        {"reference": "input", "locality": "none"},
+        {"text": "make it snow", "locality": "words", "sigma": 0.7},
+        {"text": "snow"},
+    ],
+)
+def test_no_text_is_edited_twice_under_a_seed(options):
+    editor = FakeEditor()
+    e = explained(editor, **options)
+    expected = edits_needed(e)
+    steps = measured(e, editor)
+    asked = [(seed, text) for seed, texts in editor.calls for text in texts]
+    assert len(asked) == len(set(asked)) == e.done + expected
+    assert [steps[0].done, steps[-1].done] == [0, expected] and {step.total for step in steps} == {expected}
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    assert list(steps[-1].entries) == list(PARTS)
+    assert json.dumps([entry.to_dict() for entry in steps[-1].entries.values()], allow_nan=False)
+
+
+def test_a_known_editor_is_stable_consistent_and_faithful():
+    editor = FakeEditor()
+    entries = measured(explained(editor), editor)[-1].entries
+    stability, consistency, faithfulness = (entries[part].numbers for part in PARTS)
+    assert stability["jaccard"] == 1 and stability["ruzicka"] > 0.9 and len(stability["insertions"]) == 6
+    texts = [each["instruction"] for each in stability["insertions"]]
+    assert texts[0] == f"### {TEXT}" and texts[2] == f"{TEXT} ###"
+    assert texts[3] == f"kindly {TEXT}"  # "please" is there already
+    assert consistency["seeds"]["explanations"] == 4 and consistency["designs"]["explanations"] == 2
+    assert consistency["seeds"]["top_1_frequency"] == 1 and consistency["seeds"]["mean_standard_deviation"] < 0.05
+    assert faithfulness["better_than_random"] == 1 and faithfulness["area_between"] > 0.2
+    order = np.argsort(-explained(FakeEditor()).weights)
+    assert {TEXT.split()[i] for i in order[:2]} == {"snow", "night"}
+    curve = faithfulness["deletion_curve"]
+    assert curve[0] == pytest.approx(1) and curve[2] == pytest.approx(curve[-1], abs=0.05)  # both gone, all gone
+
+
+def test_an_editor_that_ignores_its_text_is_faithful_to_nothing():
+    editor = DeafEditor()
+    entries = measured(explained(editor), editor)[-1].entries
+    assert entries["faithfulness"].numbers["area_between"] == pytest.approx(0, abs=1e-6)
+    assert "no sooner" in entries["faithfulness"].sentence and not entries["faithfulness"].figures[0].holds
+    assert "no word is significant" in entries["stability"].sentence
+
+
+def test_measuring_again_gives_the_same_bits():
+    e = explained(FakeEditor())
+    first, second = (measured(e, FakeEditor())[-1] for _ in range(2))
+    assert first == second
+
+
+def test_stopping_keeps_what_was_measured_so_far():
+    editor = FakeEditor()
+    going = measure(explained(editor), editor, embedder=FakeEmbedder())
+    step = next(step for step in going if step.entries and len(step.entries["stability"].numbers["insertions"]) == 2)
+    going.close()
+    assert "2 times" in step.entries["stability"].sentence and step.done < step.total
+
+
+def test_some_parts_only_and_in_their_order():
+    editor = FakeEditor()
+    e = explained(editor)
+    assert list(measured(e, editor, parts=("faithfulness", "stability"))[-1].entries) == ["stability", "faithfulness"]
+    assert edits_needed(e, ("faithfulness",)) < edits_needed(e)
+
+
+def test_blocked_edits_are_lived_with():
+    editor = FakeEditor(fail=["", "### make it snow", "make ### it snow", "please make it snow"])
+    entries = measured(explained(editor, "make it snow"), editor)[-1].entries
+    assert len(entries["stability"].numbers["insertions"]) == 3
+    assert np.isfinite(entries["faithfulness"].numbers["deletion_curve"]).all()
+    editor.fail |= {f"make it snow {word}" for word in ("###", "please")} | {"make please it snow"}
+    blocked = measured(explained(editor, "make it snow"), editor, parts=("stability",))[-1].entries["stability"]
+    assert blocked.figures == () and "could not be measured: The edit of the full instruction" in blocked.sentence
+
+
+def test_what_cannot_be_measured_is_one_sentence_before_the_first_edit():
+    from smile import explain_stream
+
+    editor = FakeEditor()
+    early = next(explain_stream(picture(), TEXT, editor, embedder=FakeEmbedder()))
+    e, calls = explained(editor), len(editor.calls)
+    other = FakeEditor()
+    other.name = "another"
+    for explanation, by, parts, says in (
+        (early, editor, PARTS, "no weights yet"),
+        (e, other, PARTS, "made with the editor fake; measuring with another"),
+        (e, editor, ("honesty",), "nothing called “honesty”"),
+        (e, editor, (), "to measure"),
+    ):
+        with pytest.raises(InputError, match=says):
+            measured(explanation, by, parts=parts)
+    assert len(editor.calls) == calls and not other.calls

@@ -1,0 +1,108 @@
+"""What the browser is given, and the file of its own: plain values, formatted by Python; somebody's text never is markup."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import FakeEditor, FakeEmbedder, picture
+
+from smile import explain, explain_stream
+from smile.view import Pictures, comparison, page, value
+from smile.view.page import MAX_BYTES
+
+NASTY = '<script>alert(1)</script> "quoted" $x$ %{y} </script> snow'
+
+
+def run(text="make it snow at night please", fail=(), **options):
+    return explain(picture(), text, FakeEditor(fail), embedder=FakeEmbedder(), **({"locality": "none"} | options))
+
+
+@pytest.fixture(scope="module")
+def explanation():
+    return run(edits=32)
+
+
+def plain(data):
+    """The same after JSON; fails for NaN."""
+    return json.loads(json.dumps(data, allow_nan=False))
+
+
+def test_a_value_has_the_numbers_of_the_explanation(explanation):
+    shown = plain(value(explanation))
+    assert shown["weights"] == explanation.weights.tolist() and shown["low"] == explanation.ci_low.tolist()
+    assert (
+        shown["significant"] == explanation.significant.tolist()
+        and f"{shown['finding']} {shown['remarks']}" == explanation.finding
+    )
+    assert [edit["keep"] for edit in shown["edits"]] == explanation.keep.tolist()
+    assert [edit["distance"] for edit in shown["edits"]] == explanation.distances.tolist()
+    assert [other["seed"] for other in shown["others"]] == [1, 2, 3, 4]
+    for word, weights in enumerate(shown["maps"]):
+        known = np.array(weights, dtype=float)
+        assert np.array_equal(np.isfinite(known), explanation.maps_p_values[word] < 0.05)
+        assert np.nanmax(np.abs(known - explanation.maps[word]), initial=0) < 1e-4
+    assert shown["note"] == "" and not shown["running"] and shown["reference"] == "full edit"
+
+
+def test_what_is_not_known_yet_is_none():
+    first, *_ = explain_stream(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder(), locality="none")
+    shown = plain(value(first))
+    assert shown["weights"] == [None] * 3 and shown["maps"] is None and shown["running"]
+    assert shown["note"] == "provisional, 1 of 12 edits"
+    assert plain(value(first, was_stopped=True))["note"] == "stopped, 1 of 12 edits"
+    assert not value(first, was_stopped=True)["running"]
+
+
+def test_failed_edits_have_no_picture_and_say_so():
+    shown = plain(value(run(fail=["snow", ""], edits=64)))
+    failed = [edit for edit in shown["edits"] if edit["src"] is None]
+    assert len(failed) == 2 and {edit["said"] for edit in failed} == {"blocked or failed"}
+
+
+def test_several_seeds_are_told_apart():
+    shown = plain(value(run("make it snow", seeds=2, seed=5)))
+    assert sorted({edit["seed"] for edit in shown["edits"]}) == [5, 6]
+    assert [other["seed"] for other in shown["others"]] == [7, 8, 9, 10]
+    assert "seeds 5 to 6" in shown["facts"]
+
+
+def test_a_picture_is_encoded_once_and_is_not_larger_than_asked(explanation, monkeypatch):
+    pictures, saved = Pictures(20), []
+    save = Image.Image.save
+    monkeypatch.setattr(Image.Image, "save", lambda self, *args, **more: saved.append(self.size) or save(self, *args, **more))
+    once, again = value(explanation, pictures=pictures), value(explanation, pictures=pictures)
+    assert once["edits"] == again["edits"]
+    assert len(saved) == 1 + len(explanation.edits) + len(explanation.noise_edits) and set(saved) == {(20, 20)}
+
+
+def test_a_comparison_aligns_editors_by_word_and_says_what_is_missing(explanation):
+    shown = plain(comparison({"one": explanation, "two": "It could not be downloaded."}, source="Saved."))
+    one, two = shown["editors"]
+    assert shown["words"] == explanation.words and one["weights"] == explanation.weights.tolist()
+    assert two == {"name": "two", "problem": "It could not be downloaded."} and shown["source"] == "Saved."
+    assert plain(comparison({"two": "No."}))["words"] == []
+
+
+def test_the_file_is_one_and_small_whatever_the_pictures(explanation):
+    document = page(explanation)
+    assert document.count("data:image/webp;base64,") == 1 + len(explanation.edits) + len(explanation.noise_edits)
+    assert not re.search(r"<(script|img|link)[^>]*(src|href)=\"?https?:", document)
+
+
+def test_pictures_are_shrunk_until_the_file_is_small():
+    class Loud(FakeEditor):
+        def one(self, image, text, seed):
+            pixels = np.random.default_rng(len(text)).integers(0, 256, (512, 512, 3))
+            return Image.fromarray(pixels.astype(np.uint8))
+
+    loud = explain(picture((512, 512)), "make it snow at night", Loud(), embedder=FakeEmbedder(), locality="none")
+    document = page(loud)
+    assert len(document.encode()) <= MAX_BYTES < 6_000_001 and document.count("data:image/webp") > 16
+
+
+def test_nobodys_text_becomes_markup():
+    document = page(run(NASTY))
+    assert "<script>alert" not in document and "&lt;script&gt;alert" in document
+    assert document.count("</script>") == 3  # ours
