@@ -1,6 +1,7 @@
 """The trust report: sentences that fit their figures, labels from where they come, and no edit paid for twice."""
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,6 +166,12 @@ def test_measuring_again_gives_the_same_bits():
     e = explained(FakeEditor())
     first, second = (measured(e, FakeEditor())[-1] for _ in range(2))
     assert first == second
+
+
+def test_a_step_can_come_from_another_process():
+    editor = FakeEditor()
+    step = measured(explained(editor, "make snow"), editor)[-1]
+    assert pickle.loads(pickle.dumps(step)) == step
 
 
 def test_stopping_keeps_what_was_measured_so_far():

@@ -52,6 +52,12 @@ def test_what_is_known_then_ticks_then_all_of_it(visit, fake_page, theme, width)
     page.wait_for_function("document.querySelectorAll('#trust article').length < 7")
 
 
+def test_what_a_link_has_not_run_yet_has_no_report(visit, fake_page):
+    page = visit(fake_page, instruction="make%20it%20rain")
+    page.wait_for_selector("#view .nothing:visible")
+    page.wait_for_selector("#trust-section", state="hidden")
+
+
 def test_stop_keeps_what_was_measured_and_another_run_begins_anew(visit):
     import time
 

@@ -25,7 +25,7 @@ HEAD = (
     if (innerWidth <= 860 && target.closest?.("#explain, #compare")) document.querySelector("#answer").scrollIntoView();
   }, true);
   const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
-  const plot = Object.assign(document.createElement("link"), { rel: "preload", as: "script" });
+  const plot = Object.assign(document.createElement("link"), { rel: "preload", as: "script", fetchPriority: "low" });
   plot.href = `${root}${api_prefix}/file=${encodeURI("PLOTLY_JS")}`;
   document.head.append(plot);
 }
