@@ -76,7 +76,8 @@ class Trusts:
                 fresh = len(now.entries) and (now.done == now.total or time.monotonic() - drawn_at >= DRAWN_EVERY)
                 drawn_at = time.monotonic() if fresh else drawn_at
                 measured = {"words": explanation.words, "entries": now.entries}
-                left = seconds_for(self.engine, request, now.total - now.done)
+                each = (time.monotonic() - began) / now.done if now.done else 0
+                left = each * (now.total - now.done) if each else seconds_for(self.engine, request, now.total)
                 yield trust(
                     trust=_rows(explanation, ticked, measured) if fresh else gr.skip(),
                     measured=measured,
