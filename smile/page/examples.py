@@ -97,4 +97,4 @@ def drawn_together(example: Example) -> dict | None:
 
 @functools.cache
 def _saved(name: str) -> Explanation:
-    return bundle.read(EXAMPLES / f"{name}.zip")
+    return bundle.read(EXAMPLES / f"{name}.zip", refit=False)
