@@ -199,7 +199,7 @@ class Engine:
         def load():
             try:
                 self.models(name, weights)
-            except BaseException as error:
+            except BaseException as error:  # raised again below, where somebody hears of it
                 raised.append(error)
 
         thread = threading.Thread(target=load, daemon=True)

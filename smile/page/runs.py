@@ -56,7 +56,7 @@ def together(engine: Engine, asked: dict, region=None, chosen=(None, "auto", Non
                 yield name, request, explanation
         except TooLong:
             continue  # what there is stays
-        except Exception as error:
+        except Exception as error:  # the last door: `trouble` says what the visitor hears, and logs what is not theirs
             yield name, request, trouble(error)
 
 
@@ -101,7 +101,7 @@ class Runs:
             yield view(progress=wording.finished(shown), view=last, **idle())
         except TooLong as error:
             yield self.stop(picture, shown, None, str(error))
-        except Exception as error:
+        except Exception as error:  # the last door: `trouble` says what the visitor hears, and logs what is not theirs
             offer = self._fall_back(request) if isinstance(error, InputError) and shown is None else HIDDEN
             yield view(progress=wording.problem(trouble(error)), fall_back=offer, **idle())
 
@@ -133,7 +133,7 @@ class Runs:
             now = None if shown is None else views.value(shown, pictures=pictures, link=_link(picture)(shown))
             drawn = views.comparison(compared, pictures=pictures)
             yield view(progress=done, comparison=drawn, view=now, shown=shown, **idle())
-        except Exception as error:
+        except Exception as error:  # the last door: `trouble` says what the visitor hears, and logs what is not theirs
             yield view(progress=wording.problem(trouble(error)), **idle())
 
     def stop(self, picture: str | None, shown, compared, reason: str = ""):

@@ -89,7 +89,7 @@ class Trusts:
             yield trust(trust=rows, measuring=wording.measured(now.done), **_idle())
         except TooLong as error:
             yield trust(trust=_rows(explanation, ticked, measured), measuring=wording.problem(str(error)), **_idle())
-        except Exception as error:
+        except Exception as error:  # as in runs.py
             yield trust(measuring=wording.problem(trouble(error)), **_idle())
 
     def stop(self, shown, ticked, measured):
