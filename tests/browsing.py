@@ -15,6 +15,11 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 ).split()
 FINISHED = "document.querySelector('#progress').innerText.startsWith('Done')"
+LISTEN = """() => {
+    window.answered = false;
+    const heard = new MutationObserver(() => { window.answered = true; heard.disconnect(); });
+    heard.observe(document.querySelector("#progress"), { childList: true, subtree: true, characterData: true });
+}"""
 TILES = "#view .edit"
 HEATMAP = "#view .plot .textpoint text"
 
@@ -38,10 +43,41 @@ def serving():
         server.wait(20)
 
 
+@contextlib.contextmanager
+def served(load):
+    """The address of the page, in this process, on the models that `load(name, weights)` gives."""
+    import app
+    from smile.page.engine import Engine
+
+    page = app.build(Engine(load))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
+    try:
+        yield url
+    finally:
+        page.close()
+
+
+def comes_to(page, expected, probe, *given):
+    """Wait until probe(page, ...) gives this, and fail with what it gives instead."""
+    for _ in range(300):
+        if (found := probe(page, *given)) == expected:
+            return
+        page.wait_for_timeout(100)
+    assert found == expected
+
+
+def shows(page, selector, text):
+    """Wait until this is what the page says there."""
+    said = "([selector, text]) => document.querySelector(selector)?.innerText.includes(text)"
+    page.wait_for_function(said, arg=[selector, text], timeout=60_000)
+
+
 def explained(page, instruction, expect=None):
     """Explain, and wait for the end, or for the sentence that says what is wrong."""
     page.fill("#instruction textarea", instruction)
+    page.evaluate(LISTEN)
     page.click("#explain")
+    page.wait_for_function("window.answered")  # what an earlier run left there is not this one's end
     ended = f"document.querySelector('#progress').innerText.includes({expect!r})" if expect else FINISHED
     page.wait_for_function(ended, timeout=180_000)
     page.wait_for_function("!document.querySelector('#explain').disabled")

@@ -1,5 +1,6 @@
 """One thread: the tests' models are tiny, and threads that spin against other work make them ten times slower."""
 
+import contextlib
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,31 +16,34 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def fake_page():
     """The address of the page on NumPy editors and a NumPy embedder."""
+    from browsing import served
     from tiny import fake_models
 
-    import app
-    from smile.page.engine import Engine
-
-    page = app.build(Engine(fake_models))
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
-    yield url
-    page.close()
+    with served(fake_models) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def broken_page():
     """The address of the page where no model can be loaded."""
-    import app
+    from browsing import served
+
     from smile import InputError
-    from smile.page.engine import Engine
 
     def load(name, weights):
         raise InputError("There are no models.")
 
-    page = app.build(Engine(load))
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
-    yield url
-    page.close()
+    with served(load) as url:
+        yield url
+
+
+@pytest.fixture
+def serve():
+    """serve(load): the address of a page of this test's own, closed after every visit to it."""
+    from browsing import served
+
+    with contextlib.ExitStack() as pages:
+        yield lambda load: pages.enter_context(served(load))
 
 
 @pytest.fixture
@@ -85,7 +89,7 @@ def chromium():
 
 
 @pytest.fixture
-def visit(chromium):
+def visit(chromium, serve):  # serve: its pages close after the visits
     """Opens an address; afterwards nothing may have gone wrong behind the scenes: no request that leaves this machine, no
     uncaught error, no error or warning in the console."""
     contexts, troubles = [], []

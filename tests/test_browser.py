@@ -7,7 +7,7 @@ import time
 import zipfile
 
 import pytest
-from browsing import FINISHED, TILES, explained, heatmap, hover_text, paint
+from browsing import FINISHED, TILES, comes_to, explained, heatmap, hover_text, paint, shows
 from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 
 import app
@@ -74,9 +74,9 @@ def test_a_visitor_goes_through_all_editors_with_the_bundled_weights(visit, real
     explained(page, "add a tree", expect="inpaint needs a region")
     paint(page, (0.1, 0.6), (0.35, 0.6))
     page.wait_for_function("document.querySelector('#plan').innerText.includes('inpaint on the CPU')", timeout=120_000)
-    assert "drawn road scenes, nothing else" in page.inner_text("#plan")
+    shows(page, "#plan", "drawn road scenes, nothing else")
     explained(page, "add a tree")
-    assert page.locator(TILES).count() == 12
+    comes_to(page, 12, lambda page: page.locator(TILES).count())
     page.click("#editor label:has-text('img2img-turbo')")
     page.wait_for_selector("#region", state="detached")
     explained(page, "make it snow")
@@ -102,12 +102,12 @@ def test_all_editors_are_compared_word_by_word(visit, fake_page):
     assert all("★" in cell for row in (rows[2], rows[4]) for cell in row[1:])
     page.wait_for_function("document.querySelectorAll('#comparison .plot .textpoint text').length === 15 + 5 + 3")
     page.click("#comparison .editor:has-text('img2img-turbo') button")
+    shows(page, "#view .facts", "img2img-turbo")
     assert [word for word, _, marked in heatmap(page) if marked] == ["snow", "night"]
-    assert "img2img-turbo" in page.inner_text("#view .facts")
 
 
 @pytest.fixture
-def page_without_network(monkeypatch):
+def page_without_network(monkeypatch, serve):
     """The address of a page on NumPy editors whose full weights cannot be downloaded."""
     monkeypatch.setattr(page_engine, "device", lambda: "cpu")
     monkeypatch.setattr(page_engine, "speed", lambda device: 100e9)
@@ -118,10 +118,7 @@ def page_without_network(monkeypatch):
             raise InputError("The weights could not be downloaded.")
         return fake_models(name, weights)
 
-    page = app.build(Engine(load))
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
-    yield url
-    page.close()
+    return serve(load)
 
 
 def test_full_weights_say_what_they_take_and_failing_offer_the_bundled_ones(page_without_network, visit):
@@ -159,7 +156,7 @@ def test_it_fits_every_screen(visit, fake_page, width, theme):
 
 
 @pytest.fixture
-def slow_page():
+def slow_page(serve):
     """The address of a page whose editor takes its time."""
 
     class SlowEditor(FakeBackend):
@@ -169,10 +166,7 @@ def slow_page():
             time.sleep(0.3)
             return super().one(image, text, seed)
 
-    page = app.build(Engine(lambda *named: (SlowEditor(*named), FakeEmbedder())))
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
-    yield url
-    page.close()
+    return serve(lambda *named: (SlowEditor(*named), FakeEmbedder()))
 
 
 def test_stop_keeps_what_is_there(slow_page, visit):
@@ -188,8 +182,9 @@ def test_stop_keeps_what_is_there(slow_page, visit):
     seen.click("#stop")
     status(seen, "Stopped after")
     made = int(re.search(r"after (\d+) of 20", seen.inner_text("#progress"))[1])
-    seen.wait_for_timeout(1500)
-    assert 3 <= made < 20 and seen.locator(TILES).count() == made
+    comes_to(seen, made, lambda seen: seen.locator(TILES).count())
+    assert 3 <= made < 20
+    shows(seen, "#view .note", "stopped")
     assert seen.inner_text("#view .note") == f"stopped, {made} of 20 edits"
     with seen.expect_download() as downloaded:
         seen.click("#take-json")
@@ -232,7 +227,8 @@ def test_everything_can_be_taken_away_and_a_bundle_opens_again(visit, fake_page,
     other.set_input_files("#open-bundle input[type=file], #take-away input[type=file]", tmp_path / "mine.zip")
     other.wait_for_function("document.querySelector('#instruction textarea').value === 'make it snow at night'")
     other.wait_for_function("document.querySelectorAll('#view .cells button').length === 5")
-    assert heatmap(other) == words and "file" in other.inner_text("#view .source")
+    shows(other, "#view .source", "file")
+    assert heatmap(other) == words
     explained(other, "make it snow at night")
     assert heatmap(other) == words
 
@@ -247,13 +243,14 @@ def test_a_link_restores_what_it_names(visit, fake_page):
     words = heatmap(page)
     again = visit(link.split("?")[0], **dict(pair.split("=") for pair in link.split("?")[1].split("&")))
     asked(again, example.instruction)
-    assert heatmap(again) == words
+    comes_to(again, words, heatmap)
     changed = visit(fake_page, example=example.name, instruction="make+it+night", seed=7, editor="img2img-turbo")
     changed.wait_for_function("document.querySelector('#instruction textarea').value === 'make it night'")
     assert changed.input_value("#seed input") == "7"
     assert changed.is_visible("#view .nothing") and not changed.is_visible("#view .finding")
     explained(changed, "make it night")
-    assert "img2img-turbo" in changed.inner_text("#view .facts") and "seed 7" in changed.inner_text("#view .facts")
+    shows(changed, "#view .facts", "img2img-turbo")
+    shows(changed, "#view .facts", "seed 7")
     bad = visit(fake_page, example="no-such")
     bad.wait_for_selector("#progress .problem")
     assert [word for word, _, _ in heatmap(bad)] == examples()[0].instruction.split()

@@ -1,17 +1,18 @@
 """How far to believe it, in Chromium: always there, ticked, measured on request, stopped, and open to everybody."""
 
+import time
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import HEATMAP, explained
+from browsing import HEATMAP, comes_to, explained
 from tiny import FakeBackend, FakeEmbedder
-
-import app
-from smile.page.engine import Engine
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TEXT = "please make it snow at night"
 ENTRIES = "#trust article"
+KNOWN = ["fidelity", "accuracy", "design health", "noise floor"]
+MEASURED = ["stability", "consistency", "faithfulness"]
 
 
 def entries(page):
@@ -30,21 +31,22 @@ def says(page, text):
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
 def test_what_is_known_then_ticks_then_all_of_it(visit, fake_page, theme, width):
     page = visit(fake_page, width, theme, wait=HEATMAP)
-    assert entries(page) == ["fidelity", "accuracy", "design health", "noise floor"]  # of the example, at first paint
+    comes_to(page, KNOWN, entries)  # of the example, at first paint
     explained(page, TEXT)
     says(page, "132 further edits")
     page.wait_for_selector("#relevant label:has-text('please')")
-    assert page.locator("#relevant input:checked").count() == 2 and figure(page, "AUROC") == "1.00"
+    page.wait_for_function("document.querySelectorAll('#relevant input:checked').length === 2")
+    comes_to(page, "1.00", figure, "AUROC")
     page.click("#relevant label:has-text('make')")
     page.wait_for_function("document.querySelector('#trust').innerText.includes('below')")
     assert figure(page, "AUROC") != "1.00"
     page.click("#measure")
     says(page, "Done: 132 further edits")
-    assert entries(page)[4:] == ["stability", "consistency", "faithfulness"]
+    comes_to(page, KNOWN + MEASURED, entries)
     assert page.locator("#trust svg polyline").count() == 4 and figure(page, "better than random orders") == "1.00"
     page.click("#relevant label:has-text('make')")
     page.wait_for_function("!document.querySelector('#trust').innerText.includes('below')")
-    assert len(entries(page)) == 7  # ticking does not lose what was measured
+    assert entries(page) == KNOWN + MEASURED  # ticking does not lose what was measured
     found = Axe().run(page)
     assert not found.violations_count, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -58,30 +60,23 @@ def test_what_a_link_has_not_run_yet_has_no_report(visit, fake_page):
     page.wait_for_selector("#trust-section", state="hidden")
 
 
-def test_stop_keeps_what_was_measured_and_another_run_begins_anew(visit):
-    import time
-
+def test_stop_keeps_what_was_measured_and_another_run_begins_anew(visit, serve):
     class Slow(FakeBackend):
         def edit(self, image, texts, *, seed, region=None):
             time.sleep(0.1)
             return super().edit(image, texts, seed=seed, region=region)
 
-    served = app.build(Engine(lambda name, weights: (Slow(name, weights), FakeEmbedder())))
-    _, url, _ = served.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
-    try:
-        page = visit(url, wait=HEATMAP)
-        explained(page, TEXT)
-        says(page, "132 further edits")
-        page.click("#measure")
-        page.wait_for_selector(f"{ENTRIES} >> text=stability", timeout=60_000)
-        page.click("#stop-measuring")
-        says(page, "Stopped")
-        assert "stability" in entries(page) and "faithfulness" not in entries(page)
-        page.wait_for_function("!document.querySelector('#measure').disabled")
-        page.click("#measure")
-        says(page, " of 132 further edits")
-        explained(page, "make it snow")  # which ends the measuring
-        page.wait_for_function("document.querySelectorAll('#trust article').length === 4")
-        page.wait_for_function("!document.querySelector('#measure').disabled")
-    finally:
-        served.close()
+    page = visit(serve(lambda name, weights: (Slow(name, weights), FakeEmbedder())), wait=HEATMAP)
+    explained(page, TEXT)
+    says(page, "132 further edits")
+    page.click("#measure")
+    page.wait_for_selector(f"{ENTRIES} >> text=stability", timeout=60_000)
+    page.click("#stop-measuring")
+    says(page, "Stopped")
+    assert "stability" in entries(page) and "faithfulness" not in entries(page)
+    page.wait_for_function("!document.querySelector('#measure').disabled")
+    page.click("#measure")
+    says(page, " of 132 further edits")
+    explained(page, "make it snow")  # which ends the measuring
+    page.wait_for_function("document.querySelectorAll('#trust article').length === 4")
+    page.wait_for_function("!document.querySelector('#measure').disabled")
