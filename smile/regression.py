@@ -104,8 +104,9 @@ def _penalty(kind, X, y, weight):
         return RIDGE_PENALTY if kind == "ridge" else 0.0
     from sklearn.linear_model import BayesianRidge  # a second of import that most runs do not need
 
-    model = BayesianRidge().fit(X, y, sample_weight=weight)
-    return float(model.lambda_ / model.alpha_)
+    scale = (weight > 0).sum() / weight.sum()  # it takes the sum of the weights for the number of rows
+    model = BayesianRidge().fit(X, y, sample_weight=scale * weight)
+    return float(model.lambda_ / model.alpha_ / scale)
 
 
 def _whole(freedom):

@@ -38,11 +38,24 @@ def test_all_rows_without_locality_give_banzhaf_values():
 @pytest.mark.parametrize(("kind", "model"), zip(KINDS, (LinearRegression, Ridge, BayesianRidge), strict=True))
 def test_weights_are_scikit_learns(kind, model):
     keep, response, weight = example()
-    theirs = model().fit(keep.astype(float), response, sample_weight=weight)
+    mean_one = len(weight) / weight.sum() if kind == "bayesian" else 1  # see below
+    theirs = model().fit(keep.astype(float), response, sample_weight=mean_one * weight)
     ours = fit(keep, response, weight, kind=kind)
     assert ours.weights == pytest.approx(theirs.coef_, rel=1e-6)
     assert ours.intercept == pytest.approx(theirs.intercept_, rel=1e-6)
     assert ours.fitted == pytest.approx(theirs.predict(keep.astype(float)), rel=1e-6)
+
+
+def test_bayesian_weights_are_finite_where_locality_weights_are_small_and_the_fit_exact():
+    """scikit-learn takes the sum of the weights for the number of rows; with less than one per word it divides by zero."""
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        k = int(rng.integers(2, 8))
+        keep = choose(k, min(2**k, 16), seed=int(rng.integers(99)))[: k + int(rng.integers(2, 6))]
+        response, weight = 1 - 0.5 * keep @ rng.random(k), 0.3 * np.exp(-3 * rng.random(len(keep)))
+        found = fit(keep, response, weight, kind="bayesian", permutations=39)
+        assert np.isfinite(found.weights).all()
+        assert found.weights == pytest.approx(fit(keep, response, 7 * weight, kind="bayesian", permutations=39).weights)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
