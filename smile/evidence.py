@@ -24,11 +24,11 @@ CHUNK = 4_000_000  # permuted values held at a time
 def half_widths(model: Solution, responses, permutations, seed):
     """Half widths (k, R) of 95 % intervals around the weights of each column of responses (N, R): |t|'s 95 % quantile
     times its standard error, the quantile from permuted residuals of the model itself (ter Braak 1992), each scaled to
-    equal variance. NaN without residual freedom or with fewer than 20 permutations.
+    equal variance. NaN with fewer than 20 permutations, or below two residual degrees of freedom: of one, t has no scale.
     """
     errors, block = equalised(model, responses), model.member.argmax(axis=1)
     rank = int(np.ceil(CONFIDENCE * (permutations + 1))) - 1
-    if model.freedom < 1 or rank >= permutations:
+    if model.freedom < 2 or rank >= permutations:
         return np.full((len(model.operator), responses.shape[1]), np.nan)
     drawn = [_drawn_t(model, chunk) for chunk in _permuted(errors, orders(block, permutations, seed))]
     quantile = np.partition(np.concatenate(drawn, axis=1), rank, axis=1)[:, rank]  # (k, R)

@@ -267,3 +267,11 @@ def test_maps_in_pieces_give_the_same_answer(monkeypatch):
 def test_bad_input_says_what_to_do(arguments, options, says):
     with pytest.raises(InputError, match=says):
         fit(*arguments, **options)
+
+
+def test_one_degree_of_freedom_has_no_interval():
+    """The residuals of 9 edits of 7 words are one number, and permuted it is sometimes next to nothing."""
+    keep = choose(7, 16)
+    response = 1 - 0.5 * keep[:, 0] + 0.05 * np.random.default_rng(0).normal(size=16)
+    assert np.isnan(fit(keep[:9], response[:9]).ci_low).all()
+    assert np.ptp([fit(keep[:10], response[:10]).ci_low, fit(keep[:10], response[:10]).ci_high]) < 5
