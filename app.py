@@ -12,10 +12,19 @@ import gradio as gr
 
 from smile import InputError
 from smile.editors import EDITORS
-from smile.page import takeaway, wording
+from smile.page import gate, takeaway, wording
 from smile.page.actions import Actions
 from smile.page.api import Api
-from smile.page.components import Choice, ComparisonView, Examples, ExplanationView, Picture, RegionPainter, Ticks
+from smile.page.components import (
+    Choice,
+    ComparisonView,
+    Examples,
+    ExplanationView,
+    Picture,
+    RegionPainter,
+    ReportView,
+    Ticks,
+)
 from smile.page.door import METHOD
 from smile.page.engine import DEFAULT, SPACE, ZERO_GPU, Engine
 from smile.page.examples import EXAMPLES, examples
@@ -23,6 +32,7 @@ from smile.page.look import HEAD, theme
 from smile.page.parts import FIELDS, VIEW
 from smile.page.replays import Replays
 from smile.page.runs import Runs
+from smile.page.suites import SHIPPED, Suites
 from smile.page.trusts import TRUST, Trusts
 from smile.view.page import PLOTLY_JS
 
@@ -31,92 +41,118 @@ def build(engine: Engine) -> gr.Blocks:
     """The page on these models. It begins with the first example, replayed."""
     gr.set_static_paths([EXAMPLES, PLOTLY_JS])  # the only files of this machine that are served as they are
     actions, runs, api = Actions(engine), Runs(engine), Api(engine)
-    replays, trusts = Replays(actions), Trusts(engine)
+    replays, trusts, suites = Replays(actions), Trusts(engine), Suites(engine)
     first = dict(zip((*FIELDS, *VIEW), replays.replay(examples()[0]), strict=True))
     first |= dict(zip(TRUST, trusts.known(first["shown"], [], None), strict=True))
 
     with gr.Blocks(title=f"SMILE: {wording.TITLE}", fill_width=True, delete_cache=(3600, 6 * 3600)) as page:
         gr.HTML(wording.header(), elem_id="header")
-        with gr.Row(elem_id="main"):
-            with gr.Column(elem_id="ask", min_width=320):
-                picture = Picture(
-                    first["picture"],
-                    label="Picture",
-                    type="filepath",
-                    sources=["upload"],
-                    buttons=[],
-                    height=190,
-                    elem_id="picture",
-                )
-                example = Examples(examples(), elem_id="examples")
-                instruction = gr.Textbox(
-                    first["instruction"],
-                    label="Instruction",
-                    placeholder="make it snow",
-                    max_lines=4,
-                    elem_id="instruction",
-                )
-                with gr.Group():
-                    editor = gr.Radio(list(EDITORS), label="Editor", elem_id="editor", **_set(first["editor"]))
-                    weights = Choice(label="Weights", elem_id="weights", **_set(first["weights"]))
-                with gr.Column(elem_id="region", **_set(first["region_column"])) as region_column:
-                    region = RegionPainter(elem_id="painter", **_set(first["region"]))
-                    with gr.Row():
-                        phrase = gr.Textbox(
-                            label="What the region shows",
-                            show_label=False,
-                            placeholder="or say it: the sky",
-                            max_lines=1,
-                            container=False,
-                            scale=3,
-                            min_width=120,
-                            elem_id="phrase",
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(wording.TABS[0], elem_id="explain-tab"):
+                with gr.Row(elem_id="main"):
+                    with gr.Column(elem_id="ask", min_width=320):
+                        picture = Picture(
+                            first["picture"],
+                            label="Picture",
+                            type="filepath",
+                            sources=["upload"],
+                            buttons=[],
+                            height=190,
+                            elem_id="picture",
                         )
-                        find = gr.Button("Find", size="sm", min_width=60, elem_id="find")
-                        region_file = gr.UploadButton(
-                            "From file", file_types=["image"], size="sm", min_width=84, elem_id="region-file"
+                        example = Examples(examples(), elem_id="examples")
+                        instruction = gr.Textbox(
+                            first["instruction"],
+                            label="Instruction",
+                            placeholder="make it snow",
+                            max_lines=4,
+                            elem_id="instruction",
                         )
-                with gr.Row():
-                    edits = gr.Number(first["edits"], label="Edits", min_width=80, elem_id="edits")
-                    seed = gr.Number(first["seed"], label="Seed", min_width=80, elem_id="seed")
-                    random_seed = gr.Button("Random seed", size="sm", min_width=104, elem_id="random-seed")
-                with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-                    settings = [
-                        gr.Number(first[name], label=label, info=info, visible=False, elem_id=f"setting-{name}")
-                        for name, (label, info) in wording.SETTINGS.items()
-                    ]
-                    options = [_option(name) for name in wording.OPTIONS]
-                plan = gr.HTML(elem_id="plan")
-                with gr.Column(elem_id="do"):
-                    with gr.Row():
-                        explain = gr.Button("Explain", variant="primary", scale=3, elem_id="explain")
-                        stop = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop")
-                    compare = gr.Button("Compare all three", elem_id="compare")
-                    progress = gr.HTML(first["progress"], elem_id="progress")
-                    fall_back = gr.Button("Use the bundled weights", visible=False, elem_id="fall-back")
-            with gr.Column(elem_id="answer", min_width=320):
-                comparison = ComparisonView(elem_id="comparison")
-                view = ExplanationView(first["view"], elem_id="view")
-                with gr.Column(elem_id="trust-section") as trust_section:
-                    gr.HTML(f"<h2>{wording.TRUST}</h2>")
-                    trust = gr.HTML(first["trust"], apply_default_css=False, elem_id="trust")
-                    relevant = Ticks(label=wording.TICKS, elem_id="relevant", **_set(first["relevant"]))
-                    with gr.Row(elem_id="measure-row"):
-                        measure = gr.Button(wording.MEASURE, scale=3, elem_id="measure", **_set(first["measure"]))
-                        stop_measuring = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop-measuring")
-                    measuring = gr.HTML(first["measuring"], elem_id="measuring")
-                with gr.Row(elem_id="take-away"):
-                    take = {
-                        kind: gr.Button(label, size="sm", min_width=80, elem_id=f"take-{kind}")
-                        for kind, label in wording.TAKE.items()
-                    }
-                    opened = gr.UploadButton(
-                        "Open a bundle", file_types=[".zip"], size="sm", min_width=110, elem_id="open-bundle"
+                        with gr.Group():
+                            editor = gr.Radio(list(EDITORS), label="Editor", elem_id="editor", **_set(first["editor"]))
+                            weights = Choice(label="Weights", elem_id="weights", **_set(first["weights"]))
+                        with gr.Column(elem_id="region", **_set(first["region_column"])) as region_column:
+                            region = RegionPainter(elem_id="painter", **_set(first["region"]))
+                            with gr.Row():
+                                phrase = gr.Textbox(
+                                    label="What the region shows",
+                                    show_label=False,
+                                    placeholder="or say it: the sky",
+                                    max_lines=1,
+                                    container=False,
+                                    scale=3,
+                                    min_width=120,
+                                    elem_id="phrase",
+                                )
+                                find = gr.Button("Find", size="sm", min_width=60, elem_id="find")
+                                region_file = gr.UploadButton(
+                                    "From file", file_types=["image"], size="sm", min_width=84, elem_id="region-file"
+                                )
+                        with gr.Row():
+                            edits = gr.Number(first["edits"], label="Edits", min_width=80, elem_id="edits")
+                            seed = gr.Number(first["seed"], label="Seed", min_width=80, elem_id="seed")
+                            random_seed = gr.Button("Random seed", size="sm", min_width=104, elem_id="random-seed")
+                        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+                            settings = [
+                                gr.Number(first[name], label=label, info=info, visible=False, elem_id=f"setting-{name}")
+                                for name, (label, info) in wording.SETTINGS.items()
+                            ]
+                            options = [_option(name) for name in wording.OPTIONS]
+                        plan = gr.HTML(elem_id="plan")
+                        with gr.Column(elem_id="do"):
+                            with gr.Row():
+                                explain = gr.Button("Explain", variant="primary", scale=3, elem_id="explain")
+                                stop = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop")
+                            compare = gr.Button("Compare all three", elem_id="compare")
+                            progress = gr.HTML(first["progress"], elem_id="progress")
+                            fall_back = gr.Button("Use the bundled weights", visible=False, elem_id="fall-back")
+                    with gr.Column(elem_id="answer", min_width=320):
+                        comparison = ComparisonView(elem_id="comparison")
+                        view = ExplanationView(first["view"], elem_id="view")
+                        with gr.Column(elem_id="trust-section") as trust_section:
+                            gr.HTML(f"<h2>{wording.TRUST}</h2>")
+                            trust = gr.HTML(first["trust"], apply_default_css=False, elem_id="trust")
+                            relevant = Ticks(label=wording.TICKS, elem_id="relevant", **_set(first["relevant"]))
+                            with gr.Row(elem_id="measure-row"):
+                                measure = gr.Button(wording.MEASURE, scale=3, elem_id="measure", **_set(first["measure"]))
+                                stop_measuring = gr.Button(
+                                    "Stop", interactive=False, scale=1, min_width=80, elem_id="stop-measuring"
+                                )
+                            measuring = gr.HTML(first["measuring"], elem_id="measuring")
+                        with gr.Row(elem_id="take-away"):
+                            take = {
+                                kind: gr.Button(label, size="sm", min_width=80, elem_id=f"take-{kind}")
+                                for kind, label in wording.TAKE.items()
+                            }
+                            opened = gr.UploadButton(
+                                "Open a bundle", file_types=[".zip"], size="sm", min_width=110, elem_id="open-bundle"
+                            )
+                gr.HTML(wording.guide(), elem_id="guide")
+            with gr.Tab(wording.TABS[1], elem_id="scenarios-tab") as scenarios, gr.Row(elem_id="scenarios"):
+                with gr.Column(elem_id="suites", min_width=320):
+                    gr.HTML(wording.scenarios(), elem_id="scenarios-header")
+                    suite = Choice(SHIPPED, value=SHIPPED[0], label="Suite", elem_id="suite")
+                    own_suite = gr.UploadButton(
+                        wording.OWN_SUITE, file_types=[".yaml", ".yml", ".json"], size="sm", elem_id="own-suite"
                     )
-        gr.HTML(wording.guide(), elem_id="guide")
+                    suite_plan = gr.HTML(elem_id="suite-plan")
+                    with gr.Row(elem_id="run-row"):
+                        run_suite = gr.Button("Run", variant="primary", scale=3, elem_id="run-suite")
+                        stop_suite = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop-suite")
+                    suite_status = gr.HTML(elem_id="suite-status")
+                    opened_run = gr.UploadButton(wording.OPEN_RUN, file_types=[".zip"], size="sm", elem_id="open-run")
+                with gr.Column(elem_id="suite-answer", min_width=320):
+                    report = ReportView(elem_id="report")
+                    with gr.Row(visible=False, elem_id="take-report") as take_report:
+                        take_run = {
+                            kind: gr.Button(label, size="sm", min_width=80, elem_id=f"take-report-{kind}")
+                            for kind, label in wording.TAKE_REPORT.items()
+                        }
         chosen = gr.State(False)  # whether the visitor set the number of edits, which else follows the instruction
         shown, compared = gr.State(time_to_live=3600), gr.State(time_to_live=3600)  # what the two views show (replays.py)
         measured = gr.State(first["measured"], time_to_live=3600)  # what was measured of it (trusts.py)
+        own = gr.State(time_to_live=3600)  # the suite that somebody brought
+        made = gr.State(time_to_live=3600)  # the run of a suite that is shown (suites.py)
         taken = gr.DownloadButton(visible="hidden", elem_id="taken")
 
         # The named endpoints, with fields of their own
@@ -167,6 +203,7 @@ def build(engine: Engine) -> gr.Blocks:
         comparing = begun.then(runs.compare, [*asked, *settings, *options], answer, **editing, **waited)
         for run in (running, comparing):
             run.then(actions.plan, planned, [plan, *settings], concurrency_limit=None, **private)
+            run.failure(runs.stop, [picture, shown, compared], answer, queue=False, **private)  # it was not let in
         for end in (stop.click, example.select, opened.upload):  # before what they do, or a late edit would be drawn over it
             end(None, cancels=[running, comparing], **private)
         stop.click(runs.stop, [picture, shown, compared], answer, queue=False, **private)
@@ -194,9 +231,24 @@ def build(engine: Engine) -> gr.Blocks:
         refilled = view.play(replays.refill, shown, fields, queue=False, **private)
         refilled.then(None, js="() => document.querySelector('#explain').click()", **private)
         for kind, button in take.items():
-            made = button.click(functools.partial(takeaway.take, kind), shown, [taken, progress], queue=False, **private)
-            made.then(None, taken, None, js="(file) => file && document.querySelector('#taken').click()", **private)
-    return page.queue(max_size=32)
+            filed = button.click(functools.partial(takeaway.take, kind), shown, [taken, progress], queue=False, **private)
+            filed.then(None, taken, None, js="(file) => file && document.querySelector('#taken').click()", **private)
+
+        # Scenarios
+        parts = [suite, own, suite_plan, run_suite, stop_suite, suite_status, report, take_report, made]
+        scenarios.select(suites.plan, [suite, own], parts, **private)
+        suite.input(suites.choose, suite, parts, trigger_mode="always_last", **private)
+        own_suite.upload(suites.bring, own_suite, parts, **private)
+        begun = run_suite.click(suites.begin, None, parts, queue=False, **private)
+        exploring = begun.then(suites.run, [suite, own], parts, **editing, **waited | {"show_progress_on": suite_status})
+        for end in (stop_suite.click, opened_run.upload):
+            end(None, cancels=exploring, **private)
+        stop_suite.click(suites.stop, made, parts, queue=False, **private)
+        opened_run.upload(suites.open, opened_run, parts, **private)
+        for kind, button in take_run.items():
+            filed = button.click(functools.partial(suites.take, kind), made, [taken, suite_status], queue=False, **private)
+            filed.then(None, taken, None, js="(file) => file && document.querySelector('#taken').click()", **private)
+    return page.queue(max_size=32, api_open=False)
 
 
 def _set(update: dict) -> dict:
@@ -219,6 +271,7 @@ OPTIONS = {
     "run_history": False,
     "enable_monitoring": False,
     "ssr_mode": False,
+    **gate.OPTIONS,
 }
 
 engine = Engine()
@@ -228,6 +281,6 @@ if __name__ == "__main__":
     if SPACE:  # where nobody waits for the start, and ZeroGPU wants its models placed before the page is up
         with contextlib.suppress(InputError):  # the page will say
             engine.models()
-    demo.launch(prevent_thread_lock=True, **OPTIONS)
+    demo.launch(prevent_thread_lock=True, state_session_capacity=gate.SESSIONS, **OPTIONS)
     engine.start()  # after the page answers, so that importing torch does not delay it
     engine.serve() if ZERO_GPU else demo.block_thread()

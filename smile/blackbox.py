@@ -5,6 +5,7 @@ one sentence that says so instead of a wrong number later.
 """
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,9 @@ from PIL import Image
 from smile.editors import load_editor
 from smile.embedder import load_embedder
 from smile.errors import InputError
+from smile.picture import check_region, fit, fit_region, open_region
+
+BATCH = 8  # texts at a time for an editor that does not say
 
 
 def as_editor(editor):
@@ -37,6 +41,15 @@ def as_embedder(embedder, editor):
 _loaded_embedder = functools.lru_cache(maxsize=1)(load_embedder)
 
 
+def seen(editor, picture: Image.Image, region) -> tuple[Image.Image, Image.Image | None]:
+    """Picture and region at the size that the editor works at. Raises InputError where the region does not suit."""
+    check_region(editor, region)
+    region = None if region is None else open_region(region, picture.size)
+    size = getattr(editor, "working_size", None)
+    picture = fit(picture, size) if size else picture
+    return picture, None if region is None else fit_region(region, picture.size)
+
+
 def edited(editor, picture, texts, seed, region) -> list[Image.Image | None]:
     """One batch of edits, checked: anybody's editor may be behind it."""
     where_ = {} if region is None else {"region": region}
@@ -47,7 +60,30 @@ def edited(editor, picture, texts, seed, region) -> list[Image.Image | None]:
     for image in images:
         if image is not None and not isinstance(image, Image.Image):
             raise InputError(f"The editor must return PIL images, or None for a failed edit, not {type(image).__name__}.")
-    return [None if image is None else image.convert("RGB") for image in images]
+    return [None if image is None else _edit(image, picture) for image in images]
+
+
+def _edit(image: Image.Image, picture: Image.Image) -> Image.Image | None:
+    """Its pixels and nothing else, None where it shows nothing: pipelines return black for what overflowed or was blocked,
+    and a fit over that would be a fit over nothing."""
+    if image.mode.startswith(("I", "F")):
+        raise InputError(f"The editor must return pictures of 8 bits, not of mode {image.mode}.")
+    try:
+        image = image.convert("RGB")
+    except (OSError, SyntaxError) as error:
+        raise InputError("The editor returned a picture that is damaged.") from error
+    image.info = {}
+    return image if image.getbbox() or not picture.getbbox() else None
+
+
+def edited_batches(editor, picture, batches, region) -> Iterator[list[Image.Image | None]]:
+    """The edits of each batch (seed, texts), as they are made. An editor of ours that does better when it knows what will be
+    asked, because it has or can share some of it, has a method for all batches."""
+    if hasattr(editor, "edit_batches"):
+        yield from editor.edit_batches(picture, batches, region=region)
+        return
+    for seed, texts in batches:
+        yield edited(editor, picture, texts, seed, region)
 
 
 def embedded(embedder, images):
@@ -60,7 +96,7 @@ def embedded(embedder, images):
         if array is not None and (array.ndim != dimensions or len(array) != len(images)):
             shape = "(N, d)" if dimensions == 2 else "(N, p, d)"
             raise InputError(f"The embedder's {name} must be {shape} with N = {len(images)}, not {array.shape}.")
-        if array is not None and not np.isfinite(array).all():
+        if array is not None and not (np.issubdtype(array.dtype, np.number) and np.isfinite(array).all()):
             raise InputError(f"The embedder's {name} must be finite numbers.")
     return vectors, patches
 

@@ -11,6 +11,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from PIL import Image
 from smile import record
 from smile.errors import InputError
 from smile.explanation import Explanation
-from smile.picture import MAX_PIXELS
+from smile.picture import MAX_PIXELS, PICTURE_ERRORS
 from smile.record import need, refused
 
 NAMES = re.compile(r"explanation\.json|input\.png|region\.png|(edits|noise)/[0-9]{3,4}\.png")
@@ -31,7 +32,6 @@ MAX_JSON = 16_000_000  # bytes
 MAX_ALL_PIXELS = 4 * MAX_PIXELS  # of all pictures: they are in memory together
 PNG_HEADER = struct.Struct(">8s4x4sII")  # signature, chunk's length, its name, width, height
 DIRECTORY_END = struct.Struct("<4s16x4s6xHLL2s")  # of a zip: the locator of a zip64, then the end record
-PICTURE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 ZIP_ERRORS = (zipfile.BadZipFile, OSError, ValueError, EOFError, struct.error, zlib.error, NotImplementedError)
 
 
@@ -40,15 +40,36 @@ def write(explanation: Explanation, target) -> None:
 
     The same explanation makes the same bytes. Raises InputError where the path cannot be written.
     """
+    if not isinstance(target, (str, os.PathLike)):
+        _write(explanation, target)
+        return
+    data = BytesIO()
+    _write(explanation, data)
     try:
-        with zipfile.ZipFile(target, "w") as archive:
-            for name, content in files(explanation):
-                entry = zipfile.ZipInfo(name, DATE)
-                entry.create_system, entry.external_attr = 3, 0o644 << 16  # readable by all, wherever it is written
-                entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(".json") else zipfile.ZIP_STORED
-                archive.writestr(entry, content)
+        put(Path(target), data.getvalue())
     except OSError as error:
         raise InputError(f"The bundle cannot be written to {target} ({error.strerror}).") from error
+
+
+def _write(explanation: Explanation, file) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in files(explanation):
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # readable by all, wherever it is written
+            entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(".json") else zipfile.ZIP_STORED
+            archive.writestr(entry, content)
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: it is written beside its place and moved there. Raises OSError."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def read(source, *, refit: bool = True) -> Explanation:
@@ -196,7 +217,7 @@ class _Album:
             with Image.open(BytesIO(data), formats=["PNG"]) as opened:
                 same = list(opened.size) == size and opened.mode == mode
                 picture = opened.copy() if same else None
-        except PICTURE_ERRORS as error:
+        except (*PICTURE_ERRORS, Image.DecompressionBombError) as error:
             raise refused(f"{name} is damaged") from error
         need(picture, f"{name} is not the kind of picture that an explanation holds")
         picture.info = {}

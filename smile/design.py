@@ -23,6 +23,7 @@ MAX_WORDS = 64
 MAX_EDITS = 4096  # nobody waits for more, and it keeps every array here small
 MAX_ORDER = 256
 DEFAULT_EDITS = 16
+BLOCKS = 4  # at most, where edits are added until one is sure
 DRAWS = 50  # column choices tried per order until no two rows are alike
 
 
@@ -45,6 +46,21 @@ def choose(k, edits, kind="balanced", seed=0):
     return np.vstack([np.ones((1, k), bool), rng.permutation(others)])  # (N, k)
 
 
+def in_blocks(k, edits, seed=0):
+    """Return `keep` (N, k) bool, N = min(edits, 2^k), as `choose`, but in blocks of `default_edits(k)` rows, each balanced
+    and free of two-word interactions by itself: one may stop after any of them. The first is what `choose` gives.
+    Raises InputError as `choose`, and for fewer edits than the first block has.
+    """
+    first = default_edits(k)
+    k, edits = _checked(k, planned_edits(k, edits, blocks=True), "balanced")
+    rng = np.random.default_rng((seed, k))
+    found = [choose(k, first, seed=seed)]
+    while (there := sum(map(len, found))) < min(edits, 2**k):
+        size = min(first, edits - there, 2**k - there)
+        found.append(rng.permutation(_further(k, size, {_code(row) for block in found for row in block}, rng)))
+    return np.vstack(found)
+
+
 def minimum_edits(k, kind="balanced"):
     """The fewest edits with which `choose` works: enough rows to fit k weights, an intercept and some residual."""
     k = _checked_words(k)
@@ -59,6 +75,15 @@ def default_edits(k):
     """16 where the folded array fits into 16, all subsets where they are fewer, else the smallest folded array."""
     k = _checked_words(k)
     return min(2**k, max(DEFAULT_EDITS, 2 * _orders(k)[0]))
+
+
+def planned_edits(k, edits=None, blocks=False):
+    """How many edits are made, or with `blocks` (`in_blocks`) at most: what is asked for, else what k words need, and no
+    more than there are combinations. Raises InputError where `in_blocks` would."""
+    first = default_edits(k)
+    if blocks and edits is not None and edits < first:
+        raise InputError(f"{edits} edits are less than the first block of {first}: ask for at least {first}.")
+    return min(2**k, (BLOCKS * first if blocks else first) if edits is None else edits)
 
 
 def describe(k, edits, kind="balanced"):
@@ -107,6 +132,21 @@ def _balanced(k, edits, rng):
     spare = first.ravel().tolist()
     spare += [full - code for code in used if full - code not in used]  # only a very small unfolded array gets here
     return np.vstack([rows, _rows(spare[: edits - len(rows)], k)])
+
+
+def _further(k, edits, used, rng):
+    """A balanced block of rows that are not among `used`, codes that are closed under complement."""
+    full = 2**k - 1
+    for _ in range(10 * DRAWS if edits == default_edits(k) else 0):
+        rows = _array(k, edits, rng) ^ rng.integers(2, size=k).astype(bool)  # not every block has the full instruction
+        codes = [_code(row) for row in rows]
+        if len(codes) == edits and not used & set(codes):
+            return _rows(codes, k)
+    pairs = {min(code, full - code) for code in used}  # there is hardly room for an array: complementary pairs
+    wanted = min(2 ** (k - 1), len(pairs) + (edits + 1) // 2)
+    fresh = [code for code in _sample(2 ** (k - 1), wanted, rng).tolist() if code not in pairs]
+    fresh = rng.permutation(np.array(fresh, np.uint64))[: (edits + 1) // 2].tolist()
+    return _rows([code for pair in fresh for code in (pair, full - pair)][:edits], k)
 
 
 def _array(k, edits, rng):

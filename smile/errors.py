@@ -7,3 +7,13 @@ shows it, the command line prints it and exits with status 2. Any other exceptio
 
 class InputError(ValueError):
     """Bad input: the message says what is wrong and what to do."""
+
+
+def shown(value, longest: int = 80) -> str:
+    """What somebody gave, for such a message: short, and on one line."""
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        text = "a number of many digits"
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in text[: longest + 1])
+    return text if len(text) <= longest else f"{text[:longest]}…"

@@ -16,18 +16,18 @@ from scipy.stats import t as student
 
 from smile.regression import ROUND_OFF, Solution, solve
 
-CONFIDENCE = 0.95
 LEVEL = 0.05
 CHUNK = 4_000_000  # permuted values held at a time
 
 
-def half_widths(model: Solution, responses, permutations, seed):
-    """Half widths (k, R) of 95 % intervals around the weights of each column of responses (N, R): |t|'s 95 % quantile
+def half_widths(model: Solution, responses, permutations, seed, level=LEVEL):
+    """Half widths (k, R) of 1 - level intervals around the weights of each column of responses (N, R): |t|'s quantile
     times its standard error, the quantile from permuted residuals of the model itself (ter Braak 1992), each scaled to
-    equal variance. NaN with fewer than 20 permutations, or below two residual degrees of freedom: of one, t has no scale.
+    equal variance. NaN where there are too few permutations for the level (20 for .05), or below two residual degrees of
+    freedom: of one, t has no scale.
     """
     errors, block = equalised(model, responses), model.member.argmax(axis=1)
-    rank = int(np.ceil(CONFIDENCE * (permutations + 1))) - 1
+    rank = int(np.ceil((1 - level) * (permutations + 1) - ROUND_OFF)) - 1
     if model.freedom < 2 or rank >= permutations:
         return np.full((len(model.operator), responses.shape[1]), np.nan)
     drawn = [_drawn_t(model, chunk) for chunk in _permuted(errors, orders(block, permutations, seed))]
@@ -137,7 +137,7 @@ def seed_p_values(weights, errors, seeds: int):
 
 def seed_half_widths(errors, seeds: int):
     """(k,) half widths of 95 % intervals from standard errors over so many seeds."""
-    return errors * student.ppf((1 + CONFIDENCE) / 2, seeds - 1)
+    return errors * student.isf(LEVEL / 2, seeds - 1)
 
 
 def orders(block, count, seed):

@@ -7,23 +7,24 @@ import inspect
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
 
-from smile import blackbox, where
+from smile import blackbox, sequential, where
 from smile import design as designs
 from smile import distance as distances_
 from smile import instruction as instructions
 from smile import locality as localities
+from smile.cache import Reusing, as_cache
 from smile.errors import InputError
 from smile.explanation import Explanation
 from smile.options import check, from_preset
-from smile.picture import check_region, fit, fit_region, open_picture, open_region
+from smile.picture import open_picture
 from smile.results import from_distances
 
 DEFAULT_DISTANCE = "patches"  # where the embedder gives patches; "wasserstein" where it does not
-BATCH = 8  # texts at a time for an editor that does not say
 
 
 def explain(image, instruction, editor, **options) -> Explanation:
@@ -48,8 +49,10 @@ def explain_stream(
     seeds: int = 1,
     noise_seeds: int = 4,
     permutations: int | None = None,
+    smallest_effect: float | None = None,
     preset: str | None = None,
     region=None,
+    cache=None,
 ) -> Iterator[Explanation]:
     """Explain which words of `instruction` made `editor` change `image` as it did; yield after each batch.
 
@@ -71,8 +74,12 @@ def explain_stream(
     - seeds: run the design under this many seeds, each a block with its own noise, reference and intercept.
     - noise_seeds: other seeds under which the full instruction is edited for the noise floor.
     - permutations: for the p-values; by default 999, or more where the instruction is long (100 for each word).
+    - smallest_effect: add edits block by block (`smile.design.in_blocks`) and stop when every word is decided: significant,
+      or its interval within this much of 0. `edits` is then the most that are made, by default four blocks. P-values and
+      intervals hold although one has looked several times (`smile.sequential`).
     - preset: "paper" for the published procedure (30 edits unless `edits` says otherwise).
     - region: the part that may change, white on black, for editors that take one.
+    - cache: a folder or a `smile.cache.Cache`, from which edits are taken that were made before, and into which new ones go.
 
     Raises InputError, before the first edit where possible, for anything the caller can put right, and when the edit of
     the full instruction fails, because then there is nothing to compare with.
@@ -90,7 +97,7 @@ def explain_stream(
     }
     options |= from_preset(preset, edits)
     options |= {"preset": preset, "seed": seed, "seeds": seeds, "reference": reference}
-    options |= {"noise_seeds": noise_seeds, "permutations": permutations}
+    options |= {"noise_seeds": noise_seeds, "permutations": permutations, "smallest_effect": smallest_effect, "looks": None}
     check(options)
 
     # 1. Words.
@@ -98,20 +105,21 @@ def explain_stream(
 
     # 2. Design.
     k = len(words)
-    count = designs.default_edits(k) if options["edits"] is None else options["edits"]
-    keep = designs.choose(k, count, options["design"], seed)  # (N, k), row 0 the full instruction
+    if smallest_effect is None:
+        count = designs.planned_edits(k, options["edits"])
+        keep = designs.choose(k, count, options["design"], seed)  # (N, k), row 0 the full instruction
+    else:
+        keep = designs.in_blocks(k, designs.planned_edits(k, options["edits"], blocks=True), seed)
+        options["looks"] = sequential.planned(designs.default_edits(k), len(keep))
     texts = [instructions.perturbed(words, row) for row in keep]
     options["permutations"] = permutations or max(999, 100 * k)
 
     # The picture and the parts; models are loaded only now that the rest is known to be right.
     picture = open_picture(image)
     editor = blackbox.as_editor(editor)
+    editor = editor if cache is None else Reusing(editor, as_cache(cache))
     instructions.check_fits(words, editor)
-    check_region(editor, region)
-    region = None if region is None else open_region(region, picture.size)
-    size = getattr(editor, "working_size", None)
-    picture = fit(picture, size) if size else picture
-    region = None if region is None else fit_region(region, picture.size)
+    picture, region = blackbox.seen(editor, picture, region)
     embedder = blackbox.as_embedder(embedder, editor)
 
     # 7. Locality, which needs only the texts.
@@ -122,17 +130,25 @@ def explain_stream(
         "edits": len(keep),
         "design_description": designs.describe(k, len(keep), options["design"]),
     }
-    batches = _schedule(texts, seed, seeds, noise_seeds, getattr(editor, "batch_size", BATCH))
-    run.total = sum(len(batch) for _, batch in batches)
-    for number, (noise_seed, batch) in enumerate(batches):
-        # 3. Edits, all of a block from the same noise. 4. Embedding.
-        with run.timed("edits"):
-            images = blackbox.edited(editor, picture, batch, noise_seed, region)
-        run.add(noise_seed, batch, images)
-        # 5. to 10. Distance, noise floor, surrogate, where, trust.
-        explanation = run.explanation(provisional=number < len(batches) - 1)
-        explanation.seconds = run.seconds | {"total": time.perf_counter() - began}
-        yield explanation
+    stages = _schedule(texts, options["looks"], seed, seeds, noise_seeds, getattr(editor, "batch_size", blackbox.BATCH))
+    run.total = sum(len(batch) for batches in stages for _, batch in batches)
+    for stage, batches in enumerate(stages):
+        made = blackbox.edited_batches(editor, picture, batches, region)
+        for number, (noise_seed, batch) in enumerate(batches):
+            # 3. Edits, all of a block from the same noise. 4. Embedding.
+            with run.timed("edits"):
+                images = next(made)
+            run.add(noise_seed, batch, images)
+            # 5. to 10. Distance, noise floor, surrogate, where, trust.
+            look = number == len(batches) - 1
+            explanation = run.explanation(provisional=not look or stage < len(stages) - 1)
+            if look and explanation.provisional and not explanation.undecided.any():
+                run.total = len(run.images)
+                explanation = run.explanation(provisional=False)
+            explanation.seconds = run.seconds | {"total": time.perf_counter() - began}
+            yield explanation
+        if not explanation.provisional:
+            return
 
 
 explain.__signature__ = inspect.signature(explain_stream).replace(return_annotation=Explanation)
@@ -163,6 +179,9 @@ class _Run:
                 "The edit of the full instruction failed or was blocked, so there is nothing to compare with; "
                 "try another seed, picture or instruction."
             )
+        made = [image for image in (*self.images.values(), *images) if image is not None]
+        if any(image.size != made[0].size for image in made):
+            raise InputError("The editor returned pictures of different sizes, which cannot be compared place by place.")
         keys = [(seed, text) for text in texts]
         self.images |= dict(zip(keys, images, strict=True))
         self._embed({key: image for key, image in zip(keys, images, strict=True) if image is not None})
@@ -243,6 +262,9 @@ class _Run:
             with self.timed("embedding"):
                 vectors, patches = blackbox.embedded(self.embedder, list(images.values()))
             patches = [None] * len(vectors) if patches is None else patches
+            shapes = {(v.shape, p if p is None else p.shape) for v, p in [*self.embedded.values(), (vectors[0], patches[0])]}
+            if len(shapes) > 1:
+                raise InputError("The embedder must return vectors and patches of the same length for all pictures.")
             self.embedded |= dict(zip(images, zip(vectors, patches, strict=True), strict=True))
             self.settings["distance"] = self.settings["distance"] or ("wasserstein" if patches[0] is None else DEFAULT_DISTANCE)
 
@@ -274,16 +296,22 @@ class _Clock:
         self.table[self.name] += time.perf_counter() - self.began
 
 
-def _schedule(texts, seed, seeds, noise_seeds, batch_size) -> list[tuple[int, list[str]]]:
-    """(noise seed, texts) of each batch: the full instruction alone, so that one sees something soon, then the rest;
-    the other seeds in the same way; then the full instruction under the noise seeds. No text comes twice under a seed.
+def _schedule(texts, looks, seed, seeds, noise_seeds, batch_size) -> list[list[tuple[int, list[str]]]]:
+    """(noise seed, texts) of each batch up to the first look, up to the next, and so on: the full instruction alone, so that
+    one sees something soon, then the rest; the other seeds in the same way; then the full instruction under the noise
+    seeds. No text comes twice under a seed.
     """
-    full, *rest = dict.fromkeys(texts)
-    batches = []
-    for block in range(seed, seed + seeds):
-        batches.append((block, [full]))
-        batches += [(block, rest[start : start + batch_size]) for start in range(0, len(rest), batch_size)]
-    return batches + [(other, [full]) for other in range(seed + seeds, seed + seeds + noise_seeds)]
+
+    def batches(block, some):
+        return [(block, some[start : start + batch_size]) for start in range(0, len(some), batch_size)]
+
+    looks = looks or [len(texts)]
+    full, *rest = dict.fromkeys(texts[: looks[0]])
+    first = [batch for block in range(seed, seed + seeds) for batch in [(block, [full]), *batches(block, rest)]]
+    first += [(other, [full]) for other in range(seed + seeds, seed + seeds + noise_seeds)]
+    further = [dict.fromkeys(texts[start:end]) for start, end in pairwise(looks)]
+    known = [set(texts[:start]) for start in looks]
+    return [first, *(batches(seed, [t for t in some if t not in had]) for some, had in zip(further, known, strict=False))]
 
 
 def _locality(options, keep, texts, editor) -> np.ndarray:

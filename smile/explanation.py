@@ -7,11 +7,13 @@ yet, so whatever can show, save or download a finished explanation can do so wit
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from smile import sequential
 from smile.finding import finding
 
 PICTURES = ("image", "edits", "noise_edits", "region")
@@ -69,6 +71,13 @@ class Explanation:
         return self.p_values_holm < 0.05
 
     @property
+    def undecided(self) -> np.ndarray:
+        """(k,) bool: neither significant, nor shown to have less than `settings["smallest_effect"]` (nothing where that is
+        None). As long as there are any, edits are added, up to `settings["edits"]`."""
+        smallest = self.settings["smallest_effect"] or 0.0
+        return sequential.undecided(self.p_values_holm, self.ci_low, self.ci_high, smallest)
+
+    @property
     def finding(self) -> str:
         """What was found, in one plain sentence, not more than the edits that were made can carry."""
         return finding(self)
@@ -100,22 +109,31 @@ class Explanation:
         """Write explanation.json, heatmap.html (self-contained), heatmap.png, input.png, edits/ and noise/ (PNG), and
         region.png where there is a region.
 
-        Files of an earlier explanation in the same folder are replaced.
+        Files of an earlier explanation in the same folder are replaced. Each file is whole, and explanation.json, without
+        which nothing reads the folder, comes last. Raises OSError where it cannot be written.
         """
-        from smile.bundle import files
+        from smile.bundle import files, put
         from smile.figures import heatmap_png
         from smile.view import page
 
         folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "explanation.json").unlink(missing_ok=True)
         for name in ("edits", "noise"):
             (folder / name).mkdir(parents=True, exist_ok=True)
             for old in (folder / name).glob("[0-9]*.png"):
                 old.unlink()
         (folder / "region.png").unlink(missing_ok=True)
-        for name, content in files(self):
-            (folder / name).write_bytes(content)
-        (folder / "heatmap.html").write_text(page(self), encoding="utf-8")
-        heatmap_png(self).save(folder / "heatmap.png")
+        numbers, *pictures = files(self)
+        drawn = BytesIO()
+        heatmap_png(self).save(drawn, "PNG")
+        for name, content in (
+            *pictures,
+            ("heatmap.html", page(self).encode("utf-8")),
+            ("heatmap.png", drawn.getvalue()),
+            numbers,
+        ):
+            put(folder / name, content)
         return folder
 
     @classmethod

@@ -38,7 +38,7 @@ def _sentences(e) -> list[str]:
         return [f"The words made no difference: all {made} are the same picture whichever words were left out."]
     if np.isnan(e.weights).any():
         return [f"Only {usable.sum()} of {made} succeeded, too few to say which of {len(e.words)} words matter."]
-    return [f"{_main(e, made)}.", *filter(None, (_pair(e), _unexplained(e), _noise(e)))]
+    return [f"{_main(e, made)}.", *filter(None, (_pair(e), _unexplained(e), _noise(e), _sure(e)))]
 
 
 def _main(e, made: str) -> str:
@@ -126,6 +126,18 @@ def _names(e, positions) -> str:
 
 def _top(e) -> str:
     return f"the largest weight is that of {_names(e, [int(np.argmax(np.abs(e.weights)))])}"
+
+
+def _sure(e) -> str:
+    """Where edits are added until one is sure: why there are so many."""
+    if not e.settings["looks"] or e.provisional:
+        return ""
+    effect, most, open_ = e.settings["smallest_effect"], e.settings["edits"], np.flatnonzero(e.undecided)
+    if len(open_):
+        words = " and ".join(", ".join(f"“{e.words[j]}”" for j in open_).rsplit(", ", 1))
+        return f"After all {most} edits it is open whether {words} {'has' if len(open_) == 1 else 'have'} {effect:g} or more."
+    short = f"{len(e.texts)} of at most {most} edits were enough: each" if len(e.texts) < most else "Each"
+    return f"{short} word is significant, or surely below {effect:g}."
 
 
 def _noise(e) -> str:

@@ -1,7 +1,7 @@
 """How far to believe an explanation, where that needs more edits: stability, consistency, faithfulness.
 
 The same black box is asked again, in the same way, on the same picture, and never twice for the same edit: what the
-explanation has paid for is taken from it, and what one measure has made serves the next.
+explanation has paid for is taken from it, and what one measure has made serves the next (`smile.cache.Reusing`).
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from smile import blackbox, metrics, share, trust
 from smile import design as designs
 from smile import distance as distances_
 from smile import instruction as instructions
+from smile.cache import Reusing, as_cache, edits_of
 from smile.errors import InputError
-from smile.explain import BATCH, explain_stream
+from smile.explain import explain_stream
 from smile.explanation import Explanation
-from smile.remembering import Remembering
 from smile.trust import Trust
 
 PARTS = ("stability", "consistency", "faithfulness")
@@ -44,11 +44,12 @@ class _Repeat(NamedTuple):
     options: dict
 
 
-def measure(explanation: Explanation, editor, *, embedder=None, parts=PARTS) -> Iterator[Measured]:
+def measure(explanation: Explanation, editor, *, embedder=None, parts=PARTS, cache=None) -> Iterator[Measured]:
     """Measure `parts` of the trust report, in the order of PARTS; yield after each batch, and at once before the first.
 
     - explanation: finished, or stopped but with weights.
     - editor, embedder: those with which it was made, as for `explain`.
+    - cache: as for `explain`; the explanation's own edits are used but not put there, because they may be anybody's.
 
     Close the iterator to stop; what the last item has stays true. Raises InputError, before the first edit, where the
     explanation has no weights, or editor or embedder are not those that made it.
@@ -60,20 +61,21 @@ def measure(explanation: Explanation, editor, *, embedder=None, parts=PARTS) -> 
     editor = blackbox.as_editor(editor)
     embedder = blackbox.as_embedder(embedder, editor)
     _check_same(explanation, blackbox.described(editor, embedder))
+    editor = Reusing(editor, None if cache is None else as_cache(cache), edits_of(explanation))
     yield from _Measuring(explanation, editor, embedder, parts).run()
 
 
-def edits_needed(explanation: Explanation, parts=PARTS) -> int:
-    """How many edits `measure` will make beyond those of the explanation. Raises InputError as `measure` does."""
+def edits_needed(explanation: Explanation, parts=PARTS, known=frozenset()) -> int:
+    """How many edits `measure` will make beyond those of the explanation and those `known`, by (seed, text). Raises
+    InputError as `measure` does."""
     wanted = {key for part in parts for key in _wanted(explanation, part)}
-    return len(wanted - Remembering(None, explanation).known.keys())
+    return len(wanted - edits_of(explanation).keys() - set(known))
 
 
 class _Measuring:
-    def __init__(self, explanation, editor, embedder, parts):
-        self.explanation, self.embedder, self.parts = explanation, embedder, parts
-        self.editor = Remembering(editor, explanation)
-        self.before, self.total = len(self.editor.known), edits_needed(explanation, parts)
+    def __init__(self, explanation, editor: Reusing, embedder, parts):
+        self.explanation, self.editor, self.embedder, self.parts = explanation, editor, embedder, parts
+        self.total = edits_needed(explanation, parts)
         self.entries: dict[str, Trust] = {}
 
     def run(self) -> Iterator[Measured]:
@@ -82,7 +84,7 @@ class _Measuring:
             yield from self._faithfulness() if part == "faithfulness" else self._repeated(part)
 
     def _now(self) -> Measured:
-        return Measured(len(self.editor.known) - self.before, self.total, dict(self.entries))
+        return Measured(len(self.editor.served), self.total, dict(self.entries))
 
     def _repeated(self, part) -> Iterator[Measured]:
         """A repeat that fails, say because an edit is blocked, is left out, and the others count."""
@@ -114,12 +116,11 @@ class _Measuring:
         e, seed = self.explanation, self.explanation.settings["seed"]
         rows = metrics.faithfulness_rows(e.weights, seed=seed)
         texts = [instructions.perturbed(e.words, row) for row in rows]
-        step, region = getattr(self.editor, "batch_size", BATCH), {} if e.region is None else {"region": e.region}
-        distances = []
+        step, distances = getattr(self.editor, "batch_size", blackbox.BATCH), []
         for block, start in enumerate(np.flatnonzero(np.diff(e.blocks, prepend=-1))):
             reference = e.image if e.settings["reference"] == "input" else e.edits[start]
-            for first in range(0, len(texts), step):
-                images = self.editor.edit(e.image, texts[first : first + step], seed=seed + block, **region)
+            batches = [(seed + block, texts[first : first + step]) for first in range(0, len(texts), step)]
+            for images in self.editor.edit_batches(e.image, batches, region=e.region):
                 distances += self._distances(images, reference)
                 yield self._now()
         responses = _responses(np.reshape(distances, (-1, len(rows))), e)

@@ -6,16 +6,21 @@ the size in the file's header is checked before a single pixel is decoded.
 """
 
 import os
+import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from smile.errors import InputError
+from smile.errors import InputError, shown
 
 MAX_PIXELS = 64_000_000  # a large phone photograph passes, a decompression bomb does not
 MAX_ASPECT = 8  # longer strips leave the editors nothing to work on
+MIN_SIDE = 4  # pixels; less shows nothing
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # others start other programs, or are hardly ever meant
+PICTURE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError, OverflowError)
 MAX_STRETCH = 0.02  # how far a region's proportions may be from its picture's: rounding, and no more
 
 
@@ -23,30 +28,46 @@ def open_picture(source) -> Image.Image:
     """The picture in `source` as an upright RGB PIL image at its own size; transparency is laid on white.
 
     `source` is a path, a PIL image, or an array (h, w), (h, w, 3) or (h, w, 4) of uint8 or of floats in [0, 1].
-    Raises InputError when it is none of these, cannot be read, has more than 64 million pixels, or is a narrow strip.
+    Nothing but the pixels is kept: no place, camera or comment. Raises InputError when it is none of these, cannot be
+    read, has more than 64 million pixels, moves, is tiny, or is a narrow strip.
     """
     if source is None:
         raise InputError("There is no picture; choose one.")
     if isinstance(source, Image.Image):
-        return _upright_rgb(source)
+        try:
+            return _upright_rgb(source)
+        except InputError:
+            raise
+        except PICTURE_ERRORS as error:  # which Pillow raises only now, when the pixels are needed
+            raise InputError("The picture is damaged or cannot be read; save it again.") from error
     if isinstance(source, np.ndarray):
         return _upright_rgb(_from_array(source))
     if not isinstance(source, (str, os.PathLike)):
         raise InputError(f"A picture must be a path, a PIL image or an array, not {type(source).__name__}.")
     path = Path(source)
-    if not path.is_file():
-        raise InputError(f"There is no picture at {path}.")
+    name = shown(path.name)
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        there = False
+    if not there:
+        raise InputError(f"There is no picture at {shown(str(source))}.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we refuse by our own, lower limit
-            with Image.open(path) as opened:
+            warnings.simplefilter("ignore")  # of bombs, for which our own limit is lower, and of broken EXIF
+            with Image.open(path, formats=FORMATS) as opened:
+                _check_size(opened)
+                if opened.format != "MPO" and getattr(opened, "is_animated", False):  # phones add a preview, as MPO
+                    raise InputError(f"{name} holds several pictures or moves; give a single one.")
                 return _upright_rgb(opened)
+    except InputError:
+        raise
     except Image.DecompressionBombError as error:
-        raise InputError(_too_large(path.name)) from error
+        raise InputError(_too_large(name)) from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path.name} is not a picture that can be read; use PNG, JPEG or WebP.") from error
-    except (OSError, SyntaxError) as error:  # what Pillow raises for a truncated or damaged file
-        raise InputError(f"{path.name} is damaged or cannot be read ({error}).") from error
+        raise InputError(f"{name} is not a picture that can be read; use PNG, JPEG or WebP.") from error
+    except PICTURE_ERRORS as error:  # what Pillow raises for a truncated or damaged file
+        raise InputError(f"{name} is damaged or cannot be read; save it again.") from error
 
 
 def open_region(source, size: tuple[int, int]) -> Image.Image:
@@ -100,21 +121,35 @@ def fit(picture: Image.Image, longest: int, multiple: int = 8) -> Image.Image:
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def _upright_rgb(picture: Image.Image) -> Image.Image:
+def _check_size(picture: Image.Image) -> None:
+    """What the header says, before a pixel is decoded."""
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise InputError(_too_large("The picture"))
+    if min(width, height) < MIN_SIDE and max(width, height) <= MIN_SIDE * MAX_ASPECT:
+        raise InputError(f"The picture is {width} by {height} pixels, too small to show anything; give a larger one.")
     if not width or not height or max(width, height) > MAX_ASPECT * min(width, height):
         raise InputError(f"The picture is {width} by {height} pixels, too narrow a strip; crop it.")
-    picture = ImageOps.exif_transpose(picture)
+
+
+def _upright_rgb(picture: Image.Image) -> Image.Image:
+    _check_size(picture)
+    picture.load()
+    try:
+        picture = ImageOps.exif_transpose(picture)
+    except PICTURE_ERRORS:  # somebody else's EXIF; the pixels are sound
+        picture = picture.copy()
     if picture.mode.startswith(("I", "F")):  # 16-bit greyscale, which Pillow would clip instead of scale
         values = np.asarray(picture, dtype=float)
+        if not np.isfinite(values).all():
+            raise InputError("The picture holds values that are no numbers; save it as PNG.")
         picture = Image.fromarray((values * (255 / max(values.max(), 255.0))).clip(0, 255).astype(np.uint8))
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("RGB")
+    picture.info = {}
+    return picture
 
 
 def _from_array(values: np.ndarray) -> Image.Image:

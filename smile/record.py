@@ -8,6 +8,7 @@ What cannot be checked without the models are the distances themselves, the loca
 import json
 import sys
 from dataclasses import fields
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from smile.explanation import PICTURES, Explanation
 from smile.interaction import Interaction
 from smile.options import PRESETS, check
 from smile.results import FITTED, from_distances
+from smile.sequential import MOST, undecided
 from smile.surrogate import holm
 
 FIELDS = {field.name for field in fields(Explanation)} - set(PICTURES) | {"finding"}
@@ -94,6 +96,7 @@ def decode(data: bytes, refit: bool = True) -> dict:
     words, texts = values["words"], values["texts"]
     need(_is_text(values["instruction"], MAX_TEXT), "“instruction” is no text of a reasonable length")
     need(1 <= len(values["instruction"].split()) <= instructions.MAX_WORDS, "“instruction” has not 1 to 64 words")
+    _check_instruction(values["instruction"])
     need(words == values["instruction"].split(), "“words” are not those of the instruction")
     need(values["instruction"] == " ".join(words), "the words of the instruction are not one space apart")
     need(isinstance(texts, list) and 1 <= len(texts) <= MAX_EDITS, f"“texts” is no list of 1 to {MAX_EDITS}")
@@ -146,6 +149,14 @@ def _parsed(data: bytes):
         raise refused("explanation.json is no JSON") from error
 
 
+def _check_instruction(instruction: str) -> None:
+    """As at the door: what could not be asked was not explained."""
+    try:
+        instructions.words(instruction)
+    except InputError as error:
+        raise refused(f"its instruction could not be asked ({str(error).partition(';')[0]})") from error
+
+
 def _check_settings(settings) -> None:
     """Those that were needed to make the numbers are checked as options are, the others are plain values."""
     need(isinstance(settings, dict) and len(settings) <= MAX_ITEMS, "“settings” is no object of a reasonable size")
@@ -153,7 +164,7 @@ def _check_settings(settings) -> None:
         items = [name, *(value if isinstance(value, list) else [value])]
         items = [name, *value.keys(), *value.values()] if isinstance(value, dict) else items
         need(len(items) <= MAX_ITEMS and all(map(_is_plain, items)), f"the setting {_shown(name)} is no plain value")
-    named = {*COUNTS, *TEXTS, *DESCRIBED, "sigma", "preset", "region", "size", "editor_settings"}
+    named = {*COUNTS, *TEXTS, *DESCRIBED, "sigma", "smallest_effect", "looks", "preset", "region", "size", "editor_settings"}
     for name in sorted(named - set(settings)):
         raise refused(f"the setting “{name}” is missing")
     for name in COUNTS:
@@ -167,6 +178,9 @@ def _check_settings(settings) -> None:
     need(isinstance(settings["editor_settings"], dict), "the setting “editor_settings” is no object")
     size = settings["size"]
     need(isinstance(size, list) and len(size) == 2 and all(map(_is_count, size)), "the setting “size” is no size")
+    looks = settings["looks"]
+    need((looks is None) == (settings["smallest_effect"] is None), "the settings “looks” and “smallest_effect” do not agree")
+    need(looks is None or _are_looks(looks, settings["edits"]), "the setting “looks” is no list of rising counts")
     sigma = settings["sigma"]
     need((sigma is None) == (settings["locality"] == "none"), "the settings “sigma” and “locality” do not agree")
     need(sigma is None or _is_number(sigma, 0, HUGE), "the setting “sigma” is no width")
@@ -175,6 +189,11 @@ def _check_settings(settings) -> None:
     except InputError as error:
         said = str(error).rstrip(".")
         raise refused(f"of its settings, {said[0].lower()}{said[1:]}") from error
+
+
+def _are_looks(looks, edits) -> bool:
+    counts = isinstance(looks, list) and 1 <= len(looks) <= MOST and all(map(_is_count, looks))
+    return counts and all(a < b for a, b in pairwise([0, *looks])) and looks[-1] == edits
 
 
 def _check_table(table, name: str, known=True, lowest=-HUGE) -> None:
@@ -232,8 +251,17 @@ def _check_edits(values: dict) -> None:
     need(values["failed"] == failed, "“failed” is not the number of edits that failed")
     need(values["done"] == len(edits) + len(noise_pictured), "“done” is not the number of edits")
     need(values["provisional"] == (values["done"] < values["total"]), "“done” and “total” do not agree")
-    whole = (count, sizes[-1], len(noise_pictured)) == (settings["seeds"], settings["edits"], settings["noise_seeds"])
+    whole = (count, len(noise_pictured)) == (settings["seeds"], settings["noise_seeds"]) and _ended(values, sizes[-1])
     need(whole != values["provisional"], "“provisional” does not agree with the number of edits")
+
+
+def _ended(values: dict, edits: int) -> bool:
+    """Whether so many edits are all, or every word was decided when one looked."""
+    settings = values["settings"]
+    if edits == settings["edits"]:
+        return True
+    judged = [values[name] for name in ("p_values_holm", "ci_low", "ci_high")]
+    return edits in (settings["looks"] or ()) and not undecided(*judged, settings["smallest_effect"]).any()
 
 
 def _check_results(values: dict) -> None:

@@ -62,8 +62,8 @@ def solve(keep, response, weight, block, kind="linear") -> Solution:
     root = np.sqrt(weight)[:, None]
     penalty = _penalty(kind, X, y, weight)
     if penalty:
-        inverse = np.linalg.inv(X.T @ (weight[:, None] * X) + penalty * np.eye(X.shape[1]))
-        operator = inverse @ (weight[:, None] * X).T
+        whole = X.T @ (weight[:, None] * X) + penalty * np.eye(X.shape[1])
+        operator = np.linalg.pinv(whole, rcond=ROUND_OFF, hermitian=True) @ (weight[:, None] * X).T
     else:
         operator = np.linalg.pinv(root * X, rcond=ROUND_OFF) * root.T
     weights = operator @ y

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 
 from smile import distance as distances_
-from smile import metrics, noise
+from smile import metrics, noise, sequential
 from smile import surrogate as surrogates
 from smile.interaction import interaction
 
@@ -23,8 +23,8 @@ def from_distances(
     fidelity.
 
     keep (n, k) bool; blocks (n,) int, counted from 0; locality_weights, distances, distances_from_full (n,), NaN for a
-    failed edit; noise_distances (blocks x noise seeds,). Of the settings, similarity, surrogate, permutations and seed
-    count. What the edits do not determine is NaN, and fidelity and interaction are empty then; `provisional`
+    failed edit; noise_distances (blocks x noise seeds,). Of the settings, similarity, surrogate, permutations, seed and
+    looks count. What the edits do not determine is NaN, and fidelity and interaction are empty then; `provisional`
     leaves a residual besides, and no interaction yet.
     """
     # 5. Response.
@@ -44,8 +44,7 @@ def from_distances(
     data, blocks = (keep[usable], responses[usable], locality_weights[usable]), blocks[usable]
     if _determined(keep[usable], locality_weights[usable], blocks, whole=not provisional):
         kind, chance = settings["surrogate"], {name: settings[name] for name in ("permutations", "seed")} | {"blocks": blocks}
-        model = surrogates.fit(*data, kind=kind, **chance)
-        fitted = {name: getattr(model, name) for name in (*FITTED, "untested")}
+        fitted = _fit(data, usable, settings["looks"], kind, chance)
         fidelity = metrics.fidelity(*data, kind=kind, blocks=blocks)
         pair = {} if provisional else asdict(interaction(*data[:2], **chance))
     return {
@@ -56,6 +55,23 @@ def from_distances(
         "interaction": pair,
         "fidelity": fidelity,
     }
+
+
+def _fit(data, usable, planned, kind, chance) -> dict:
+    """`FITTED` and untested, of rows that one may have looked at before they were all there."""
+    if not planned:
+        model = surrogates.fit(*data, kind=kind, **chance)
+        return {name: getattr(model, name) for name in (*FITTED, "untested")}
+    budget, looks = planned[-1], sequential.made(planned, len(usable))
+    model = surrogates.fit(*data, kind=kind, **chance, level=sequential.levels(looks, budget)[-1])
+    p_values = []
+    for look in looks[:-1]:
+        then, blocks = [part[: usable[:look].sum()] for part in data], np.zeros(usable[:look].sum(), int)
+        told = _determined(then[0], then[2], blocks, whole=True)
+        p_values.append(surrogates.fit(*then, **chance | {"blocks": blocks}).p_values if told else np.ones(len(model.weights)))
+    repeated = sequential.repeated_p_values([*p_values, model.p_values], looks, budget)
+    fitted = {name: getattr(model, name) for name in (*FITTED, "untested")}
+    return fitted | {"p_values": repeated, "p_values_holm": surrogates.holm(repeated)}
 
 
 def _determined(keep, weight, blocks, whole: bool) -> bool:

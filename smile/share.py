@@ -79,7 +79,7 @@ def options(e) -> dict:
     """What `explain` must be told beyond the picture, the instruction and the editor: edits, seed, what is not usual."""
     settings = e.settings
     options = {name: settings[name] for name in ("edits", "seed")}
-    said = ["preset", "reference", "seeds", "noise_seeds"]
+    said = ["preset", "reference", "seeds", "noise_seeds", "smallest_effect"]
     if settings["preset"] is None:
         said += [name for name in PRESET if (name, "locality_note" in settings) != ("locality", True)]
         said += ["sigma"] * (settings["sigma"] is not None and not _is_auto(e))

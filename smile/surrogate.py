@@ -35,11 +35,12 @@ class Surrogate:
     untested: str
 
 
-def fit(keep, response, locality_weight=None, *, kind="linear", permutations=999, seed=0, blocks=None) -> Surrogate:
+def fit(keep, response, locality_weight=None, *, kind="linear", permutations=999, seed=0, blocks=None, level=0.05) -> Surrogate:
     """Fit response (N,) ~ keep (N, k) with locality weights (N,) >= 0 (None: all 1) and return a `Surrogate`.
 
     kind: "linear" (weighted least squares), "ridge" (penalty 1, as scikit-learn's default) or "bayesian"
-    (scikit-learn's BayesianRidge). blocks (N,) int: rows that share a noise seed share an intercept.
+    (scikit-learn's BayesianRidge). blocks (N,) int: rows that share a noise seed share an intercept. level: of one block's
+    intervals, where one looks more than once (`smile.sequential`).
 
     With one block the numbers are about this edit, with several about the editor:
 
@@ -58,8 +59,11 @@ def fit(keep, response, locality_weight=None, *, kind="linear", permutations=999
         raise InputError(f"Unknown surrogate {kind!r}: choose one of {', '.join(KINDS)}.")
     solution = solve(keep, response, weight, block, kind)
     counted = weight > 0  # a row of weight 0 is not part of the regression
-    judge = _one_seed if len(np.unique(block[counted])) == 1 else _several_seeds
-    half, p_values, untested = judge(*(a[counted] for a in (keep, response, weight, block)), kind, permutations, seed)
+    data = [a[counted] for a in (keep, response, weight, block)]
+    if len(np.unique(block[counted])) == 1:
+        half, p_values, untested = _one_seed(*data, kind, permutations, seed, level)
+    else:
+        half, p_values, untested = _several_seeds(*data, kind, permutations, seed)
     return Surrogate(
         weights=solution.weights,
         intercept=float(solution.intercepts.mean()),
@@ -96,9 +100,10 @@ def holm(p_values):
     return corrected
 
 
-def _one_seed(keep, response, weight, block, kind, permutations, seed):
+def _one_seed(keep, response, weight, block, kind, permutations, seed, level):
     """Half widths (k,), p-values (k,) and why there are none: of this edit."""
-    half = evidence.half_widths(solve(keep, response, weight, block, kind), response[:, None], permutations, seed)[:, 0]
+    model = solve(keep, response, weight, block, kind)
+    half = evidence.half_widths(model, response[:, None], permutations, seed, level)[:, 0]
     return half, *_of_texts(keep, response, permutations, seed)
 
 

@@ -312,6 +312,7 @@ def test_it_works_below_another_address(visit):
         assert heatmap(page)
         explained(page, "make it snow")
         assert [word for word, _, marked in heatmap(page)] == ["make", "it", "snow"]
+        page.wait_for_timeout(2000)  # what the page still asks after a run would find no server
     finally:
         server.should_exit = True
         thread.join(10)

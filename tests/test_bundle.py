@@ -61,7 +61,7 @@ def test_what_is_written_is_read_at_every_step_of_a_run(name):
         ("snow snow very snow", ["snow very", ""]),  # the same text in several rows is one edit
         ("snow", [""]),
         (" ".join(f"word{i}" for i in range(20)), []),
-        ('<b>"snow"</b> 日本 \\ \x00 🙂', []),
+        ('<b>"snow"</b> 日本 \\ \u200d🙂 مرحبا', []),
     ],
 )
 def test_failed_edits_repeated_words_and_any_text(text, fail):

@@ -7,6 +7,7 @@ from benchmarks.calibration import (
     beside_words_that_act,
     from_editor,
     of_edits,
+    of_looks,
     of_pairs,
     of_published_bootstrap,
     of_seeds,
@@ -66,3 +67,10 @@ def test_pairs(seeds):
 def test_edits_and_the_published_bootstrap():
     assert abs(of_edits(19, 10_000, seed=1)["type I"] - 0.05) < error(0.05, 10_000)
     assert 0.18 < of_published_bootstrap(768, 100)["type I"] < 0.35  # what it promises is 0.05
+
+
+@pytest.mark.parametrize("size", [0, 4])
+def test_until_confident(size):
+    found = of_looks(7, 4, "gaussian", size, 300)
+    assert abs(found["type I"] - 0.05) < 0.015 + error(0.05, 300 * 6) / 2
+    assert found["coverage"] > 0.95 - error(0.95, 300 * 7) and found["budget"] < 1

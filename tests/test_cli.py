@@ -222,3 +222,29 @@ def test_an_interrupted_run_keeps_what_there_is(place, capsys, monkeypatch):
     assert main(command(place, "stopped", edits=16)) == 130
     kept = json.loads((place / "stopped" / "explanation.json").read_text())
     assert kept["provisional"] and kept["done"] == 9 and len(kept["texts"]) == 9
+
+
+def test_a_cache_makes_no_edit_twice(place, monkeypatch):
+    asked = []
+
+    class Known(FakeEditor):
+        revision = "1"
+
+        def edit(self, image, texts, **how):
+            asked.extend(texts)
+            return super().edit(image, texts, **how)
+
+    monkeypatch.setattr("smile.load_editor", lambda *_: Known())
+    assert main(command(place, "first", cache=place / "edits")) == 0
+    made = len(asked)
+    assert main(command(place, "second", cache=place / "edits", distance="cosine", surrogate="ridge")) == 0
+    assert made == 16 + 4 and len(asked) == made
+    measured = command(place, "third", cache=place / "edits", parts="faithfulness")
+    assert main(["evaluate", *measured[1:]]) == 0
+    after = len(asked)
+    assert main(["evaluate", *measured[1:]]) == 0 and made < after == len(asked)
+
+
+def test_no_threads_are_bad_input(place, capsys):
+    assert main(command(place, threads=0)) == 2
+    assert capsys.readouterr().err == "smile: --threads must be at least 1.\n"

@@ -4,6 +4,8 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from scipy.spatial.distance import cosine as scipy_cosine
 from scipy.stats import wasserstein_distance
 
@@ -26,6 +28,14 @@ def test_patches_is_the_cheapest_of_all_assignments():
     assert patches(U, V) == pytest.approx(cheapest)
     assert patches(U, U[::-1]) == 0
     assert patches(U, U + np.array([3, 0, 4])) == pytest.approx(5)
+
+
+def test_patches_as_exactly_as_pair_by_pair():
+    """Near, far, and equal tokens, long against their distances."""
+    U = rng.normal(size=(40, 30)) + 100
+    for V in (U + 1e-3 * rng.normal(size=U.shape), U + rng.normal(size=U.shape), np.vstack([U[20:], U[:20] + 1e-6])):
+        cost = cdist(U, V)
+        assert patches(U, V) == pytest.approx(cost[linear_sum_assignment(cost)].mean(), rel=1e-9)
 
 
 def test_cosine():

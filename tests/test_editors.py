@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -11,8 +12,10 @@ from tiny import dinov2_folder, instruct_pix2pix_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
 from smile.editors import weights
+from smile.editors.memory import Memory, place
 
 TEXTS = ["make it snow", "snow", "", "at night", "make it snow at night"]
+MORE = [*TEXTS, *(f"please {text}" for text in TEXTS)]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,10 @@ def latents(editor, texts, seed=3):
     return kept["out"][0] / 2 + 0.5
 
 
+def sliced(editor):
+    return {type(p).__name__ for p in editor.pipeline.unet.attn_processors.values()} == {"SlicedAttnProcessor"}
+
+
 def test_an_edit_is_a_picture_of_the_working_size_and_depends_on_text_and_seed(editor):
     images = editor.edit(picture((60, 30)), TEXTS, seed=0)
     assert [image.size for image in images] == [(32, 16)] * len(TEXTS)
@@ -56,7 +63,7 @@ def test_an_edit_is_a_picture_of_the_working_size_and_depends_on_text_and_seed(e
     assert editor.edit(picture(), [], seed=0) == []
 
 
-SIZES = {(1040, 720): (104, 72), (333, 1000): (32, 104), (800, 100): (104, 16), (33, 57): (64, 104), (1, 1): (104, 104)}
+SIZES = {(1040, 720): (104, 72), (333, 1000): (32, 104), (800, 100): (104, 16), (33, 57): (64, 104)}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -97,17 +104,93 @@ def test_a_batch_equals_single_texts_in_any_order(editor):
     assert (batch - backwards).abs().max() <= 1e-4
 
 
-def test_equals_the_pipeline_called_plainly(editor):
-    ours = values(editor.edit(picture((32, 32)), ["make it snow"], seed=7))[0]
-    plain = editor.pipeline(
-        "make it snow",
-        image=picture((32, 32)),
-        num_inference_steps=2,
-        guidance_scale=3.0,
-        image_guidance_scale=1.0,
-        generator=torch.Generator("cpu").manual_seed(7),
-    ).images[0]
-    assert np.abs(ours - values([plain])[0]).max() <= 1.01 / 255
+SCHEDULERS = [
+    "DDIMScheduler", "EulerAncestralDiscreteScheduler", "PNDMScheduler", "HeunDiscreteScheduler",
+    "DPMSolverMultistepScheduler", "DDPMScheduler",
+]  # fmt: skip
+GUIDANCE = [(1.0, 1.0), (1.0, 1.5), (3.0, 1.0), (7.5, 1.5), (2.0, 2.0)]  # of the text, of the picture
+
+
+@pytest.mark.parametrize("guidance, image_guidance", GUIDANCE)
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_equals_the_pipeline_called_plainly(editor, scheduler, guidance, image_guidance):
+    """Its own steps, which compute every branch for every text, before rounding to bytes."""
+    pipeline, texts = editor.pipeline, ["make it snow", "snow", ""]
+    pipeline.scheduler = getattr(diffusers, scheduler).from_config(pipeline.scheduler.config)
+    editor = editor.with_settings(steps=4, guidance=guidance, image_guidance=image_guidance)
+    ours = latents(editor, texts, seed=7)
+    theirs = pipeline(
+        texts,
+        image=[picture((32, 32))] * 3,
+        num_inference_steps=4,
+        guidance_scale=guidance,
+        image_guidance_scale=image_guidance,
+        generator=[torch.Generator("cpu").manual_seed(7) for _ in texts],
+        output_type="pt",
+    ).images
+    assert (ours.clamp(0, 1) - theirs).abs().max() <= 1e-4
+    if guidance > 1:
+        assert (theirs[0] - theirs[2]).abs().max() > 1e-3
+
+
+def rows_seen(editor, texts, **given):
+    """How many rows each call of the UNet had."""
+    rows, forward = [], editor.pipeline.unet.forward
+    editor.pipeline.unet.forward = lambda x, *a, **k: rows.append(len(x)) or forward(x, *a, **k)
+    editor.edit(picture((32, 32)), texts, seed=0, **given)
+    del editor.pipeline.unet.forward
+    return rows
+
+
+def test_what_is_the_same_for_all_texts_or_counts_nothing_is_not_computed_again(editor):
+    """Two steps. A branch that counts 0 is left out; the first step without a text is one row for each branch, once."""
+    for guidance, image_guidance, branches in ((1, 1, 1), (1, 1.5, 1), (3, 1, 2), (3, 1.5, 3)):
+        other = editor.with_settings(guidance=guidance, image_guidance=image_guidance)
+        other.memory.batch_size = 2
+        first = [branches - 1, 2] if branches > 1 else [2]
+        assert rows_seen(other, ["a", "b", "a", "c", "d", "b"]) == [*first, 2 * branches, 2, 2 * branches]
+
+
+def test_first_steps_of_several_noises_are_not_taken_for_one(editor):
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in (0, 1, 0)]
+    with torch.inference_mode():
+        mixed = editor.run(editor.prepare(picture((32, 32)), None), ["snow"] * 3, generators)
+    each = [editor.edit(picture((32, 32)), ["snow"], seed=seed)[0] for seed in (0, 1, 0)]
+    assert np.abs(values(mixed) - values(each)).max() <= 1.01 / 255
+
+
+def test_no_edit_depends_on_what_was_edited_before(editor):
+    """To the last bit, although the first step is remembered for one picture and noise, and texts for all."""
+    expected = values(editor.edit(picture(), TEXTS, seed=0))
+    for seed, texts in ((1, TEXTS), (0, TEXTS[::-1]), (0, ["else"])):
+        editor.edit(picture(), texts, seed=seed)
+        assert np.array_equal(values(editor.edit(picture(), TEXTS, seed=0)), expected)
+
+
+def test_a_text_that_comes_again_is_edited_once(editor):
+    texts = ["snow", "night", "snow", "", "snow", "night"]
+    editor.memory.batch_size = 2
+    batches = list(editor.edit_stream(picture(), texts, seed=0))
+    assert [len(batch) for batch in batches] == [3, 3]
+    expected = values(editor.edit(picture(), ["snow", "night", ""], seed=0))
+    assert np.array_equal(values([edit for batch in batches for edit in batch]), expected[[0, 1, 0, 2, 0, 1]])
+
+
+@pytest.mark.parametrize("company", [1, 3, 16])
+def test_what_is_read_of_a_text_does_not_depend_on_the_texts_beside_it(folder, company):
+    """Read together and once; on a device that is not the CPU always as many at a time."""
+    alone, calls = load_editor("instruct-pix2pix", weights=str(folder)), []
+    editor = load_editor("instruct-pix2pix", weights=str(folder))
+    forward = editor.pipeline.text_encoder.forward
+    editor.pipeline.text_encoder.forward = lambda ids, **k: calls.append(len(ids)) or forward(ids, **k)
+    texts = [f"snow {i}" for i in range(company)]
+    with torch.inference_mode():
+        together = editor.text_states([*texts, *texts])
+        assert torch.equal(together, torch.cat([alone.text_states([text]) for text in texts] * 2))
+        assert calls == [company]
+        editor._text_states.clear()
+        editor.device = "cpu:0"  # not "cpu", and yet here
+        assert torch.equal(editor.text_states([*texts, *texts]), together) and calls == [company, 16]
 
 
 def test_settings_come_from_the_folder_and_can_be_changed(editor):
@@ -197,7 +280,7 @@ FULL = [torch.OutOfMemoryError("no"), RuntimeError(CPU_FULL), RuntimeError("MPS 
 
 @pytest.mark.parametrize("error", FULL, ids=lambda error: type(error).__name__)
 def test_out_of_memory_halves_the_batch(editor, error):
-    expected, run, sizes = values(editor.edit(picture(), TEXTS * 2, seed=0)), editor.run, []
+    expected, run, sizes = values(editor.edit(picture(), MORE, seed=0)), editor.run, []
 
     def small(prepared, texts, generators):
         sizes.append(len(texts))
@@ -206,7 +289,7 @@ def test_out_of_memory_halves_the_batch(editor, error):
         return run(prepared, texts, generators)
 
     editor.run = small
-    assert np.abs(values(editor.edit(picture(), TEXTS * 2, seed=0)) - expected).max() <= 1.01 / 255
+    assert np.abs(values(editor.edit(picture(), MORE, seed=0)) - expected).max() <= 1.01 / 255
     assert sizes[:3] == [8, 4, 2] and editor.batch_size == 2
 
 
@@ -226,15 +309,14 @@ def test_where_one_edit_does_not_fit_attention_is_sliced_for_all_who_share_the_p
 
     def small(prepared, texts, generators):
         calls.append(len(texts))
-        if not getattr(editor.pipeline, "sliced", False):
+        if not sliced(editor):
             raise torch.OutOfMemoryError("no")
         return run(prepared, texts, generators)
 
     editor.run = small
     assert np.abs(values(editor.edit(picture(), TEXTS, seed=0)) - expected).max() <= 1.01 / 255
     assert calls == [5, 2, 1] + [1] * 5
-    processors = {type(p).__name__ for p in editor.pipeline.unet.attn_processors.values()}
-    assert processors == {"SlicedAttnProcessor"} and editor.pipeline.vae.use_slicing
+    assert sliced(other) and other.batch_size == 1 and editor.pipeline.vae.use_slicing
 
     def never(*_):
         raise torch.OutOfMemoryError("no")
@@ -246,7 +328,7 @@ def test_where_one_edit_does_not_fit_attention_is_sliced_for_all_who_share_the_p
 
 def test_out_of_memory_half_way_leaves_nothing_behind(editor, folder):
     """In turn: while a picture is encoded, a text is, and in the middle of the steps."""
-    expected = values(load_editor("instruct-pix2pix", str(folder)).edit(picture(), TEXTS * 2, seed=0))
+    expected = values(load_editor("instruct-pix2pix", str(folder)).edit(picture(), MORE, seed=0))
     pipeline = editor.pipeline
     for owner, name, after in (
         (pipeline.vae, "encode", 0),
@@ -262,14 +344,81 @@ def test_out_of_memory_half_way_leaves_nothing_behind(editor, folder):
             return method(*args, **options)
 
         setattr(owner, name, fails_once)
-    assert np.abs(values(editor.edit(picture(), TEXTS * 2, seed=0)) - expected).max() <= 1.01 / 255
-    assert editor.batch_size == 1 and not getattr(pipeline, "sliced", False)
+    assert np.abs(values(editor.edit(picture(), MORE, seed=0)) - expected).max() <= 1.01 / 255
+    assert editor.batch_size == 1 and not sliced(editor)
+
+
+def test_editors_that_share_a_pipeline_share_what_they_learnt_of_memory(editor):
+    other = editor.with_settings(steps=3)
+    editor.memory.need_less(8)
+    assert other.batch_size == editor.batch_size == 4
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize("free, size, expected", [(70 * GIB, 512, 16), (6 * GIB, 512, 6), (2**20, 512, 1), (4 * GIB, 1024, 1)])
+def test_on_cuda_the_batch_is_what_the_free_memory_holds(folder, monkeypatch, free, size, expected):
+    editor, asked = load_editor("instruct-pix2pix", weights=str(folder)), []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append(device) or (free, 80 * GIB))
+    memory = Memory(editor.pipeline, "cuda:1", size**2)
+    assert [memory.fitting() for _ in range(2)] == [expected] * 2 and asked == ["cuda:1"]  # once, and remembered
+    assert editor.batch_size == 8  # on the CPU
+
+
+def test_a_pipeline_too_large_for_cuda_goes_there_model_by_model(folder, monkeypatch):
+    moved, offloaded = [], []
+
+    def to(self, device):
+        moved.append(device)
+        if device == "cuda":
+            raise torch.OutOfMemoryError("no")
+        return self
+
+    pipeline = load_editor("instruct-pix2pix", weights=str(folder)).pipeline
+    monkeypatch.setattr(type(pipeline), "to", to)
+    monkeypatch.setattr(type(pipeline), "enable_model_cpu_offload", lambda self, device: offloaded.append(device))
+    place(pipeline, "cuda")
+    assert moved == ["cuda", "cpu"] and offloaded == ["cuda"]
+    with pytest.raises(torch.OutOfMemoryError):  # there is nowhere else to keep them
+        monkeypatch.setattr(type(pipeline), "to", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("no")))
+        place(pipeline, "cpu")
+
+
+def test_on_cuda_models_and_then_layers_leave_the_device_before_one_gives_up(folder, monkeypatch):
+    editor, tried = load_editor("instruct-pix2pix", weights=str(folder)), []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**20, 2**20))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    for name in ("enable_attention_slicing", "enable_model_cpu_offload", "enable_sequential_cpu_offload"):
+        monkeypatch.setattr(type(editor.pipeline), name, lambda self, name=name, **_: tried.append(name))
+    editor.memory = Memory(editor.pipeline, "cuda", 32**2)
+
+    def never(*_):
+        raise torch.OutOfMemoryError("no")
+
+    editor.run = never
+    with pytest.raises(InputError, match="does not fit"):
+        editor.edit(picture(), TEXTS, seed=0)
+    assert tried == ["enable_attention_slicing", "enable_model_cpu_offload", "enable_sequential_cpu_offload"]
+
+
+def test_weights_that_are_only_read_when_it_is_their_turn_make_the_same_edits(editor):
+    """As diffusers' sequential offload leaves them, with the CPU in the device's place."""
+    from accelerate import cpu_offload
+
+    expected, tokens = values(editor.edit(picture(), TEXTS, seed=0)), editor.token_embeddings("snow")
+    for part in ("text_encoder", "unet", "vae"):
+        cpu_offload(getattr(editor.pipeline, part), torch.device("cpu"), offload_buffers=True)
+    editor._prepared, editor._text_states = (None, None), {}
+    assert next(editor.pipeline.unet.parameters()).is_meta
+    assert np.array_equal(values(editor.edit(picture(), TEXTS, seed=0)), expected)
+    assert np.array_equal(editor.token_embeddings("snow"), tokens)
 
 
 def test_closing_the_stream_stops(editor):
     run, sizes = editor.run, []
     editor.run = lambda *a: sizes.append(len(a[1])) or run(*a)
-    stream = editor.edit_stream(picture(), TEXTS * 4, seed=0)
+    stream = editor.edit_stream(picture(), MORE, seed=0)
     assert len(next(stream)) == 8
     stream.close()
     assert sizes == [8]

@@ -5,6 +5,7 @@ import sys
 import threading
 import types
 import weakref
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -232,3 +233,125 @@ def test_a_set_that_was_dropped_between_loading_and_running_is_loaded_again():
     run.start()
     run.join(60)
     assert done and load.calls == [("inpaint", "full")] * 2
+
+
+# What was made before
+
+
+class Known(FakeBackend):
+    """A backend whose edits have an identity, and that counts how often it is asked."""
+
+    revision = "1"
+
+
+def counting(**how):
+    """An engine, and the texts that its editors were asked for."""
+    asked = []
+
+    class Asked(Known):
+        def edit(self, image, texts, *, seed, region=None):
+            asked.extend((seed, text) for text in texts)
+            return super().edit(image, texts, seed=seed, region=region)
+
+    engine = Engine(lambda *names: (Asked(*names), FakeEmbedder()))
+    engine.models(**how)
+    asked.clear()
+    return engine, asked
+
+
+def test_another_distance_and_more_edits_pay_only_for_new_texts():
+    engine, asked = counting()
+    request = Request(picture(), "please make it snow at night", edits=16)
+    first = finished(engine, request)
+    assert len(asked) == first.done
+    other = finished(engine, replace(request, options={"distance": "cosine", "surrogate": "ridge"}))
+    assert len(asked) == first.done and other.settings["distance"] == "cosine"
+    more = finished(engine, replace(request, edits=32))
+    assert len(asked) == len(set(asked)) == first.done + len(set(more.texts) - set(first.texts))
+    before = len(asked)
+    for image, text in ((picture().rotate(180), "please make it snow at night"), (picture(), "make it night")):
+        finished(engine, Request(image, text, edits=8))
+    assert len(set(asked[before:])) == len(asked) - before > 8, "another picture or other words find nothing of theirs"
+
+
+def test_what_was_made_before_does_not_make_edits_look_fast():
+    engine, asked = counting()
+    request = Request(picture(), "please make it snow at night")
+    finished(engine, request)
+    engine._seconds["instruct-pix2pix", "bundled"] = 7.0
+    finished(engine, request)
+    assert engine._seconds["instruct-pix2pix", "bundled"] == 7.0
+
+
+@pytest.fixture
+def zero_gpu(monkeypatch):
+    """An engine as ZeroGPU has it, the turns on the GPU that were asked for, and the edits that were made in them."""
+    monkeypatch.setattr(page_engine, "ZERO_GPU", True)
+    monkeypatch.setattr(page_engine, "device", lambda: "cuda")
+    turns, plain = [], page_engine._edit_and_explain
+
+    def lent(number, request, explanation, known, seconds):
+        turns.append((seconds, len(known)))
+        yield from plain(number, request, explanation, dict(known), seconds)
+
+    monkeypatch.setattr(page_engine, "edit_and_explain", lent)
+    engine, asked = counting()
+    return engine, turns, asked
+
+
+def test_what_one_turn_has_made_the_next_explanation_has(zero_gpu):
+    engine, turns, asked = zero_gpu
+    request = Request(picture(), "please make it snow at night")
+    first = finished(engine, request)
+    finished(engine, replace(request, options={"distance": "cosine"}))
+    assert len(asked) == first.done and [known for _, known in turns] == [0, first.done]
+    assert page_engine.FORK == turns[1][0] < turns[0][0], "nothing is asked of the GPU but to embed"
+    assert engine.gpu_seconds(request, known=engine.cache.held(engine._group(request, None))) == page_engine.FORK
+
+
+def test_a_long_run_takes_turns_and_says_the_same(zero_gpu, monkeypatch):
+    engine, turns, asked = zero_gpu
+    now, pace = [0.0], [3.0]
+
+    class Slow(Known):
+        def edit(self, image, texts, **how):
+            now[0] += pace[0] * len(texts)
+            asked.extend(texts)
+            return super().edit(image, texts, **how)
+
+    monkeypatch.setattr(page_engine.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(page_engine, "FORK", 0)
+    monkeypatch.setattr(engine, "_load", lambda *names: (Slow(*names), FakeEmbedder()))
+    engine._shelf.clear()
+    engine._seconds.clear()
+    request = Request(picture(), "please make it snow at night", edits=32)
+    monkeypatch.setattr(engine, "seconds_per_edit", lambda *_: pace[0])
+    steps = list(engine.explain(request))
+    assert [known for _, known in turns] == [0, 17] and all(seconds <= page_engine.GPU_TURN for seconds, _ in turns), turns
+    assert len(asked) == len(set(asked)) + 4 == steps[-1].total == steps[-1].done  # the full text under five seeds
+    assert [step.done for step in steps] == sorted(step.done for step in steps) and not steps[-1].provisional
+    alone = finished(Engine(lambda *names: (Known(*names), FakeEmbedder())), replace(request, weights="bundled"))
+    same = ("words", "weights", "p_values", "texts", "distances", "maps")
+    assert all(repr(getattr(steps[-1], name)) == repr(getattr(alone, name)) for name in same)
+
+    turns.clear()
+    pace[0] = 1.0
+    measured = list(engine.measure(replace(request, seed=0), steps[-1]))
+    assert len(turns) > 2 and measured[-1].done == measured[-1].total
+    assert [step.done for step in measured] == sorted(step.done for step in measured)
+    assert len(asked) - steps[-1].done == measured[-1].total
+
+
+def test_what_would_never_end_is_refused_before_a_gpu_is_asked_for(zero_gpu):
+    engine, turns, _ = zero_gpu
+    text = "please make it snow at night in this picture"
+    for request, said in (
+        (Request(picture(), text, edits=200, settings={"steps": 150}), "minutes of the GPU, which is lent for at most 10"),
+        (Request(picture(), text, options={"seeds": 20, "noise_seeds": 0}, settings={"steps": 200}), "minutes of the GPU"),
+    ):
+        with pytest.raises(InputError, match=said):
+            list(engine.explain(request))
+    engine._seconds["instruct-pix2pix", "full"] = 100.0
+    with pytest.raises(InputError, match="A single edit would take longer|minutes of the GPU"):
+        list(engine.explain(Request(picture(), "snow", edits=2, options={"noise_seeds": 0}, settings={"steps": 1})))
+    assert not turns

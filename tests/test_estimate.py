@@ -10,7 +10,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from smile import explain
 from smile.editors import EDITORS
 from smile.page import estimate
-from smile.page.estimate import DECODER, FULL, SD1, SD2, UNET, edits_made, is_bundled, speed, work
+from smile.page.estimate import DECODER, FULL, SD1, SD2, UNET, edits_asked, edits_made, is_bundled, speed, work
 
 FAMILIES = {
     "1.5": ({"cross_attention_dim": 768, "attention_head_dim": 8}, (768, 12, 12)),
@@ -95,3 +95,13 @@ def test_edits_are_counted_as_they_are_made():
     for options in ({}, {"seeds": 2, "noise_seeds": 1}):
         made = explain(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder(), edits=6, **options)
         assert sum(edits_made(3, 6, options)) == made.total
+
+
+def test_the_edits_are_those_that_are_asked_for():
+    for options in ({}, {"seeds": 2, "noise_seeds": 1}, {"design": "random"}, {"smallest_effect": 0.001}):
+        text, edits = "please make it snow at night", None if "smallest_effect" in options else 12
+        editor = FakeEditor()
+        explain(picture(), text, editor, embedder=FakeEmbedder(), edits=edits, seed=3, **options)
+        made = {(seed, each) for seed, texts in editor.calls for each in texts}
+        asked = edits_asked(text.split(), edits, 3, options)
+        assert made == asked or ("smallest_effect" in options and made < asked)

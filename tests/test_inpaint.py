@@ -2,6 +2,7 @@
 
 import json
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -83,29 +84,75 @@ def test_a_batch_equals_single_texts_in_any_order_and_the_global_noise_is_left_a
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_equals_the_pipeline_called_plainly(folder, four):
-    # With a region of whole cells, and the posterior's mode for the pipeline's draw from it.
-    region = painted(box=(16, 8, 48, 40))
-    for weights in (folder, four):
-        editor = load_editor("inpaint", weights=str(weights))
-        ours = values(editor.edit(picture((64, 64)), ["a red car"], seed=7, region=region))[0]
-        encode = editor.pipeline._encode_vae_image
-        editor.pipeline._encode_vae_image = lambda image, generator, e=editor: (
-            e.pipeline.vae.encode(image).latent_dist.mode() * e.pipeline.vae.config.scaling_factor
-        )
-        plain = editor.pipeline(
-            "a red car",
-            image=picture((64, 64)),
-            mask_image=region,
-            height=64,
-            width=64,
-            num_inference_steps=2,
-            guidance_scale=3.0,
-            generator=torch.Generator("cpu").manual_seed(7),
-        ).images[0]
-        editor.pipeline._encode_vae_image = encode
-        inside = np.asarray(region) > 0
-        assert np.abs(ours - values([plain])[0])[inside].max() <= 1.01 / 255
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+@pytest.mark.parametrize(
+    "scheduler", ["DDIMScheduler", "EulerAncestralDiscreteScheduler", "PNDMScheduler", "DPMSolverMultistepScheduler"]
+)
+def test_equals_the_pipeline_called_plainly(editor, scheduler, guidance):
+    """Its own steps, before rounding to bytes; with a region of whole cells, and the posterior's mode for its draw."""
+    pipeline, region = editor.pipeline, painted(box=(16, 8, 48, 40))
+    pipeline.scheduler = getattr(diffusers, scheduler).from_config(pipeline.scheduler.config)
+    editor = editor.with_settings(steps=4, guidance=guidance)
+    ours = decoded(editor, TEXTS, seed=7, region=region)
+    pipeline._encode_vae_image = lambda image, generator: (
+        pipeline.vae.encode(image).latent_dist.mode() * pipeline.vae.config.scaling_factor
+    )
+    theirs = pipeline(
+        TEXTS,
+        image=picture((64, 64)),
+        mask_image=region,
+        height=64,
+        width=64,
+        num_inference_steps=4,
+        guidance_scale=guidance,
+        generator=[torch.Generator("cpu").manual_seed(7) for _ in TEXTS],
+        output_type="pt",
+    ).images
+    assert (ours.clamp(0, 1) - theirs).abs().max() <= 1e-4
+    assert (theirs[0] - theirs[2]).abs().max() > 1e-3
+
+
+def test_the_first_step_without_a_text_is_computed_once(editor):
+    rows, forward = [], editor.pipeline.unet.forward
+    editor.pipeline.unet.forward = lambda x, *a, **k: rows.append(len(x)) or forward(x, *a, **k)
+    editor.memory.batch_size = 2
+    editor.edit(picture((64, 64)), TEXTS, seed=0, region=painted())
+    assert rows == [1, 2, 4, 2, 4]
+    rows.clear()
+    editor.with_settings(guidance=1).edit(picture((64, 64)), TEXTS, seed=0, region=painted())
+    assert rows == [2, 2, 2, 2]
+    del editor.pipeline.unet.forward
+
+
+def test_a_distilled_unet_has_guidance_as_an_input(tmp_path):
+    layout = INPAINTING | {"sizes": {"in_channels": 9, "time_cond_proj_dim": 8}}
+    write_pipeline(tmp_path, layout, TINY)
+    editor = load_editor("inpaint", weights=str(tmp_path), steps=2)
+    editor.working_size, region, seen = 64, painted(box=(16, 8, 48, 40)), []
+    forward = editor.pipeline.unet.forward
+    editor.pipeline.unet.forward = lambda x, *a, **k: seen.append((len(x), k["timestep_cond"])) or forward(x, *a, **k)
+    editor.edit(picture((64, 64)), TEXTS, seed=0, region=region)
+    assert [rows for rows, _ in seen] == [4, 4]
+    scale = editor.pipeline.get_guidance_scale_embedding(torch.tensor([6.5]), embedding_dim=8)
+    assert torch.equal(seen[0][1], scale)
+
+
+@pytest.mark.parametrize("failing", ["vae.encode", "text_encoder.forward", "unet.forward", "vae.decode"])
+def test_out_of_memory_half_way_halves_the_batch(editor, failing):
+    expected = values(editor.edit(picture((64, 64)), TEXTS, seed=0, region=painted()))
+    editor._prepared, editor._text_states = (None, None), {}
+    part, name = failing.split(".")
+    owner, left = getattr(editor.pipeline, part), [1]
+    method = getattr(owner, name)
+
+    def fails_once(*args, **options):
+        if left.pop() if left else False:
+            raise torch.OutOfMemoryError("no")
+        return method(*args, **options)
+
+    setattr(owner, name, fails_once)
+    edits = values(editor.edit(picture((64, 64)), TEXTS, seed=0, region=painted()))
+    assert editor.batch_size == 2 and np.abs(edits - expected).max() <= 1.01 / 255
 
 
 @pytest.mark.parametrize("size", [(1040, 720), (333, 1000), (800, 100), (33, 57)])
@@ -147,7 +194,7 @@ def test_the_unet_is_given_the_region_and_the_picture_without_it(folder):
     assert torch.equal(seen[0][0, 4], torch.nn.functional.max_pool2d(torch.tensor(np.asarray(region) / 255.0)[None], 8)[0])
     other = Image.composite(Image.new("RGB", (64, 64), "red"), given, region)  # what is inside is not seen
     editor.edit(other, ["a red car"], seed=0, region=region)
-    assert torch.equal(seen[0], seen[2]) and seen[0].shape == (2, 9, 8, 8)
+    assert torch.equal(seen[0], seen[3]) and seen[0].shape == (1, 9, 8, 8)
 
 
 def test_the_picture_is_encoded_once_for_each_region(folder):

@@ -57,6 +57,10 @@ def too_many_words(values):
     values["instruction"] = " ".join(values["words"])
 
 
+def looks(value):
+    return lambda v: v["settings"].update(looks=value, smallest_effect=0.1)
+
+
 NOISE = '"noise_distances": ['
 RECORDS = {
     "no JSON": (lambda _: "{", "explanation.json is no JSON"),
@@ -130,6 +134,12 @@ RECORDS = {
     "fidelity of texts": (put("fidelity", "L1", value="0"), "“fidelity” is no table"),
     "noise floor negative": (put("noise_floor", value=-1), "“noise_floor” is no distance"),
     "settings no object": (put("settings", value=[]), "“settings” is no object"),
+    "looks alone": (put("settings", "looks", value=[16]), "“looks” and “smallest_effect” do not agree"),
+    "effect alone": (put("settings", "smallest_effect", value=0.1), "“looks” and “smallest_effect” do not agree"),
+    "looks that fall": (looks([16, 8, 16]), "“looks” is no list of rising counts"),
+    "looks beyond the edits": (looks([16, 32]), "“looks” is no list of rising counts"),
+    "looks of text": (looks("16"), "“looks” is no list of rising counts"),
+    "one more look": (looks([8, 16]), "do not follow from its edits"),
     "a setting less": (drop("settings", "permutations"), "the setting “permutations” is missing"),
     "a setting too long": (put("settings", "editor", value="a" * 1001), "the setting “editor” is no plain value"),
     "a setting over two lines": (put("settings", "editor", value="a\nb"), "the setting “editor” is no plain value"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
+import gradio as gr
 import pytest
 from asking import handlers, named, throw
 from gradio_client import Client
@@ -29,7 +30,7 @@ def replays():
 
 
 def clicked(index):
-    return SimpleNamespace(index=index)
+    return gr.EventData(None, {"index": index})
 
 
 def linked(replays, query):

@@ -53,7 +53,7 @@ def numbers(explanation):
         {"preset": "paper", "edits": 20, "noise_seeds": 0},
         {"region": np.full((48, 48), 255, np.uint8)},
         {"text": "snow"},
-        {"text": "it's \"snow\" \\ {night} \x00 日本 '''"},
+        {"text": "it's \"snow\" \\ {night} 日本 '''"},
     ],
 )
 def test_the_lines_make_the_same_explanation(options, tmp_path, monkeypatch, capsys):

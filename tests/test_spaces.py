@@ -6,11 +6,13 @@ import pickle
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
-from tiny import fake_models, picture
+from tiny import FakeBackend, FakeEmbedder, fake_models, picture
+from zero_gpu import GPU
 
 from smile import InputError
 from smile.page import engine as page_engine
@@ -89,7 +91,7 @@ def test_a_default_run_asks_for_at_most_twenty_seconds(monkeypatch):
 
 
 def in_fork(engine, request, answer):
-    answer.send([pickle.loads(pickle.dumps(value)) for value in _edit_and_explain(id(engine), request)][-1])
+    answer.send([pickle.loads(pickle.dumps(value)) for value in _edit_and_explain(id(engine), request)][-1][0])
 
 
 def test_a_fork_loads_for_itself_what_it_is_too_old_to_have(monkeypatch):
@@ -105,6 +107,33 @@ def test_a_fork_loads_for_itself_what_it_is_too_old_to_have(monkeypatch):
         explanation = ours.recv()
     fork.join()
     assert explanation.words == TEXT.split() and not explanation.provisional and not engine.ready()
+
+
+def test_a_run_that_takes_longer_than_the_gpu_is_lent_goes_on_in_another_fork(monkeypatch):
+    class Slow(FakeBackend):
+        revision = "1"
+
+        def edit(self, image, texts, **how):
+            time.sleep(0.1 * len(texts))
+            return super().edit(image, texts, **how)
+
+    lent, seconds = [], []
+
+    def duration(engine, request, explanation, known, turn):
+        lent.append(len(known))
+        seconds.append(turn)
+        return turn
+
+    for name, value in {"ZERO_GPU": True, "device": lambda: "cuda", "FORK": 0, "GPU_TURN": 1.5}.items():
+        monkeypatch.setattr(page_engine, name, value)
+    monkeypatch.setattr(page_engine, "edit_and_explain", GPU(duration)(_edit_and_explain))
+    engine = Engine(lambda *names: (Slow(*names), FakeEmbedder()))
+    engine.models()
+    engine._seconds["instruct-pix2pix", "full"] = 0.1 / page_engine.work("instruct-pix2pix", "full", {"steps": 10})
+    steps = list(engine.explain(Request(picture(), "please make it snow at night")))
+    assert len(lent) > 1 and lent == sorted(set(lent)) and all(turn <= 1.5 for turn in seconds), (lent, seconds)
+    assert not steps[-1].provisional and steps[-1].done == steps[-1].total == 20
+    assert steps[-1].seconds["edits"] > 2, "of all turns"
 
 
 def test_errors_of_the_visitor_come_as_values():

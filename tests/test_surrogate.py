@@ -269,6 +269,13 @@ def test_bad_input_says_what_to_do(arguments, options, says):
         fit(*arguments, **options)
 
 
+def test_a_vanishing_penalty_is_none_where_two_words_go_together():
+    rng = np.random.default_rng(3)
+    keep = np.repeat(choose(4, 16), 2, axis=1)[:, :6]  # each word twice
+    response = keep @ np.r_[0.4, 0, 0.1, 0, 0, 0] + 1e-12 * rng.normal(size=16)
+    assert np.isfinite(fit(keep, response, np.full(16, 1e-3), kind="bayesian").weights).all()
+
+
 def test_one_degree_of_freedom_has_no_interval():
     """The residuals of 9 edits of 7 words are one number, and permuted it is sometimes next to nothing."""
     keep = choose(7, 16)

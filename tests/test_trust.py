@@ -11,7 +11,6 @@ from tiny import DeafEditor, FakeEditor, FakeEmbedder, picture
 
 from smile import InputError, explain, labels, metrics, trust
 from smile.measure import PARTS, edits_needed, measure
-from smile.remembering import Remembering
 from smile.view import trust as drawn
 
 TEXT = "please make it snow at night"
@@ -100,17 +99,6 @@ def test_the_markup_escapes_what_somebody_typed():
 
 
 # What needs further edits
-
-
-def test_an_editor_that_remembers_is_asked_once():
-    editor = FakeEditor(fail=["no"])
-    remembering = Remembering(editor)
-    first = remembering.edit(picture(), ["snow", "no", "snow"], seed=1)
-    again = remembering.edit(picture(), ["no", "night", "snow"], seed=1)
-    remembering.edit(picture(), ["snow"], seed=2)
-    assert editor.calls == [(1, ["snow", "no"]), (1, ["night"]), (2, ["snow"])]
-    assert first[1] is again[0] is None and first[0] is first[2] is again[2]
-    assert remembering.name == "fake" and not hasattr(remembering, "token_embeddings")
 
 
 @pytest.mark.parametrize(

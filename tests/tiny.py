@@ -8,6 +8,7 @@ from PIL import Image
 
 from smile import InputError
 from smile.editors import EDITORS
+from smile.page import wording
 
 
 class FakeEditor:
@@ -42,9 +43,12 @@ class FakeBackend(FakeEditor):
         self.name, self.weights, self.takes_region = name, weights, EDITORS[name].region
         self.SETTINGS, self.settings = {"steps": (1, 200)}, {"steps": 10}
 
-    def with_settings(self, **settings):
-        if not all(1 <= value <= 200 for value in settings.values()):
-            raise InputError("The setting “steps” must be a number from 1 to 200.")
+    def with_settings(self, /, **settings):
+        for name, value in settings.items():
+            if name not in wording.SETTINGS:
+                raise InputError("There is no such setting; there is steps.")
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 1 <= value <= 200:
+                raise InputError("The setting “steps” must be a number from 1 to 200.")
         other = copy.copy(self)
         other.settings = self.settings | settings
         return other

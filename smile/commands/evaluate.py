@@ -1,5 +1,6 @@
 """`python -m smile evaluate ... --out DIR`: how far to believe an explanation, made for it or saved before."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -8,13 +9,14 @@ from smile.commands.columns import print_columns
 from smile.errors import InputError
 
 HELP = "how far to believe an explanation: fidelity, accuracy, stability, consistency, faithfulness"
-WITH_BUNDLE = ("command", "bundle", "device", "out", "relevant", "parts")
+WITH_BUNDLE = ("command", "bundle", "device", "out", "relevant", "parts", "cache", "threads")
 HOLDS = {True: "yes", False: "no", None: ""}
 
 
 def add(commands) -> None:
     """Add the command to argparse's `commands`."""
-    one = commands.add_parser("evaluate", help=HELP, description=f"{HELP.capitalize()}.")
+    epilog = explain.SHARED.format("evaluate")
+    one = commands.add_parser("evaluate", help=HELP, description=f"{HELP.capitalize()}.", epilog=epilog)
     one.set_defaults(command=lambda args: evaluate(args, one.get_default))
     explain.arguments(one, required=False)
     one.add_argument("--bundle", metavar="FILE", help="an explanation that was saved, instead of a picture and an instruction")
@@ -26,6 +28,17 @@ def add(commands) -> None:
 
 def evaluate(args, default) -> int:
     """Returns the exit status: 0, 130 when interrupted. `default` gives what an argument is when it is not given."""
+    return explain.shared(args, functools.partial(_evaluate, default=default), functools.partial(_editor, args))
+
+
+def _editor(args):
+    """The editor that is asked for, or the one of the bundle."""
+    from smile.explanation import Explanation
+
+    return explain.loaded(args) if args.bundle is None else _editor_of(Explanation.load(args.bundle), args.device)
+
+
+def _evaluate(args, load, default) -> int:
     from smile import labels, trust
     from smile.explanation import Explanation
     from smile.instruction import words
@@ -47,17 +60,17 @@ def evaluate(args, default) -> int:
 
     status, embedder = 0, args.embedder
     if explanation is None:
-        image, editor = explain.checked(args), explain.loaded(args)
+        image, editor = explain.checked(args), load()
         explanation, status = explain.explained(args, image, editor)
         if explanation is None:
             return status
     elif parts:
-        editor, embedder = _editor_of(explanation, args.device), explanation.settings.get("embedder_weights")
+        editor, embedder = load(), explanation.settings.get("embedder_weights")
     explain.print_explanation(explanation)
-    explanation.save(args.out)
+    explain.save(explanation, args.out)
     measured = None
     if parts and not status:
-        stream = measure(explanation, editor, embedder=embedder, parts=parts)
+        stream = measure(explanation, editor, embedder=embedder, parts=parts, cache=args.cache)
         measured, status = explain.followed(stream, "further edits")
     entries = trust.known(explanation, None if known is None else known.relevant)
     entries += [] if measured is None else measured.entries.values()

@@ -1,4 +1,4 @@
-"""`python -m smile explain --image PATH --instruction TEXT --editor NAME --out DIR`."""
+"""`python -m smile explain --image PATH --instruction TEXT --editor NAME --out DIR`, alone or under `accelerate launch`."""
 
 import argparse
 import sys
@@ -6,12 +6,18 @@ from pathlib import Path
 
 from smile.commands.columns import print_columns
 from smile.editors import EDITORS
-from smile.errors import InputError
+from smile.errors import InputError, shown
+
+HELP = "which words of an instruction made an editor change a picture as it did"
+SHARED = (
+    "to share the edits over P processes: accelerate launch --num_processes P -m smile {} ...; on CPUs, accelerate launch "
+    "--multi_gpu --num_processes P and so on"
+)
 
 
 def add(commands) -> None:
     """Add the command to argparse's `commands`."""
-    one = commands.add_parser("explain", help="which words of an instruction made an editor change a picture as it did")
+    one = commands.add_parser("explain", help=HELP, description=f"{HELP.capitalize()}.", epilog=SHARED.format("explain"))
     one.set_defaults(command=explain)
     arguments(one, required=True)
 
@@ -33,6 +39,8 @@ def arguments(add, required: bool) -> None:
     add.add_argument("--seed", type=int, default=0, help="the noise of the edits, and the design (default 0)")
     add.add_argument("--seeds", type=int, default=1, help="explain the editor over this many seeds (default 1)")
     add.add_argument("--noise-seeds", type=int, default=4, help="other seeds for the noise floor (default 4)")
+    sure = "add edits block by block, and stop when each word is significant or surely below this weight, for example 0.1"
+    add.add_argument("--smallest-effect", type=float, metavar="WEIGHT", help=sure)
     add.add_argument("--design", default="balanced", help="balanced (default), random or exhaustive")
     add.add_argument("--distance", help="patches, wasserstein or cosine")
     add.add_argument("--reference", default="edit", help="compare with the full-instruction edit (default) or input")
@@ -42,17 +50,56 @@ def arguments(add, required: bool) -> None:
     region = add.add_mutually_exclusive_group()
     region.add_argument("--region", metavar="PATH", help="the part that may change, white on black")
     region.add_argument("--region-phrase", metavar="TEXT", help="what shows there, for example “the sky”")
+    add.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
+    threads = "of each process on a CPU, by default all there are; results depend on it in their last digits"
+    add.add_argument("--threads", type=int, metavar="N", help=threads)
     add.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
 
 
 def explain(args) -> int:
     """Returns the exit status: 0, 130 when interrupted."""
+    return shared(args, _explain, lambda: loaded(args))
+
+
+def _explain(args, load) -> int:
     image = checked(args)
-    explanation, status = explained(args, image, loaded(args))
+    explanation, status = explained(args, image, load())
     if explanation is not None:
         print_explanation(explanation)
-        explanation.save(args.out)
+        save(explanation, args.out)
     return status
+
+
+def save(explanation, folder) -> None:
+    """Write it. Raises InputError where that fails, as on a disk that is full."""
+    try:
+        explanation.save(folder)
+    except OSError as error:
+        raise InputError(f"The results cannot be written to {folder} ({error.strerror}).") from error
+
+
+def shared(args, run, load) -> int:
+    """`run(args, load)`. Of several processes the first runs it, with an editor that all make edits for; `load` gives each
+    its own."""
+    from smile import processes
+
+    if args.threads is not None and args.threads < 1:
+        raise InputError("--threads must be at least 1.")
+    if not processes.several():
+        processes.use_threads(args.threads)
+        return run(args, load)
+    here = processes.Processes(args.threads, "edits")
+    args.device = args.device or here.device
+    if not here.is_main:
+        here.serve(load)
+        here.leave()
+        return 0
+    print(here.note, file=sys.stderr)
+    try:
+        return run(args, lambda: processes.Shared(load(), here))
+    finally:
+        here.tell(None)
+        here.leave()
 
 
 def checked(args):
@@ -107,6 +154,13 @@ def followed(stream, what: str):
             print(f"\r{last.done} of {last.total} {what}", end="", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         status = 130
+    except InputError:
+        raise
+    except Exception as error:  # of somebody's editor: what it made until then is kept
+        if last is None:
+            raise
+        status = 1
+        print(f"\nsmile: It broke off ({type(error).__name__}: {shown(error, 300)}); what there is stays.", file=sys.stderr)
     finally:
         stream.close()
         print(file=sys.stderr)
@@ -127,7 +181,7 @@ def _setting(text: str) -> tuple[str, float]:
     try:
         return name.strip(), int(value) if value.strip().lstrip("+-").isdigit() else float(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"“{text}” is not NAME=VALUE with a number, for example steps=30") from None
+        raise argparse.ArgumentTypeError(f"“{shown(text)}” is not NAME=VALUE with a number, for example steps=30") from None
 
 
 def _found(image, phrase: str, editor):

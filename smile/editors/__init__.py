@@ -12,11 +12,12 @@ text, in order, all started from the noise of `seed`; None is a failed or blocke
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
 
 from smile.editors.safety import load_checker, wanted
 from smile.editors.weights import give_back_memory
-from smile.errors import InputError
+from smile.errors import InputError, shown
 
 
 class Entry(NamedTuple):
@@ -46,7 +47,9 @@ def load_editor(name: str, weights: str = "auto", device: str | None = None, *, 
     are missing or cannot be downloaded.
     """
     if name not in EDITORS:
-        raise InputError(f"There is no editor called “{name}”; there is {', '.join(EDITORS)}.")
+        raise InputError(f"There is no editor called “{shown(name)}”; there is {', '.join(EDITORS)}.")
+    if "\0" in str(weights) or any(len(part) > 255 for part in Path(weights).parts):
+        raise InputError(f"There are no weights at {shown(weights)}.")
     give_back_memory()  # of an editor before this one
     editor = import_module(f".{EDITORS[name].module}", __name__).load(weights, device)
     editor = editor.with_settings(**settings) if settings else editor

@@ -139,7 +139,8 @@ class TurboPipeline:
         checkpoint = read_checkpoint(self._checkpoint)
         merge(checkpoint, "unet", dict(unet.named_parameters()), gamma)
         merge(checkpoint, "vae", dict(vae.named_parameters()) | skips, gamma)
-        return turbo.to(self._device, self._dtype).eval().requires_grad_(False)
+        turbo = turbo.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # measured faster, see cost.md
+        return turbo.eval().requires_grad_(False)
 
     def _part(self, name: str, loader, **options):
         folders = [home for home in self._homes if (Path(home) / name).is_dir()]

@@ -1,15 +1,18 @@
 """Inpaint: what is inside a region is drawn anew from the text, what is outside stays as it is.
 
-The pipeline is diffusers' own. What is done once is done once: the picture with the region blanked out is encoded to
-latents (the posterior's mode, scaled), and every text to its states. The start is pure noise (a strength of 1), so of the
-inside nothing is seen. Repositories of other classes that inpaint are called plainly (`smile.editors.pipelines`).
+The parts are those of diffusers' pipeline, the steps are written out (`smile.editors.denoising`). What is done once is
+done once: the picture with the region blanked out is encoded to latents (the posterior's mode, scaled), and every text to
+its states. The start is pure noise (a strength of 1), so of the inside nothing is seen. Repositories of other classes
+that inpaint are called plainly (`smile.editors.pipelines`).
 """
 
 from typing import ClassVar
 
+import torch
 from PIL import Image
 
 from smile.editors.base import DiffusionEditor
+from smile.editors.denoising import Branches, decode, denoise, draw_noise
 from smile.editors.pipelines import load_pipeline
 from smile.errors import InputError
 from smile.picture import whole_cells
@@ -34,37 +37,43 @@ class Inpaint(DiffusionEditor):
         self._sees_region = channels == 9
 
     def prepare(self, picture, region):
-        """(picture, region, region in whole cells of the latents, latents (1, 4, h/8, w/8) that the UNet is given).
+        """(picture, region, latents (1, 4, h/8, w/8), the region in them (1, 1, h/8, w/8), the UNet's branches).
 
-        A UNet trained to inpaint (9 channels) is given the picture without the inside. Any other (4 channels) never sees
-        the picture; the pipeline puts the outside's latents, with their share of noise, back after every step.
+        A UNet trained to inpaint (9 channels) is given the region and the picture without the inside. Any other (4
+        channels) never sees the picture; the outside's latents, with their share of noise, are put back after every step.
         """
-        pipeline = self.pipeline
+        pipeline, guidance, empty = self.pipeline, self.settings["guidance"], self.text_states([""])
         pixels = pipeline.image_processor.preprocess(picture)
         if self._sees_region:
-            inside = pipeline.mask_processor.preprocess(region)
-            pixels = pixels * (inside < 0.5)
+            pixels = pixels * (pipeline.mask_processor.preprocess(region) < 0.5)
         encoded = pipeline.vae.encode(pixels.to(self.device, pipeline.vae.dtype)).latent_dist.mode()
-        return picture, region, whole_cells(region, pipeline.vae_scale_factor), encoded * pipeline.vae.config.scaling_factor
+        latents = encoded * pipeline.vae.config.scaling_factor
+        cells = pipeline.mask_processor.preprocess(whole_cells(region, pipeline.vae_scale_factor))
+        inside = torch.nn.functional.interpolate(cells, latents.shape[-2:]).to(latents)
+        given = torch.cat([inside, latents], dim=1) if self._sees_region else latents[:, :0]
+        distilled, options = pipeline.unet.config.time_cond_proj_dim, {}  # with guidance as an input and without branches
+        if distilled is not None:
+            scale = pipeline.get_guidance_scale_embedding(torch.tensor([guidance - 1]), embedding_dim=distilled)
+            options = {"timestep_cond": scale.to(latents)}
+        branches = Branches(pipeline.unet, given.expand(2 if guidance > 1 and not options else 1, -1, -1, -1), empty, **options)
+        return picture, region, latents, inside, branches
 
     def run(self, prepared, texts, generators):
-        picture, region, cells, latents = prepared
-        states = self.text_states(texts)
-        images = self.pipeline(
-            # Latents as the image are taken as they are; the pipeline would else draw from the first generator only.
-            image=latents,
-            masked_image_latents=latents,
-            mask_image=cells,
-            height=picture.height,
-            width=picture.width,
-            prompt_embeds=states,
-            negative_prompt_embeds=self.text_states([""]).expand_as(states),
-            num_inference_steps=self.settings["steps"],
-            guidance_scale=self.settings["guidance"],
-            strength=1.0,
-            generator=generators,
-        ).images
-        return [Image.composite(image, picture, region) for image in images]
+        picture, region, latents, inside, branches = prepared
+        noise, states = draw_noise(generators, latents), self.text_states(texts)
+        guidance, scheduler = self.settings["guidance"], self.pipeline.scheduler
+
+        def predict(seen, time, first):
+            text, *empty = branches(seen, time, states, first)
+            return empty[0] + guidance * (text - empty[0]) if empty else text
+
+        def put_back(edited, time):
+            outside = latents if time is None else scheduler.add_noise(latents.expand_as(noise), noise, time[None])
+            return (1 - inside) * outside + inside * edited
+
+        settle = None if self._sees_region else put_back
+        edited = denoise(self.pipeline, self.settings["steps"], noise, generators, predict, settle)
+        return [Image.composite(image, picture, region) for image in decode(self.pipeline, edited)]
 
 
 def load(weights: str = "auto", device: str | None = None) -> DiffusionEditor:

@@ -1,13 +1,17 @@
 """Instruct-Pix2Pix: the instruction-following editor that the method was first shown on.
 
-The pipeline is diffusers' own. What is done once is done once: the picture is encoded to latents (the posterior's mode,
-unscaled, as the pipeline itself does) and every text to its states. Repositories of other classes that edit a picture by
+The parts are those of diffusers' pipeline, the steps are written out (`smile.editors.denoising`). What is done once is
+done once: the picture is encoded to latents (the posterior's mode, unscaled, as the pipeline itself does) and every text
+to its states. Repositories of other classes that edit a picture by
 an instruction are called plainly (`smile.editors.pipelines`).
 """
 
 from typing import ClassVar
 
+import torch
+
 from smile.editors.base import DiffusionEditor
+from smile.editors.denoising import Branches, decode, denoise, draw_noise
 from smile.editors.pipelines import load_pipeline
 
 FULL = "timbrooks/instruct-pix2pix"
@@ -22,21 +26,27 @@ class InstructPix2Pix(DiffusionEditor):
     DEFAULTS: ClassVar = {"size": 512, "steps": 20, "guidance": 7.5, "image_guidance": 1.5}
 
     def prepare(self, picture, region):
-        """(1, 4, h/8, w/8) latents of the picture."""
+        """(latents (1, 4, h/8, w/8) of the picture, the UNet's branches): with text and picture, with the picture, with
+        neither; of the last two, as many as count."""
+        empty = self.text_states([""])
         pixels = self.pipeline.image_processor.preprocess(picture).to(self.device, self.pipeline.vae.dtype)
-        return self.pipeline.vae.encode(pixels).latent_dist.mode()
+        latents = self.pipeline.vae.encode(pixels).latent_dist.mode()
+        count = 1 if self.settings["guidance"] <= 1 else 2 if self.settings["image_guidance"] == 1 else 3
+        given = torch.cat([latents, latents, torch.zeros_like(latents)][:count])
+        return latents, Branches(self.pipeline.unet, given, empty)
 
     def run(self, prepared, texts, generators):
+        latents, branches = prepared
         states = self.text_states(texts)
-        return self.pipeline(
-            image=prepared.expand(len(texts), -1, -1, -1),
-            prompt_embeds=states,
-            negative_prompt_embeds=self.text_states([""]).expand_as(states),
-            num_inference_steps=self.settings["steps"],
-            guidance_scale=self.settings["guidance"],
-            image_guidance_scale=self.settings["image_guidance"],
-            generator=generators,
-        ).images
+        guidance, image_guidance = self.settings["guidance"], self.settings["image_guidance"]
+
+        def predict(seen, time, first):
+            text, *others = branches(seen, time, states, first)
+            guided = others[0] + guidance * (text - others[0]) if others else text
+            return guided + (image_guidance - 1) * (others[0] - others[1]) if len(others) > 1 else guided
+
+        noise = draw_noise(generators, latents)
+        return decode(self.pipeline, denoise(self.pipeline, self.settings["steps"], noise, generators, predict))
 
 
 def load(weights: str = "auto", device: str | None = None) -> DiffusionEditor:

@@ -52,7 +52,7 @@ class Api:
             for explanation in running(self.engine, request):
                 if explanation.provisional:
                     yield explanation.to_dict(), []
-            with tempfile.TemporaryDirectory(prefix="smile-") as folder:
+            with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
                 yield explanation.to_dict(), _pictures(explanation, Path(folder))
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error
@@ -80,7 +80,7 @@ class Api:
                 if step is not None:
                     explanations |= {name: step}
                     yield _numbers(explanations), []
-            with tempfile.TemporaryDirectory(prefix="smile-") as folder:
+            with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
                 pictures = []
                 for name, step in explanations.items():
                     made = _pictures(step, Path(folder, name)) if isinstance(step, Explanation) else []

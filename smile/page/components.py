@@ -9,6 +9,7 @@ import gradio as gr
 from PIL import Image
 
 from smile import InputError
+from smile.page import wording
 from smile.picture import fit_region
 from smile.view import files
 from smile.view.page import PLOTLY_JS
@@ -73,6 +74,34 @@ class ComparisonView(_View):
     """Several editors side by side (`smile.view.comparison`, or None). `select` gives the index of one to show in full."""
 
     kind = "comparison"
+
+
+class ReportView(gr.HTML):
+    """A report ({"page": `smile.scenarios.report.drawn`, not alone}, or None) in a frame that can do nothing to the page,
+    because whatever a suite says is in it. The page must serve PLOTLY_JS as a static file."""
+
+    is_template = True
+
+    def __init__(self, value=None, **options):
+        script = """const frame = element.querySelector("iframe");
+            const draw = () => {
+              const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
+              const plotly = `<head><script src="${root}${api_prefix}/file=${encodeURI(props.plotly_js)}"></` + "script>";
+              frame.hidden = !props.value;
+              if (props.value) frame.srcdoc = props.value.page.replace("<head>", () => plotly);
+            };
+            watch("value", draw);
+            draw();"""
+        frame = '<iframe title="The report of the suite" sandbox="allow-scripts" hidden></iframe>'
+        frame += f'<p class="hint">{escape(wording.REPORT)}</p>'
+        options |= {"html_template": frame, "js_on_load": script, "plotly_js": str(PLOTLY_JS)}
+        super().__init__(value, apply_default_css=False, **options)
+
+    def postprocess(self, value):
+        return value
+
+    def api_info(self):
+        return {"type": "object"}
 
 
 class Choice(gr.Radio):

@@ -7,6 +7,7 @@ from PIL import Image
 from smile import InputError, explain_stream
 from smile import design as designs
 from smile.editors import EDITORS
+from smile.errors import shown
 from smile.explain import DEFAULT_DISTANCE
 from smile.instruction import words
 from smile.options import check
@@ -18,7 +19,8 @@ from smile.picture import open_picture, open_region
 MAX_EDITS = 256  # in one run of a page that others may be waiting for
 MAX_BYTES = 20_000_000  # of a picture's file
 DEFAULTS = explain_stream.__kwdefaults__
-METHOD = {name: DEFAULTS[name] for name in wording.OPTIONS} | {"distance": DEFAULT_DISTANCE}  # as it stands in the fields
+METHOD = {name: DEFAULTS[name] for name in wording.OPTIONS}  # as it stands in the fields
+METHOD |= {"distance": DEFAULT_DISTANCE, "smallest_effect": 0}
 
 
 def common(picture, instruction: str, edits, seed, options=None) -> dict:
@@ -33,7 +35,7 @@ def possible(instruction: str, edits, options=None) -> dict:
     edits = None if edits is None else whole("number of edits", edits, least=2)
     if edits is not None and edits > MAX_EDITS:
         raise InputError(f"{edits} edits are more than the {MAX_EDITS} that this page makes in one run.")
-    count = designs.default_edits(k) if edits is None else edits
+    count = designs.planned_edits(k, edits, options.get("smallest_effect") is not None)
     designs.describe(k, count, options.get("design", DEFAULTS["design"]))  # raises where the design needs more
     made, others = edits_made(k, edits, options)
     if made > MAX_EDITS or others > MAX_EDITS:
@@ -83,7 +85,7 @@ def needs_region(editor) -> bool:
 def open_file(picture) -> Image.Image:
     """`open_picture` on an uploaded file. Raises InputError."""
     if picture and Path(picture).is_file() and Path(picture).stat().st_size > MAX_BYTES:
-        raise InputError(f"{Path(picture).name} has more than {MAX_BYTES // 10**6} MB; make it smaller.")
+        raise InputError(f"{shown(Path(picture).name)} has more than {MAX_BYTES // 10**6} MB; make it smaller.")
     return open_picture(picture)
 
 
@@ -95,7 +97,7 @@ def whole(name: str, value, least: int) -> int:
             return int(number)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise InputError(f"The {name} must be a whole number of at least {least}, not {value}.")
+    raise InputError(f"The {name} must be a whole number of at least {least}, not {shown(value)}.")
 
 
 def _method(options) -> dict:
@@ -103,9 +105,11 @@ def _method(options) -> dict:
     if not isinstance(options or {}, dict):
         raise InputError('The options must be an object with names and values, for example {"seeds": 3}.')
     given = {name: _number(value) for name, value in (options or {}).items() if value is not None}
+    if given.get("smallest_effect") == 0:  # a number field knows no empty
+        del given["smallest_effect"]
     for name in given:
         if name not in wording.OPTIONS:
-            raise InputError(f"There is no option “{name}”; there is {', '.join(wording.OPTIONS)}.")
+            raise InputError(f"There is no option “{shown(name)}”; there is {', '.join(wording.OPTIONS)}.")
     check(DEFAULTS | given)
     return given
 

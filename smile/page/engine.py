@@ -12,6 +12,11 @@ fork, are per thread), hence `Engine.serve`. The editor that is shown first is p
 it for quick forks; the others when they are chosen, because every set that is packed makes every fork slower. A fork
 that is used again, and is older than the set it is asked for, loads that itself. Bundled sets run on the CPU of this
 process there, at no cost to anybody's quota.
+
+Edits are kept for an hour (`smile.cache`), known by what is in the picture and the text, so that another distance, more
+edits or the trust report pay for new texts only; who does not bring the same picture and words finds nothing. A fork cannot
+see what is kept here, so it is given what is known of the picture, and hands back what it makes. So a run may also take
+several turns on the GPU: ZeroGPU lends it for a limited time, and each turn goes on from the edits of those before.
 """
 
 import functools
@@ -30,12 +35,15 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from smile import Explanation, InputError, explain_stream, load_editor, load_embedder, load_segmenter
+from smile import Explanation, InputError, blackbox, explain_stream, load_editor, load_embedder, load_segmenter
+from smile.cache import Cache, Reusing
 from smile.editors import EDITORS
 from smile.editors.weights import choose_device
+from smile.errors import shown
 from smile.instruction import words
 from smile.measure import Measured, edits_needed, measure
-from smile.page.estimate import FULL, ZERO_GPU_SPEED, edits_made, here, is_bundled, speed, work
+from smile.page.estimate import FULL, ZERO_GPU_SPEED, edits_asked, here, is_bundled, speed, work
+from smile.picture import open_picture
 
 try:
     from spaces import GPU  # on a Space; elsewhere it leaves functions as they are
@@ -51,6 +59,11 @@ DEFAULT = "instruct-pix2pix"  # the editor that is shown first
 WARM_UP_TEXTS = ["", "snow"]
 SLOW = 5.0  # seconds for a warm-up; a second one would tell nothing new
 FORK, FORK_LOADS = 5, 10  # seconds that a fork of ZeroGPU may take to begin, and to load a set that is not packed
+GPU_TURN = 60  # seconds, ZeroGPU's own default; more than 120 are refused to visitors without an account
+GPU_RUN = 600  # seconds that the turns of one run may take together
+MARGIN = 4 / 3  # of estimates
+KEPT, KEPT_SECONDS = 2**28, 3600  # bytes of edits in memory, and since when they were not asked for
+PAUSED = (None, {})  # the last of a turn that is to be followed by another
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,7 @@ class Engine:
         self._shelf: dict[tuple[str, str], tuple] = {}
         self._seconds: dict[tuple[str, str], float] = {}  # measured, for one unit of work (`estimate.work`)
         self._coming: set[tuple[str, str]] = set()
+        self.cache = Cache(memory_bytes=KEPT, seconds=KEPT_SECONDS)
         self._for_main = queue.SimpleQueue() if ZERO_GPU else None  # what the main thread is to load
         self._start_in_process()
         ENGINES[id(self)] = self
@@ -121,7 +135,7 @@ class Engine:
     def offered(self, name: str) -> tuple[str, ...]:
         """The sets of weights that may be chosen here: on a Space without a GPU none that would take hours."""
         if name not in EDITORS:
-            raise InputError(f"There is no editor called “{name}”; there is {', '.join(EDITORS)}.")
+            raise InputError(f"There is no editor called “{shown(name)}”; there is {', '.join(EDITORS)}.")
         sets = EDITORS[name].weights
         return tuple(each for each in sets if (name, each) not in FULL) if SPACE and device() == "cpu" else sets
 
@@ -132,7 +146,8 @@ class Engine:
             full = [each for each in sets if not is_bundled(each)]
             return full[0] if full and device() != "cpu" else [*sets, "auto"][0]
         if weights not in sets:
-            raise InputError(f"There are no weights “{weights}” of {name} on this page; there is auto, {', '.join(sets)}.")
+            there = ", ".join(("auto", *sets))
+            raise InputError(f"There are no weights “{shown(weights)}” of {name} on this page; there is {there}.")
         return weights
 
     def ready(self, name: str = DEFAULT, weights: str = "auto") -> bool:
@@ -276,23 +291,30 @@ class Engine:
 
     def explain(self, request: Request) -> Iterator[Explanation]:
         """`explain_stream` on the models that are asked for. Closing the iterator stops after the batch in hand."""
-        name, weights = key = request.editor, self.taken(request.editor, request.weights)
+        (name, weights), made = (request.editor, self.taken(request.editor, request.weights)), 0
         with closing(self._run(request)) as steps:
-            for explanation in steps:
-                if explanation.done > 1:  # the first edit comes alone, and pays for what is done once
+            for explanation, edits in steps:
+                made += len(edits)
+                if 1 < explanation.done == made:  # the first edit comes alone, and pays for what is done once
                     busy = sum(value for part, value in explanation.seconds.items() if part != "total")
-                    self._seconds[key] = busy / explanation.done / self._work(name, weights, request.settings)
+                    self._seconds[name, weights] = busy / made / self._work(name, weights, request.settings)
                 yield explanation
 
     def measure(self, request: Request, explanation: Explanation) -> Iterator[Measured]:
         """`smile.measure` on the models that made `explanation`, which is what `request` asked for. Stops as `explain`."""
-        return self._run(request, explanation)
+        with closing(self._run(request, explanation)) as steps:
+            for step, _ in steps:
+                yield step
 
-    def _run(self, request: Request, explanation: Explanation | None = None) -> Iterator[Explanation | Measured]:
+    def _run(self, request: Request, explanation: Explanation | None = None) -> Iterator[tuple]:
+        """(explanation or measures, the edits that were made for it), see `stream`."""
         weights = self.taken(request.editor, request.weights)
-        self.models(request.editor, weights)
-        on_gpu = ZERO_GPU and not is_bundled(weights)
-        stream = (edit_and_explain if on_gpu else _edit_and_explain)(id(self), request, explanation)
+        self.models(request.editor, weights)  # before the lock is taken, and before a fork
+        if ZERO_GPU and not is_bundled(weights):
+            return self._in_turns(request, explanation)
+        return self._one_by_one(_edit_and_explain(id(self), request, explanation))
+
+    def _one_by_one(self, stream) -> Iterator[tuple]:
         try:
             while True:
                 with self._in_use:
@@ -305,42 +327,125 @@ class Engine:
         finally:
             stream.close()
 
+    def _in_turns(self, request: Request, explanation: Explanation | None) -> Iterator[tuple]:
+        """On ZeroGPU, as often as it takes. What a turn goes through again of an earlier one is left out."""
+        group = self._group(request, explanation)
+        known, done, spent = self.cache.held(group), 0, {}
+        self._check_gpu_time(request, explanation, known)
+        while True:
+            seconds, before, step = min(self.gpu_seconds(request, explanation, known), GPU_TURN), len(known), None
+            with closing(self._one_by_one(edit_and_explain(id(self), request, explanation, known, seconds))) as steps:
+                for step, made in steps:
+                    known |= made
+                    for (seed, text), edit in made.items():
+                        if edit is not None:
+                            self.cache.keep(group, seed, text, edit)
+                    if step is not None and step.done >= done:
+                        done, last = step.done, step
+                        if explanation is None:
+                            step.seconds = {part: value + spent.get(part, 0) for part, value in step.seconds.items()}
+                        yield step, made
+            if step is not None:
+                return
+            if len(known) == before:
+                raise InputError(f"The GPU is lent for {seconds} seconds, too short for one edit; choose fewer steps.")
+            spent = last.seconds if explanation is None else {}
+
+    def _group(self, request: Request, explanation: Explanation | None) -> tuple[str, bool]:
+        editor = self._editor(request)[0]
+        if explanation is not None:
+            return self.cache.group(editor, explanation.image, explanation.region)
+        return self.cache.group(editor, *blackbox.seen(editor, open_picture(request.picture), request.region))
+
+    def _check_gpu_time(self, request: Request, explanation: Explanation | None, known) -> None:
+        """Raise InputError, before any GPU is asked for, where a run would never end."""
+        seconds = self.gpu_seconds(request, explanation, known)
+        if seconds > GPU_RUN:
+            raise InputError(
+                f"This would take about {seconds / 60:.0f} minutes of the GPU, which is lent for at most {GPU_RUN // 60} "
+                "to one run; ask for fewer edits, steps or seeds."
+            )
+        if self._texts_in(GPU_TURN, request) < 1:
+            raise InputError(
+                f"A single edit would take longer than the {GPU_TURN} seconds that the GPU is lent for; choose fewer steps."
+            )
+
     def find(self, picture: Image.Image, phrase: str) -> Image.Image:
         """The region of `picture` that shows `phrase`. Raises InputError where there is nothing of the kind."""
         segmenter = _segmenter("full", "cpu" if ZERO_GPU else None)
         with self._in_use:
             return segmenter.find(picture, phrase)
 
-    def gpu_seconds(self, request: Request, explanation: Explanation | None = None) -> int:
-        """For how long a run should have ZeroGPU's GPU, with a third to spare."""
-        per_edit = self.seconds_per_edit(request.editor, request.weights, request.settings) or 1
-        made = edits_made(len(words(request.instruction)), request.edits, request.options)
-        edits = sum(made) if explanation is None else edits_needed(explanation)
-        begins = FORK if request.editor == DEFAULT else FORK + FORK_LOADS
-        return math.ceil(begins + edits * per_edit * 4 / 3)
+    def gpu_seconds(self, request: Request, explanation: Explanation | None = None, known=frozenset()) -> int:
+        """For how long a run should have ZeroGPU's GPU, with a third to spare, where some edits are `known`."""
+        if explanation is None:
+            asked = edits_asked(words(request.instruction), request.edits, request.seed, request.options)
+            edits = len(asked - set(known))
+        else:
+            edits = edits_needed(explanation, known=known)
+        return math.ceil(self._begins(request) + edits * self._per_edit(request) * MARGIN)
 
-    def stream(self, request: Request, explanation: Explanation | None = None) -> Iterator[Explanation | Measured]:
-        """`explain_stream`, or with an explanation `measure`, in whichever process this is."""
-        if os.getpid() != self._process:  # a fork: its locks may be held by threads that it does not have
-            self._for_main = None
-            self._start_in_process()
+    def _begins(self, request: Request) -> int:
+        return FORK if request.editor == DEFAULT else FORK + FORK_LOADS
+
+    def _per_edit(self, request: Request) -> float:
+        return self.seconds_per_edit(request.editor, request.weights, request.settings) or 1
+
+    def _texts_in(self, seconds: float, request: Request) -> int:
+        """How many edits will be made in that time."""
+        return int((seconds - self._begins(request)) / (self._per_edit(request) * MARGIN))
+
+    def _editor(self, request: Request) -> tuple:
+        """(editor with the settings that are asked for, embedder)."""
         editor, embedder = self.models(request.editor, request.weights)
         if request.settings and not hasattr(editor, "with_settings"):
             raise InputError(f"{request.editor} has no settings.")
-        editor = editor.with_settings(**request.settings) if request.settings else editor
+        return editor.with_settings(**request.settings) if request.settings else editor, embedder
+
+    def stream(
+        self,
+        request: Request,
+        explanation: Explanation | None = None,
+        known: dict | None = None,
+        seconds: float | None = None,
+    ) -> Iterator[tuple]:
+        """Pairs of an explanation, or with `explanation` measures of it, and the edits that were made since the pair before,
+        by (seed, text), in whichever process this is.
+
+        known: the edits that need not be made; by default what this process has kept. seconds: after which there must be an
+        end; the last item then is PAUSED.
+        """
+        began = time.monotonic()
+        if os.getpid() != self._process:  # a fork: its locks may be held by threads that it does not have
+            self._for_main = None
+            self._start_in_process()
+        editor, embedder = self._editor(request)
+        editor = Reusing(editor, self.cache if known is None else None, known)
+        texts = math.inf if seconds is None else max(1, self._texts_in(seconds, request))
+        editor.batch_size = min(getattr(editor, "batch_size", blackbox.BATCH), texts)
         if explanation is not None:
-            yield from measure(explanation, editor, embedder=embedder)
-            return
-        options = {"edits": request.edits, "seed": request.seed, "region": request.region} | request.options
-        yield from explain_stream(request.picture, request.instruction, editor, embedder=embedder, **options)
+            steps = measure(explanation, editor, embedder=embedder)
+        else:
+            options = {"edits": request.edits, "seed": request.seed, "region": request.region} | request.options
+            steps = explain_stream(request.picture, request.instruction, editor, embedder=embedder, **options)
+        slowest, last = 0.0, time.monotonic()
+        for step in steps:
+            made, editor.made = editor.made, {}
+            yield step, made
+            now = time.monotonic()
+            slowest, last = max(slowest, (now - last) / len(made) if made else 0.0), now
+            due = slowest * min(editor.batch_size, step.total - step.done)
+            if seconds is not None and due and now - began + due > seconds:
+                yield PAUSED
+                return
 
 
-def _edit_and_explain(engine: int, request: Request, explanation: Explanation | None = None) -> Iterator:
+def _edit_and_explain(engine: int, *asked) -> Iterator:
     """What runs on the GPU. An error of the visitor's comes as a value, because ZeroGPU keeps only an error's class."""
     try:
-        yield from ENGINES[engine].stream(request, explanation)
+        yield from ENGINES[engine].stream(*asked)
     except InputError as error:
         yield error
 
 
-edit_and_explain = GPU(duration=lambda engine, *asked: ENGINES[engine].gpu_seconds(*asked))(_edit_and_explain)
+edit_and_explain = GPU(duration=lambda engine, request, explanation, known, seconds: seconds)(_edit_and_explain)

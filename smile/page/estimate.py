@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from smile import design, explain_stream
 from smile.editors.weights import BUNDLED, choose_dtype
+from smile.instruction import perturbed
 
 UNET = 0.80e12  # operations of one evaluation for one picture: Stable Diffusion 1.5, 2 and Turbo alike
 DECODER = 2.51e12  # operations of the VAE's decoder for one picture
@@ -58,9 +59,22 @@ FULL = {
 
 
 def edits_made(k: int, edits: int | None, options: dict) -> tuple[int, int]:
-    """How many edits a run on k words makes, under its own seeds and under those for the noise floor."""
+    """How many edits a run on k words makes, or at most, under its own seeds and under those for the noise floor. Raises
+    InputError where there are too few for blocks."""
     seeds, noise_seeds = (options.get(name, explain_stream.__kwdefaults__[name]) for name in ("seeds", "noise_seeds"))
-    return min(2**k, design.default_edits(k) if edits is None else edits) * seeds, noise_seeds
+    return design.planned_edits(k, edits, options.get("smallest_effect") is not None) * seeds, noise_seeds
+
+
+def edits_asked(words: list[str], edits: int | None, seed: int, options: dict) -> set[tuple[int, str]]:
+    """(seed, text) of the edits of such a run, or of those that it makes at most."""
+    (_, noise_seeds), blocks = edits_made(len(words), edits, options), options.get("smallest_effect") is not None
+    count = design.planned_edits(len(words), edits, blocks)
+    kind = options.get("design", explain_stream.__kwdefaults__["design"])
+    keep = design.in_blocks(len(words), count, seed) if blocks else design.choose(len(words), count, kind, seed)
+    last = seed + options.get("seeds", explain_stream.__kwdefaults__["seeds"])
+    texts = {perturbed(words, row) for row in keep}
+    noise = {(other, " ".join(words)) for other in range(last, last + noise_seeds)}
+    return {(block, text) for block in range(seed, last) for text in texts} | noise
 
 
 def work(name: str, weights: str, settings: dict) -> float:

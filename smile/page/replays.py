@@ -15,6 +15,7 @@ from smile import Explanation, InputError, bundle, share
 from smile import design as designs
 from smile import view as views
 from smile.editors import EDITORS
+from smile.errors import shown
 from smile.instruction import words
 from smile.page import door, examples, wording
 from smile.page.actions import Actions
@@ -32,7 +33,8 @@ class Replays:
 
     def pick(self, event: gr.EventData) -> list:
         """`FIELDS` and `VIEW` of the example that was clicked."""
-        return self.replay(examples.examples()[event.index])
+        index = _index(event, examples.examples())
+        return [*fields(), *view()] if index is None else self.replay(examples.examples()[index])
 
     def replay(self, example: Example, editor: str | None = None) -> list:
         """`FIELDS` and `VIEW` of an example; of a comparison, this editor's explanation is the one shown in full."""
@@ -52,8 +54,12 @@ class Replays:
         """`FIELDS` and `VIEW` of the editor that was chosen in a comparison."""
         if isinstance(compared, str):
             example = examples.named(compared)
-            return self.replay(example, list(example.explanations())[event.index])
-        name, explanation = list(compared.items())[event.index]
+            index = _index(event, example.explanations())
+            return [*fields(), *view()] if index is None else self.replay(example, list(example.explanations())[index])
+        index = _index(event, compared or ())
+        if index is None:
+            return [*fields(), *view()]
+        name, explanation = list(compared.items())[index]
         if isinstance(explanation, str):
             return [*fields(), *view(progress=wording.problem(explanation))]
         drawn = views.value(explanation, link=share.query(explanation, example=examples.name_of(picture)))
@@ -77,13 +83,13 @@ class Replays:
             compared=None,
             **idle(),
         )
-        with tempfile.TemporaryDirectory(prefix="smile-") as folder:
+        with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
             yield [*fields(**self._filled(explanation, _written(explanation, folder), explanation.region)), *answer]
 
     def refill(self, shown):
         """`FIELDS` of what is shown, because somebody may have changed them since. A generator, as `open` is."""
         if isinstance(shown, Explanation):
-            with tempfile.TemporaryDirectory(prefix="smile-") as folder:
+            with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
                 yield fields(**self._filled(shown, _written(shown, folder), shown.region))
         elif shown:
             example, editor = examples.named(shown[0]), shown[1]
@@ -106,7 +112,8 @@ class Replays:
         name = asked.pop("example", None)
         example = None if name is None else examples.named(name)
         if name is not None and example is None:
-            raise InputError(f"There is no example “{name}”; there is {', '.join(each.name for each in examples.examples())}.")
+            known = ", ".join(each.name for each in examples.examples())
+            raise InputError(f"There is no example “{shown(name)}”; there is {known}.")
         wanted = asked | {each: door.whole(each, asked[each], 0) for each in ("seed", "edits") if each in asked}
         for editor, explanation in example.explanations().items() if example else ():
             if wanted.items() <= _named(explanation).items():
@@ -138,7 +145,7 @@ class Replays:
             **_edits(explanation.instruction, of["edits"]),
             "seed": of["seed"],
             **self._editor(explanation),
-            **{name: of[name] for name in wording.OPTIONS},
+            **{name: door.METHOD[name] if of[name] is None else of[name] for name in wording.OPTIONS},
         }
 
     def _editor(self, explanation: Explanation) -> dict:
@@ -152,6 +159,13 @@ class Replays:
             numbers = {name: v for name, v in of["editor_settings"].items() if isinstance(v, (int, float))}
             chosen |= {name: numbers.get(name) for name in wording.SETTINGS}
         return chosen
+
+
+def _index(event: gr.EventData, among) -> int | None:
+    """Which of these was clicked, None for none of them: anybody can post an event."""
+    said = event._data if isinstance(event._data, dict) else {}
+    index = said.get("index")
+    return index if isinstance(index, int) and 0 <= index < len(among) else None
 
 
 def _edits(instruction: str, edits: int | None) -> dict:

@@ -67,7 +67,9 @@ def trouble(error: Exception) -> str:
     if isinstance(error, gr.Error):  # ZeroGPU's: no GPU free, or the visitor's quota is used up
         return str(error.message)
     logging.error("A run of the page failed.", exc_info=error)
-    return wording.BROKEN
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return wording.NO_MEMORY
+    return wording.GPU_LOST if "CUDA error" in str(error) else wording.BROKEN
 
 
 class Runs:

@@ -26,7 +26,7 @@ def take(kind: str, shown):
     if explanation is None:
         yield None, wording.problem(wording.NOTHING)
         return
-    with tempfile.TemporaryDirectory(prefix="smile-") as folder:
+    with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
         path = Path(folder) / f"{slug(explanation.instruction)}.{kind}"
         KINDS[kind](explanation, path)
         yield str(path), ""

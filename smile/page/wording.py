@@ -3,6 +3,7 @@
 from html import escape
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,6 +60,10 @@ OPTIONS = {  # of the method, by explain_stream's names
         "Seeds for the noise floor",
         "How often the full instruction is edited again, to see how far chance moves it.",
     ),
+    "smallest_effect": (
+        "Stop when sure, below",
+        "Edits are added in blocks until each word is significant or surely below this weight, say 0.2. 0: all at once.",
+    ),
 }
 CHOICES = {
     "reference": [({"edit": "the full edit", "input": "the input picture"}[each], each) for each in options.REFERENCES],
@@ -67,11 +72,14 @@ CHOICES = {
     "locality": locality.NAMES,
     "surrogate": surrogate.KINDS,
 }
+NAMED = 4  # words in a line
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 NEEDS_GPU = "The full weights ({}) need a GPU, which this Space does not have."
 NO_PHRASE = "Say what to look for, for example “the sky”."
 FOUND = "Found; paint to add to it, or erase."
 BROKEN = "Something went wrong while editing; the edits made so far stay. Try again, or try another picture."
+NO_MEMORY = "The memory of this machine is full; the edits made so far stay. Try a smaller picture, or wait for other runs."
+GPU_LOST = "The GPU stopped working, so nothing can be edited until this page is started again; the edits made so far stay."
 TOO_LONG = "This run took longer than the page allows, so it was stopped."
 REPLAYED = "A saved run, replayed: nothing was run here just now."
 OPENED = "Opened from a file: not run here."
@@ -86,8 +94,25 @@ TRUST = "How far to believe it"
 TICKS = "Tick the words that should matter"
 MEASURE = "Measure stability, consistency, faithfulness"
 NOT_HERE = "What edited this is not on this page, so it cannot be asked for more edits here."
+ENOUGH = "You have as many runs going or waiting as one visitor may have here; wait for one, or stop it."
 NOTHING_TO_MEASURE = "There is nothing to measure: no explanation yet, or it is more than an hour old; press Explain."
 MEASURED_IN_PART = "Stopped; what was measured stays, and rests on the edits made so far."
+TABS = ("Explain", "Scenarios")
+SCENARIOS = "Many explanations at once"
+SCENARIOS_INTRODUCTION = (
+    "A suite says which conditions of a driving domain are asked for, in which words, on which pictures. Every cell "
+    "of it is explained, and the report tells how each word fares over all pictures, and which part of the domain was met."
+)
+REPORT = "The report will stand here: box plots of each word's weight, the domain and what of it was met, and every cell."
+OWN_SUITE = "Your own (.yaml, .json)"
+OPEN_RUN = "Open a finished run (.zip)"
+TAKE_REPORT = {"html": "Report (.html)", "zip": "All numbers and the report (.zip)"}
+NO_SUITE = "Choose a suite, or bring your own."
+NO_CELL = "Stopped before the first cell was explained."
+NO_REPORT = "There is nothing to take away: no report yet, or it is more than an hour old; press Run."
+RUN_OPENED = "Opened from a file: not run here. What follows from the edits in it was computed again."
+NOTHING_ASKED = "Every picture shows already what the instructions ask for, so there is nothing to explain."
+TOO_MANY_DRAWS = "The suite asks for more than {} permutations, too many for a page that others may be waiting for."
 
 
 GUIDE = (
@@ -119,6 +144,11 @@ GUIDE = (
         "No more than was tried:",
         "words were left out, one or several. What words do only together is not in their weights: look at the edits.",
     ),
+)
+KEPT_HOURS = 6  # an upload or a result
+PRIVACY = (
+    f"What you upload and what is made of it stays on the machine that runs this page and is deleted after {KEPT_HOURS} hours, "
+    "or sooner. Nobody's picture or instruction is written into a log, and nothing is counted or sent elsewhere."
 )
 
 
@@ -171,7 +201,11 @@ def comparison(edits: int, outlooks: list) -> str:
 def progress(explanation: Explanation, seconds_left: float | None, where: str = "") -> str:
     """How far a run is; `where` in a comparison."""
     left = f", {about(seconds_left)} left" if seconds_left is not None else ""
-    return _status(f"{where}{explanation.done} of {explanation.total} edits{left}", explanation)
+    if not explanation.settings["looks"]:
+        return _status(f"{where}{explanation.done} of {explanation.total} edits{left}", explanation)
+    open_ = [f"“{word}”" for word, still in zip(explanation.words, explanation.undecided, strict=True) if still]
+    waits = f", not sure yet of {', '.join(open_[:NAMED])}{' …' if len(open_) > NAMED else ''}" if open_ else ""
+    return _status(f"{where}{explanation.done} of at most {explanation.total} edits{left}{waits}", explanation)
 
 
 def finished(explanation: Explanation) -> str:
@@ -230,6 +264,55 @@ def measured(edits: int) -> str:
     return _status(f"Done: {count(edits, 'further edit')}.")
 
 
+def scenarios() -> str:
+    """What the second tab is for."""
+    return f"<h2>{SCENARIOS}</h2><p>{SCENARIOS_INTRODUCTION}</p>"
+
+
+def suite_plan(planned, seconds: float | None, download: float, cells: int, edits: int) -> str:
+    """What a suite would take, and the largest that would be run; `planned` is a `smile.page.suites.Plan`."""
+    suite, time = planned.suite, "" if seconds is None else f"; {about(seconds)}"
+    first = f"; downloads {gigabytes(download)} first" if download else ""
+    instructions = len({cell.instruction for cell in planned.cells})
+    asked = f"{count(instructions, 'instruction')}, {count(len(suite.pictures), 'picture')}"
+    terms = {
+        "Suite": f"{suite.name}. {suite.description}" if suite.description else suite.name,
+        "Cells": f"{len(planned.cells)}: {asked}, {', '.join(editor.label for editor in suite.editors)}",
+        "This run": f"{count(sum(planned.edits.values()), 'edit')}{time}{first}",
+        "At most": f"{cells} cells and {edits} edits here; others may be waiting",
+    }
+    return _terms(terms)
+
+
+def elsewhere(command: str) -> str:
+    """Where a larger suite is run."""
+    return f"run it on the command line: {command}"
+
+
+def too_large(cells: int, edits: int, most_cells: int, most_edits: int, command: str) -> str:
+    """For a suite that would keep others waiting."""
+    return (
+        f"The suite has {cells} cells with {count(edits, 'edit')}, and this page runs at most {most_cells} cells with "
+        f"{most_edits} edits; {elsewhere(command)}"
+    )
+
+
+def suite_progress(done: int, total: int, seconds_left: float | None) -> str:
+    """How far a suite is."""
+    left = f", {about(seconds_left)} left" if seconds_left is not None and done < total else ""
+    return _status(f"{done} of {count(total, 'cell')}{left}", _Bar(done, total), "cells explained")
+
+
+def suite_done(failed: int, cells: int, seconds: float) -> str:
+    """The last word of a suite."""
+    return _status(f"Done: {count(cells, 'cell')} in {seconds:.1f} s{f'; {failed} failed' if failed else ''}")
+
+
+def suite_stopped(done: int, total: int, reason: str = "") -> str:
+    """What remains of a suite that was stopped."""
+    return _status(f"{reason} Stopped after {done} of {count(total, 'cell')}; the report is about these.".strip())
+
+
 def said(text: str) -> str:
     """A plain line about what happened."""
     return _status(text)
@@ -258,7 +341,7 @@ def guide() -> str:
     """How to read the answer, for somebody who sees one for the first time."""
     items = "".join(f"<li><b>{escape(head)}</b> {escape(text)}</li>" for head, text in GUIDE)
     drawn = Path(__file__).with_name("guide.svg").read_text(encoding="utf-8")
-    return f'<h2>How to read this</h2><div class="guide"><ol>{items}</ol>{drawn}</div>'
+    return f'<h2>How to read this</h2><div class="guide"><ol>{items}</ol>{drawn}</div><p class="privacy">{PRIVACY}</p>'
 
 
 def about(seconds: float) -> str:
@@ -285,11 +368,16 @@ def _distance(distance: float) -> str:
     return f"distance {distance:.2f}" if np.isfinite(distance) else "blocked or failed"
 
 
-def _status(text: str, step=None) -> str:
+class _Bar(NamedTuple):
+    done: int
+    total: int
+
+
+def _status(text: str, step=None, made: str = "edits made") -> str:
     """With a bar for an explanation, or whatever else has `done` and `total`."""
     bar = ""
     if step is not None:
-        bar = f'<progress value="{step.done}" max="{max(step.total, 1)}" aria-label="edits made"></progress>'
+        bar = f'<progress value="{step.done}" max="{max(step.total, 1)}" aria-label="{made}"></progress>'
     return f'<div class="status" role="status">{bar}<span>{escape(text)}</span></div>'
 
 

@@ -17,10 +17,11 @@ def add(commands) -> None:
     """Add the command to argparse's `commands`."""
     one = commands.add_parser("scenarios", help=HELP, description=f"{HELP.capitalize()}.", epilog=SHARED)
     one.set_defaults(command=scenarios)
-    one.add_argument("suite", metavar="SUITE", help="a YAML or JSON file; two are in assets/scenarios")
+    one.add_argument("suite", metavar="SUITE", help="a YAML or JSON file; some are in assets/scenarios")
     one.add_argument("--out", required=True, metavar="DIR", help="folder for the results; run it again there to go on")
     one.add_argument("--report-only", action="store_true", help="report on what is there, and run nothing")
     threads = "of each process on a CPU (default 1); results depend on it in their last digits"
+    one.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
     one.add_argument("--threads", type=int, default=1, metavar="N", help=threads)
 
 
@@ -34,13 +35,13 @@ def scenarios(args) -> int:
     if args.report_only:
         _tell(report.write(args.out))
         return 0
-    from smile.scenarios.processes import Processes
+    from smile.processes import Processes
 
     processes = Processes(args.threads)
     if processes.is_main and processes.note:
         print(processes.note, file=sys.stderr)
     try:
-        _run(given, args.out, processes)
+        _run(given, args.out, processes, args.cache)
         processes.wait()
         if processes.is_main:
             _tell(report.write(args.out))
@@ -52,12 +53,12 @@ def scenarios(args) -> int:
     return 0
 
 
-def _run(suite, out, processes) -> None:
+def _run(suite, out, processes, cache) -> None:
     """This process's share of the cells, with the progress of all on stderr."""
     from smile.scenarios import run
 
     load = functools.partial(run.load_models, device=processes.device)
-    for progress in run.cells(suite, out, load=load, share=processes.share, is_main=processes.is_main):
+    for progress in run.cells(suite, out, load=load, share=processes.share, is_main=processes.is_main, cache=cache):
         if processes.is_main:
             print(f"\r{_said(progress):<60}", end="", file=sys.stderr, flush=True)
     if processes.is_main:

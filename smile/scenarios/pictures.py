@@ -18,6 +18,7 @@ from smile.toyroad.grammar import COLOURS, OBJECTS, STATES, normalise
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
 
 MAX_SCENES = 1000
+NO_FILES = "Only Toy Road's pictures are used here, and the {} is a file; a suite with files is run on the command line."
 drawn = lru_cache(maxsize=MAX_SCENES)(draw)  # a scene is in many cells; its picture is never changed
 OPTIONS = {field.name: field.type for field in fields(Scene)}
 
@@ -39,10 +40,11 @@ class Picture:
         return open_region(self.region_path, picture.size) if self.region_path else None
 
 
-def pictures(entries, folder: Path, attributes: dict) -> list[Picture]:
+def pictures(entries, folder: Path | None, attributes: dict) -> list[Picture]:
     """The pictures that a suite's entries name; `attributes` are the suite's, by name.
 
-    Raises InputError where an entry is not as it should be, or a file is missing, no picture, or not below `folder`.
+    Raises InputError where an entry is not as it should be, or a file is missing, no picture, or not below `folder`;
+    where that is None, no file is looked for at all.
     """
     found, scenes = [], 0
     for where, entry in each(entries, "picture"):
@@ -56,6 +58,7 @@ def pictures(entries, folder: Path, attributes: dict) -> list[Picture]:
                 found.append(Picture(f"scene {scenes}", shows, scene=scene))
             need(scenes <= MAX_SCENES, f"There may be at most {MAX_SCENES} Toy Road scenes in a suite.")
         else:
+            need(folder is not None, NO_FILES.format(where))
             found.append(_from_file(entry, where, folder, attributes))
     names = [picture.name for picture in found]
     for name in names:

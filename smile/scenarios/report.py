@@ -6,6 +6,7 @@ somebody's text, and is escaped wherever it becomes markup.
 
 import html
 import json
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -68,23 +69,31 @@ def write(out) -> dict:
     results = table.read(out)
     summary = table.summary(results)
     try:
-        folder.write(out / "cells.csv", table.cells_csv(results))
-        folder.write(out / "words.csv", table.words_csv(results))
-        folder.write(out / "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
-        folder.write(out / "report.html", _page(results, summary))
+        for name, content in files(results, summary):
+            folder.write(out / name, content)
     except OSError as error:
         raise InputError(f"The report cannot be written to {out} ({error.strerror}).") from error
     return {"report": out / "report.html", "summary": summary}
 
 
+def files(results: Results, summary: dict) -> Iterator[tuple[str, str]]:
+    """(name, content) of what is written beside the cells; `summary` is `table.summary(results)`."""
+    yield "cells.csv", table.cells_csv(results)
+    yield "words.csv", table.words_csv(results)
+    yield "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n"
+    yield "report.html", drawn(results, summary)
+
+
 def page(out) -> str:
     """The HTML page of what is in the folder of a run. Raises InputError where there is none, or it is damaged."""
     results = table.read(out)
-    return _page(results, table.summary(results))
+    return drawn(results, table.summary(results))
 
 
-def _page(results: Results, summary: dict) -> str:
+def drawn(results: Results, summary: dict, alone: bool = True) -> str:
+    """The HTML page; not `alone`, it leaves out plotly.js, which whoever shows it must load before."""
     plan = results.plan
+    plotly = f"<script>{PLOTLY_JS.read_text(encoding='utf-8')}</script>" if alone else ""
     title = html.escape(plan["name"])
     sections = [
         _head(results, summary),
@@ -97,7 +106,7 @@ def _page(results: Results, summary: dict) -> str:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}: which words did it</title>
 <style>{STYLE}</style>
-<script>{PLOTLY_JS.read_text(encoding="utf-8")}</script>
+{plotly}
 </head><body>
 <main>
 {"".join(sections)}

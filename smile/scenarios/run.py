@@ -4,8 +4,8 @@ What is there already is not done again, but for cells that failed. Several proc
 them does a cell makes no difference to its result.
 """
 
+import functools
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from smile import explain, load_editor, metrics
+from smile import Explanation, explain_stream, load_editor, metrics
 from smile.errors import InputError
-from smile.measure import measure
+from smile.measure import Measured, measure
 from smile.scenarios import folder, truth
 from smile.scenarios.cells import Cell, plan
-from smile.scenarios.suite import Suite
+from smile.scenarios.suite import Editor, Suite
 from smile.view import Pictures
 
 LONGEST = 112  # pixels of the pictures that are kept for the report
@@ -38,24 +38,46 @@ def load_models(name: str, weights: str, device: str | None = None) -> tuple:
     return load_editor(name, weights, device), None
 
 
+class Loaded:
+    """One of a suite's editors, loaded here; whatever is asked in its place can do the same two things."""
+
+    def __init__(self, choice: Editor, load: Callable[[str, str], tuple], cache=None):
+        (editor, self.embedder), self.cache = load(choice.name, choice.weights), cache
+        self.editor = editor.with_settings(**dict(choice.settings)) if choice.settings else editor
+
+    def explain(self, picture, instruction: str, options: dict) -> Iterator[Explanation]:
+        """`explain_stream`; the last item is the explanation."""
+        yield from explain_stream(picture, instruction, self.editor, embedder=self.embedder, cache=self.cache, **options)
+
+    def measure(self, explanation: Explanation) -> Iterator[Measured]:
+        """`smile.measure` on what `explain` gave; the last item has everything."""
+        yield from measure(explanation, self.editor, embedder=self.embedder, cache=self.cache)
+
+
 def cells(
     suite: Suite,
     out,
     *,
     load: Callable[[str, str], tuple] = load_models,
+    ask: Callable[[Editor], Loaded] | None = None,
     share: Callable[[list[str]], list[str]] = list,
     is_main: bool = True,
+    every_batch: bool = False,
+    cache=None,
 ) -> Iterator[Progress]:
     """Explain the cells of `suite` that `out` does not have yet; yield before the first and after each.
 
     - load: gives (editor, embedder or None) of a name and weights; an editor is loaded once.
-    - share: of the names of the cells to be done, those that this process does; see `smile.scenarios.processes`.
+    - ask: gives what explains and measures, where that is not to be loaded here.
+    - share: of the names of the cells to be done, those that this process does; see `smile.processes`.
     - is_main: whether this process writes down the plan.
+    - every_batch: yield after each batch of a cell's edits too, so that closing the iterator takes effect there.
+    - cache: as for `explain`.
 
     Raises InputError where there is nothing to do or `out` cannot be used. A cell that raises it is kept with its
     sentence, and the others go on.
     """
-    out = Path(out)
+    out, ask = Path(out), ask or functools.partial(Loaded, load=load, cache=cache)
     all_, left_out = plan(suite)
     if not all_:
         raise InputError("Every picture shows already what the instructions ask for, so there is nothing to explain.")
@@ -67,39 +89,49 @@ def cells(
     wanted = set(share([cell.id for cell in all_ if cell.id not in there]))
     mine = [cell for cell in all_ if cell.id in wanted]
     began, before = time.perf_counter(), len(there)
-    yield Progress(before, len(all_), None)
+    now = Progress(before, len(all_), None)
+    yield now
     for choice, group in groupby(mine, key=lambda cell: cell.editor):
-        editor = embedder = problem = None
+        asked = problem = None
         try:
-            editor, embedder = load(choice.name, choice.weights)
-            editor = editor.with_settings(**dict(choice.settings)) if choice.settings else editor
+            asked = ask(choice)
         except InputError as error:
             problem = str(error)
         for cell in group:
-            folder.write_cell(out, cell.id, _failed(cell, problem) if problem else _result(cell, suite, editor, embedder))
+            for result in [_failed(cell, problem)] if problem else _results(cell, suite, asked):
+                if result is None and every_batch:
+                    yield now
+            folder.write_cell(out, cell.id, result)
             done = len(folder.made(out))
             each = (time.perf_counter() - began) / max(done - before, 1)
-            yield Progress(done, len(all_), each * (len(all_) - done))
+            now = Progress(done, len(all_), each * (len(all_) - done))
+            yield now
 
 
-def _result(cell: Cell, suite: Suite, editor, embedder) -> dict:
-    """What is kept of a cell: plain values, the same whenever and wherever it is run."""
+def _results(cell: Cell, suite: Suite, asked: Loaded) -> Iterator[dict | None]:
+    """None after each batch, at last what is kept of the cell: plain values, the same whenever and wherever it is run."""
     try:
         picture = cell.picture.open()
         region = cell.picture.region(picture) if cell.editor.takes_region else None
         takes = cell.case.options if cell.case else {} if region is None else {"region": region}
-        options = {"edits": suite.edits, "seed": suite.seed, "embedder": embedder} | suite.options | takes
-        explanation = replace(explain(picture, cell.instruction, editor, **options), seconds={})
-        trust = _trust(explanation, editor, embedder) if suite.trust else {}
+        options = {"edits": suite.edits, "seed": suite.seed} | suite.options | takes
+        for step in asked.explain(picture, cell.instruction, options):
+            explanation = step
+            yield None
+        explanation, trust = replace(explanation, seconds={}), {}
+        for step in asked.measure(explanation) if suite.trust else ():
+            yield None
+            trust = {part: entry.numbers for part, entry in step.entries.items()}  # what could not be measured is empty
     except InputError as error:
-        return _failed(cell, str(error))
+        yield _failed(cell, str(error))
+        return
     url = Pictures(LONGEST).url
-    return {
+    yield {
         "id": cell.id,
         "failed": None,
         "relevant": cell.relevant,
         "carried_out": truth.done(cell.case, explanation.edits[0], suite.seed) if cell.case else None,
-        "scores": _scores(cell, explanation, trust),
+        "scores": scores(cell.relevant, explanation.weights, explanation.fidelity, trust),
         "trust": trust,
         "input": url(explanation.image),
         "edit": url(explanation.edits[0]),
@@ -107,17 +139,15 @@ def _result(cell: Cell, suite: Suite, editor, embedder) -> dict:
     }
 
 
-def _trust(explanation, editor, embedder) -> dict[str, dict]:
-    """What further edits tell of it, by part of the trust report; a part that could not be measured is empty."""
-    return {part: entry.numbers for part, entry in deque(measure(explanation, editor, embedder=embedder), 1)[0].entries.items()}
+def scores(relevant, weights: np.ndarray, fidelity: dict, trust: dict[str, dict]) -> dict[str, float | None]:
+    """How good one explanation is; None where nobody can tell. The summary has the means of whatever is here, and the
+    report those that it has a heading for (`smile.scenarios.report.QUALITY`).
 
-
-def _scores(cell: Cell, explanation, trust: dict[str, dict]) -> dict[str, float | None]:
-    """How good this one explanation is; None where nobody can tell. The summary has the means of whatever is here, and
-    the report those that it has a heading for (`smile.scenarios.report.QUALITY`)."""
-    known = cell.relevant is not None and np.isfinite(explanation.weights).all()
-    scores = metrics.accuracy(explanation.weights, cell.relevant) if known else dict.fromkeys(("auroc", "f1", "accuracy"))
-    scores["fidelity"] = explanation.fidelity.get("R2_weighted_leave_one_out")
+    relevant: for each word whether it should matter, or None; weights, fidelity: the explanation's; trust: what further
+    edits told of it, by part of the trust report."""
+    known = relevant is not None and np.isfinite(weights).all()
+    scores = metrics.accuracy(weights, relevant) if known else dict.fromkeys(("auroc", "f1", "accuracy"))
+    scores["fidelity"] = fidelity.get("R2_weighted_leave_one_out")
     if trust:
         inserted, seeds = trust.get("stability", {}), trust.get("consistency", {}).get("seeds") or {}
         scores |= {"inserted_overlap": inserted.get("ruzicka"), "inserted_significant": inserted.get("jaccard")}

@@ -17,8 +17,8 @@ SUFFIXES = (".yaml", ".yml", ".json")
 PLAIN = ("map", "seq", "str", "int", "float", "bool", "null", "merge", "value")
 
 
-def read(path: Path) -> dict:
-    """The mapping in the file, of texts, numbers, booleans, None, lists and mappings.
+def read(path: Path, most: int = MAX_BYTES) -> dict:
+    """The mapping in the file of at most so many bytes, of texts, numbers, booleans, None, lists and mappings.
 
     Raises InputError, in one sentence, where there is no such file, it is too large, or it holds anything else.
     """
@@ -26,13 +26,14 @@ def read(path: Path) -> dict:
         raise InputError(f"A suite is a file that ends in {', '.join(SUFFIXES)}, not {path.name}.")
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(most + 1)
     except FileNotFoundError:
         raise InputError(f"There is no suite at {path}.") from None
     except OSError as error:
         raise InputError(f"The suite {path} cannot be read ({error.strerror}).") from error
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{path.name} has more than {MAX_BYTES // 1000} kB, which no suite needs; make it smaller.")
+    if len(data) > most:
+        needed = "which no suite needs" if most == MAX_BYTES else "which no small suite needs"
+        raise InputError(f"{path.name} has more than {most // 1000} kB, {needed}; make it smaller.")
     try:
         values = _json(data) if path.suffix.lower() == ".json" else yaml.load(data, _Loader)
     except RecursionError:

@@ -59,6 +59,17 @@ MAX_CELLS = 10_000
 MAX_VALUES = 100
 
 
+class Allowed(NamedTuple):
+    """How large a suite may be where it is run, what one does with a larger one, and whether pictures may be files."""
+
+    cells: int = MAX_CELLS
+    edits: int = design.MAX_EDITS  # in one cell
+    values: int = 10 * MAX_VALUES  # of all attributes together: every two of them are a pair in the report
+    bytes: int = source.MAX_BYTES
+    files: bool = True
+    otherwise: str = "split it"
+
+
 class Attribute(NamedTuple):
     """A condition of the domain; `of` is the one of ODD that it belongs to."""
 
@@ -126,18 +137,25 @@ class Suite:
     plain: dict
     folder: Path
 
+    @property
+    def method(self) -> dict:
+        """All of explain's options as they will be."""
+        return _chosen(self.options, self.edits)
+
     def instructions(self, template: Template) -> list[dict[str, str]]:
         """The values, by attribute, of each instruction that the template makes."""
         values = [self.attributes[name].values for name in template.attributes]
         return [dict(zip(template.attributes, each_, strict=True)) for each_ in product(*values)]
 
 
-def read(path) -> Suite:
+def read(path, allowed: Allowed = Allowed()) -> Suite:  # noqa: B008 - a tuple, which nobody can change
     """The suite in a YAML or JSON file. Raises InputError, in one sentence, for whatever is not as it should be."""
     path = Path(path)
-    plain = source.read(path)
+    plain = source.read(path, allowed.bytes)
     known(plain, "a suite", KEYS, REQUIRED)
     attributes = _attributes(plain["attributes"])
+    values = sum(len(attribute.values) for attribute in attributes.values())
+    need(values <= allowed.values, f"The suite has {values} values, at most {allowed.values} are run; {allowed.otherwise}.")
     templates = [_template(entry, where, attributes) for where, entry in each(plain["templates"], "template")]
     editors = _editors(plain["editors"])
     texts = [template.text for template in templates]
@@ -148,7 +166,7 @@ def read(path) -> Suite:
         description=text(plain["description"], "description") if "description" in plain else "",
         attributes=attributes,
         templates=templates,
-        pictures=pictures(plain["pictures"], path.parent, attributes),
+        pictures=pictures(plain["pictures"], path.parent if allowed.files else None, attributes),
         editors=editors,
         seed=whole(plain.get("seed", 0), "seed", 0),
         edits=None if plain.get("edits") is None else whole(plain["edits"], "edits", 2),
@@ -157,7 +175,7 @@ def read(path) -> Suite:
         plain=plain,
         folder=path.parent,
     )
-    _check_size(suite)
+    _check_size(suite, allowed)
     _check_instructions(suite)
     _check_regions(suite)
     return suite
@@ -234,15 +252,17 @@ def _chosen(options: dict, edits: int | None) -> dict:
     return explain_stream.__kwdefaults__ | {"edits": edits} | options | from_preset(options.get("preset"), edits)
 
 
-def _check_size(suite: Suite) -> None:
+def _check_size(suite: Suite, allowed: Allowed) -> None:
     each_picture = [prod(len(suite.attributes[name].values) for name in t.attributes) for t in suite.templates]
     count = sum(each_picture) * len(suite.pictures) * len(suite.editors)
-    need(count <= MAX_CELLS, f"The suite has {count} cells, and at most {MAX_CELLS} are run; split it.")
+    need(count <= allowed.cells, f"The suite has {count} cells, and at most {allowed.cells} are run; {allowed.otherwise}.")
+    most = max(suite.method[name] or 0 for name in ("edits", "seeds", "noise_seeds"))
+    need(most <= allowed.edits, f"The suite asks for {most} edits or seeds in a cell; at most {allowed.edits} are made.")
 
 
 def _check_instructions(suite: Suite) -> None:
     """What explain would say of an instruction before it loads anything."""
-    chosen = _chosen(suite.options, suite.edits)
+    chosen = suite.method
     for template in suite.templates:
         for values in suite.instructions(template):
             said, _ = template.spelt(values)

@@ -18,6 +18,7 @@ from smile.scenarios import folder
 from smile.scenarios.suite import Slot
 
 ALPHA = 0.05
+FORMULAS = ("=", "+", "-", "@", "\t", "\n")  # with which one begins in a spreadsheet
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,13 @@ class Results:
 def read(out) -> Results:
     """What is in the folder of a run. Raises InputError where there is none, or it is damaged."""
     out = Path(out)
-    plan = folder.read_suite(out)
+    return results(folder.read_suite(out), folder.read_cells(out))
+
+
+def results(plan: dict, made: Iterable[dict]) -> Results:
+    """What the files of a run hold: its plan, and its cells in their order."""
     cells = {cell["id"]: cell for cell in plan["cells"]}
-    return Results(plan, [_row(cells[made["id"]], made) for made in folder.read_cells(out) if made["id"] in cells])
+    return Results(plan, [_row(cells[each["id"]], each) for each in made if each["id"] in cells])
 
 
 def summary(results: Results) -> dict:
@@ -339,10 +344,17 @@ def _number(value) -> float | None:
 
 
 def _csv(head, lines) -> str:
-    """True and false as yes and no; what is not known is empty."""
+    """True and false as yes and no; what is not known is empty; a text that a spreadsheet would compute stays a text."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(head)
-    said = {True: "yes", False: "no"}
-    writer.writerows([said[cell] if isinstance(cell, bool) else cell for cell in line] for line in lines)
+    writer.writerows([_cell(cell) for cell in line] for line in (head, *lines))
     return file.getvalue()
+
+
+def _cell(cell):
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if not isinstance(cell, str):
+        return cell
+    cell = cell.replace("\r", " ")  # which csv leaves as it is, and readers take for the end of a line
+    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULAS) else cell

@@ -1,0 +1,273 @@
+"""A run as one zip, and read again: what somebody sends is checked before anything is drawn from it.
+
+In the zip is what lies in the folder of a run. Of one that is opened only the plan and the cells are read, and nothing of
+it is ever written to a disk; the report is made anew. Every value must be of the right kind, and what follows from others
+is computed again and compared: instructions from their templates, the numbers of an explanation from its edits
+(`smile.record`), scores from weights. What cannot be checked are the pictures and what was measured with further edits.
+"""
+
+import json
+import math
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from smile import record
+from smile.bundle import DATE, DIRECTORY_END, ZIP_ERRORS
+from smile.errors import InputError
+from smile.scenarios import folder, report, run, source, table
+from smile.scenarios.fields import each, known, listed, need, number, text, whole
+from smile.scenarios.suite import MAX_CELLS, ODD, PLACEHOLDER, Allowed, Template
+
+CELL = re.compile(r"cells/([0-9]{4,5})\.json")
+PICTURE = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,200000}={0,2}")
+MAX_BYTES = 64_000_000  # of the files that are read, uncompressed
+MAX_ENTRIES = 2 * MAX_CELLS
+MAX_DIRECTORY = 200 * MAX_ENTRIES  # bytes of the table of contents, which zipfile reads as a whole
+LONGEST = 10_000  # characters of a sentence that says why a cell failed
+PLAN = ("fingerprint", "name", "description", "attributes", "templates", "pictures", "editors", "left_out", "cells", "suite")
+PLANNED = ("id", "editor", "template", "values", "instruction", "slots", "picture", "meets")
+MADE = ("id", "failed", "relevant", "carried_out", "scores", "trust", "input", "edit", "explanation")
+ADVICE = "zip the folder that “python -m smile scenarios” wrote, or take it away from the page again"
+
+
+class Run(NamedTuple):
+    """A run, finished or not, as its folder's files hold it."""
+
+    plan: dict
+    cells: list[dict]
+
+    @property
+    def results(self) -> table.Results:
+        return table.results(self.plan, self.cells)
+
+
+def kept(out) -> Run:
+    """What is in the folder of a run. Raises InputError where there is none, or it is damaged."""
+    return Run(folder.read_suite(Path(out)), list(folder.read_cells(Path(out))))
+
+
+def write(run_: Run, target) -> None:
+    """Write the run with its report as a zip into `target`; the same run makes the same bytes."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in _files(run_):
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.create_system, entry.external_attr, entry.compress_type = 3, 0o644 << 16, zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+
+
+def read(path, most: int = MAX_CELLS) -> Run:
+    """The run in a zip, of at most so many cells. Raises InputError, in one sentence, for what is not as it should be."""
+    try:
+        with Path(path).open("rb") as file:
+            plan, cells = _from_zip(file, most)
+    except OSError as error:
+        raise InputError(f"{Path(path).name} cannot be read ({error.strerror}).") from error
+    try:
+        _check_plan(plan, most)
+        work = sum(_check_cell(cell, planned) for cell, planned in _pairs(cells, plan))
+        need(work <= record.MAX_WORK, "Its numbers would take too long to be computed again.")
+        for cell in cells:
+            _check_numbers(cell)
+        names = {tuple(cell["scores"]) for cell in cells if cell["failed"] is None}
+        need(len(names) <= 1, "The cells do not have the same scores.")
+    except InputError as error:
+        said = str(error).rstrip(".")
+        raise _refused(f"something in it is not as it was written: {said[0].lower()}{said[1:]}") from error
+    return Run(plan, cells)
+
+
+def _files(run_: Run) -> Iterator[tuple[str, str]]:
+    yield "suite.json", json.dumps(run_.plan, ensure_ascii=False, allow_nan=False) + "\n"
+    for cell in run_.cells:
+        yield f"cells/{cell['id']}.json", json.dumps(cell, ensure_ascii=False, allow_nan=False) + "\n"
+    yield from report.files(run_.results, table.summary(run_.results))
+
+
+# Opening
+
+
+def _refused(why: str) -> InputError:
+    return InputError(f"This is no run of a suite that can be opened, because {why}; {ADVICE}.")
+
+
+def _need(condition, why: str) -> None:
+    if not condition:
+        raise _refused(why)
+
+
+def _from_zip(file, most: int) -> tuple[dict, list[dict]]:
+    """The plan and the cells as plain values. Nothing is unpacked that is too large, and no other file is looked at."""
+    start = file.seek(0, os.SEEK_END) - DIRECTORY_END.size
+    file.seek(max(0, start))
+    end = file.read(DIRECTORY_END.size)
+    locator, signature, entries, size, _, comment = DIRECTORY_END.unpack(end) if start >= 0 else (b"",) * 6
+    _need(signature == b"PK\5\6" and comment == b"\0\0" and locator != b"PK\6\7", "it is no zip file, or an unusual one")
+    _need(entries <= MAX_ENTRIES and size <= MAX_DIRECTORY, "there are too many files in it")
+    try:
+        archive = zipfile.ZipFile(file)
+    except ZIP_ERRORS as error:
+        raise _refused("the zip file is damaged") from error
+    with archive:
+        there = [entry for entry in archive.infolist() if not entry.filename.startswith("__MACOSX/")]
+        plans = [entry for entry in there if entry.filename.rpartition("/")[2] == "suite.json"]
+        _need(len(plans) == 1, "there is no suite.json in it" if not plans else "there is more than one suite.json in it")
+        above = plans[0].filename.removesuffix("suite.json")
+        cells = [e for e in there if e.filename.startswith(above) and CELL.fullmatch(e.filename, len(above))]
+        wanted = [*plans, *sorted(cells, key=lambda entry: entry.filename)]
+        _need(len({entry.filename for entry in wanted}) == len(wanted), "there are two files of the same name in it")
+        _need(len(cells) <= most, f"it has {len(cells)} cells, and at most {most} are shown here")
+        _need(sum(entry.file_size for entry in wanted) <= MAX_BYTES, f"it holds more than {MAX_BYTES // 10**6} MB")
+        plan, *made = [_plain(archive, entry) for entry in wanted]
+        for entry, cell in zip(wanted[1:], made, strict=True):
+            _need(cell.get("id") == CELL.fullmatch(entry.filename, len(above))[1], f"{entry.filename} is of another cell")
+        return plan, made
+
+
+def _plain(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> dict:
+    _need(not entry.flag_bits & 0x41, "it is encrypted")
+    _need(entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), "it is compressed in an unusual way")
+    try:
+        with archive.open(entry) as opened:
+            data = opened.read(entry.file_size + 1)
+        _need(len(data) == entry.file_size, f"{entry.filename} has not the size that it is said to have")
+        value = json.loads(data.decode("utf-8"), parse_constant=_not_a_number)
+    except (*ZIP_ERRORS, RecursionError) as error:  # ValueError, for what is no JSON, is among them
+        raise _refused(f"{entry.filename} is damaged") from error
+    _need(isinstance(value, dict), f"{entry.filename} holds no object")
+    return value
+
+
+def _not_a_number(name: str):
+    raise ValueError(name)
+
+
+def _pairs(cells: list[dict], plan: dict) -> Iterator[tuple[dict, dict]]:
+    """Each cell with what the plan says of it."""
+    planned = {cell["id"]: cell for cell in plan["cells"]}
+    for cell in cells:
+        need(cell["id"] in planned, f"The plan has no cell {cell['id']}.")
+        yield cell, planned[cell["id"]]
+
+
+def _check_plan(plan: dict, most: int) -> None:
+    known(plan, "suite.json", PLAN, PLAN)
+    need(re.fullmatch("[0-9a-f]{64}", text(plan["fingerprint"], "fingerprint")), "The fingerprint is none.")
+    text(plan["name"], "name")
+    need(plan["description"] == "" or text(plan["description"], "description"), "The description is none.")
+    whole(plan["left_out"], "left_out", 0)
+    try:
+        size = len(json.dumps(plan["suite"], indent=1))
+    except RecursionError:
+        size = math.inf
+    need(isinstance(plan["suite"], dict) and size <= 10 * source.MAX_BYTES, "The suite is none, or too large.")
+    attributes = _attributes(plan["attributes"])
+    templates = [_template(entry, where, attributes) for where, entry in each(plan["templates"], "template")]
+    pictures = []
+    for where, entry in each(plan["pictures"], "picture"):
+        known(entry, where, ("name", "shows"), ("name", "shows"))
+        known(entry["shows"], f"shows of {where}", attributes)
+        for name, values in entry["shows"].items():
+            need(isinstance(values, list), f"{name} in {where} must be a list.")
+            for value in values:
+                listed(value, f"{name} in {where}", attributes[name])
+        pictures.append(text(entry["name"], f"name of {where}"))
+    editors = [text(entry, where) for where, entry in each(plan["editors"], "editor")]
+    need(len(set(editors)) == len(editors), "An editor is there twice.")
+    for i, (where, cell) in enumerate(each(plan["cells"], "cell"), 1):
+        need(i <= most, f"There are more than {most} cells.")
+        known(cell, where, PLANNED, PLANNED)
+        need(cell["id"] == f"{i:04}", f"The id of {where} is not its number.")
+        listed(cell["editor"], f"editor of {where}", editors)
+        listed(cell["picture"], f"picture of {where}", pictures)
+        template = templates[whole(cell["template"], f"template of {where}", 0, len(templates) - 1)]
+        known(cell["values"], f"values of {where}", template.attributes, template.attributes)
+        for name, value in cell["values"].items():
+            listed(value, f"{name} of {where}", attributes[name])
+        said, slots = template.spelt(cell["values"])
+        same = cell["instruction"] == said and cell["slots"] == [list(slot) for slot in slots]
+        need(same, f"The instruction of {where} is not what its template and values say.")
+        meets = cell["meets"]
+        need(isinstance(meets, list) and len(meets) <= Allowed().values, f"meets of {where} must be a list.")
+        for pair in meets:
+            need(isinstance(pair, list) and len(pair) == 2, f"meets of {where} must be pairs.")
+            listed(pair[1], f"value in meets of {where}", attributes[listed(pair[0], f"attribute in {where}", attributes)])
+
+
+def _attributes(entries) -> dict[str, list[str]]:
+    """The values by attribute."""
+    need(isinstance(entries, dict) and entries, "The attributes must be a mapping with at least one attribute in it.")
+    found = {}
+    for name, entry in entries.items():
+        where = f"attribute “{text(name, 'the name of an attribute')}”"
+        known(entry, where, ("of", "values"), ("of", "values"))
+        listed(entry["of"], f"of, in {where},", ODD)
+        found[name] = [text(value, what) for what, value in each(entry["values"], f"value of {where}, no.")]
+        need(len(set(found[name])) == len(found[name]), f"A value of {where} is there twice.")
+    need(sum(map(len, found.values())) <= Allowed().values, f"There are more than {Allowed().values} values.")
+    return found
+
+
+def _template(entry, where: str, attributes: dict) -> Template:
+    known(entry, where, ("text", "tokens", "attributes"), ("text", "tokens", "attributes"))
+    written = text(entry["text"], f"text of {where}")
+    template = Template(written, tuple(dict.fromkeys(PLACEHOLDER.findall(written))), None)
+    for name in template.attributes:
+        listed(name, f"the placeholder {{{name}}} in {where}", attributes)
+    same = entry["tokens"] == template.tokens and entry["attributes"] == list(template.attributes)
+    need(same and template.attributes, f"The tokens and attributes of {where} are not those of its text.")
+    return template
+
+
+def _check_cell(cell: dict, planned: dict) -> float:
+    """What can be said of the cell without computing anything again; the work that this will be."""
+    where = f"cell {cell['id']}"
+    need("failed" in cell, f"{where} does not say whether it failed.")
+    if cell["failed"] is not None:
+        known(cell, where, ("id", "failed"))
+        need(isinstance(cell["failed"], str) and len(cell["failed"]) <= LONGEST, f"Why {where} failed is no text.")
+        return 0
+    known(cell, where, MADE, MADE)
+    held = cell["explanation"]
+    need(isinstance(held, dict), f"{where} has no explanation.")
+    values = _explanation(cell, where, refit=False)
+    need(values["instruction"] == planned["instruction"], f"{where} explains another instruction.")
+    relevant, k = cell["relevant"], len(values["words"])
+    flags = isinstance(relevant, list) and len(relevant) == k and all(isinstance(flag, bool) for flag in relevant)
+    need(relevant is None or flags, f"relevant of {where} must be null or true or false for each word.")
+    listed(cell["carried_out"], f"carried_out of {where}", (None, True, False))
+    for name in ("input", "edit"):
+        need(isinstance(cell[name], str) and PICTURE.fullmatch(cell[name]), f"{name} of {where} is no picture.")
+    need(isinstance(cell["trust"], dict), f"trust of {where} must be a mapping.")
+    n, _ = values["keep"].shape
+    return (k + 1) * (k + values["blocks"].max() + 2) * n * (values["settings"]["permutations"] + 1)
+
+
+def _explanation(cell: dict, where: str, refit: bool) -> dict:
+    try:
+        return record.decode(json.dumps(cell["explanation"]).encode("utf-8"), refit)
+    except InputError as error:
+        raise InputError(f"{where} cannot be believed. {error}") from error
+
+
+def _check_numbers(cell: dict) -> None:
+    """What follows from the cell's edits is computed again and compared."""
+    if cell["failed"] is not None:
+        return
+    where = f"cell {cell['id']}"
+    values = _explanation(cell, where, refit=True)
+    own = run.scores(cell["relevant"], values["weights"], values["fidelity"], {})
+    measured = run.scores(cell["relevant"], values["weights"], values["fidelity"], {"": {}})  # with the names of all
+    known(cell["scores"], f"scores of {where}", measured, own)
+    for name, value in cell["scores"].items():
+        if value is not None:
+            number(value, f"{name} of {where}")
+        if name in own:
+            pair = [np.nan if it is None else it for it in (value, own[name])]
+            same = np.allclose(*pair, rtol=record.TOLERANCE, atol=record.TOLERANCE, equal_nan=True)
+            need(same, f"{name} of {where} is not what its weights say.")

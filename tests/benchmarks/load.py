@@ -1,0 +1,170 @@
+"""Many visitors at once, and many requests for a long time, on NumPy editors over loopback.
+
+    python tests/benchmarks/load.py                       50 visitors at the same moment, and how fast Stop frees the editor
+    python tests/benchmarks/load.py --minutes 60          the soak: good and bad requests, memory and files before and after
+
+It ends with an error where somebody got another's answer or none at all, or memory grew by more than 2 % after warm-up.
+"""
+
+import argparse
+import gc
+import json
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from hostile import GOOD, in_common, png  # noqa: E402
+from tiny import FakeBackend, FakeEmbedder  # noqa: E402
+from visitor import FULL, Visitor  # noqa: E402
+
+import app  # noqa: E402
+from smile.page import gate  # noqa: E402
+from smile.page.engine import Engine  # noqa: E402
+
+GROWTH = 0.02
+PATIENT = 600  # seconds
+
+
+class Slow(FakeBackend):
+    """Takes as long as a model may."""
+
+    seconds = 0.02
+
+    def edit(self, image, texts, *, seed, region=None):
+        time.sleep(self.seconds * len(texts))
+        return super().edit(image, texts, seed=seed)
+
+
+class Page:
+    """The page on slow editors; `url` while it is open."""
+
+    def __enter__(self):
+        self.page = app.build(Engine(lambda *names: (Slow(*names), FakeEmbedder())))
+        _, self.url, _ = self.page.launch(
+            prevent_thread_lock=True, quiet=True, state_session_capacity=gate.SESSIONS, **app.OPTIONS
+        )
+        return self
+
+    def __exit__(self, *_):
+        self.page.close()
+
+
+def together(url: str, count: int) -> Counter:
+    """What so many visitors at the same moment get. Everyone asks for words that nobody else uses."""
+    outcomes, lock, ready = Counter(), threading.Lock(), threading.Barrier(count)
+
+    def visit(number):
+        visitor = Visitor(url, timeout=PATIENT)
+        words = f"make visitor{number}"
+        picture = visitor.uploaded(png(colour=(number, 90, 90)))
+        ready.wait()
+        try:
+            made, said = visitor.explained(picture=picture, instruction=words)
+            outcome = "result" if made else said
+            if made and (made["words"] != words.split() or made["provisional"]):
+                outcome = "somebody else's"
+        except Exception as error:
+            outcome = f"lost: {type(error).__name__}"
+        with lock:
+            outcomes[outcome] += 1
+
+    threads = [threading.Thread(target=visit, args=[number]) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENT)
+    return outcomes
+
+
+def freed(page) -> tuple[float, float]:
+    """Seconds from Stop to the next visitor's first edit, and seconds that a batch takes."""
+    index = next(i for i, fn in page.page.fns.items() if fn.api_name == "explain")
+    one, other = Visitor(page.url, timeout=PATIENT), Visitor(page.url, timeout=PATIENT)
+    body = {"data": [], "fn_index": index, "session_hash": "stopper"}
+    body["data"] = [one.uploaded(png()), "one two three four five six", 64, 0, "instruct-pix2pix", "auto", None, "", None, None]
+    event = one.post("queue/join", body).json()["event_id"]
+    with one.http.stream("GET", "gradio_api/queue/data?session_hash=stopper") as lines:
+        for line in lines.iter_lines():
+            if line.startswith("data:") and json.loads(line[5:])["msg"] == "process_generating":
+                break
+        done = []
+        waiting = threading.Thread(target=lambda: done.append(other.explained(instruction="snow")))
+        waiting.start()
+        time.sleep(0.3)
+        began = time.monotonic()
+        one.post("cancel", {"session_hash": "stopper", "fn_index": index, "event_id": event})
+        waiting.join(PATIENT)
+    assert done[0][0], done
+    return time.monotonic() - began, 8 * Slow.seconds
+
+
+def memory() -> float:
+    """Megabytes of this process."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+def soak(url: str, seconds: float, visitors: int = 3) -> dict:
+    """Good and bad requests in turns; memory after a third of the time, and at the end."""
+    lines = [line for line in in_common() if "picture" not in line.asked or len(line.asked["picture"]) < 10**6]
+    end, counts, lock = time.monotonic() + seconds, Counter(), threading.Lock()
+    levels = []
+
+    def visit(number):
+        visitor = Visitor(url, timeout=PATIENT)
+        turn = number
+        while time.monotonic() < end:
+            line = lines[(turn * 7) % len(lines)]
+            asked = {"instruction": "make it snow"} if turn % 4 == 0 else line.asked
+            made, said = visitor.explained(**asked)
+            with lock:
+                counts["good" if made else "full" if said == FULL else "refused"] += 1
+                if made and asked is line.asked and line.says not in (GOOD, "either"):
+                    counts["accepted nonsense"] += 1
+            turn += visitors
+
+    def watch():
+        while time.monotonic() < end:
+            time.sleep(max(seconds / 30, 1))
+            gate.sweep(seconds / 6)  # as on a page that keeps files no longer than that
+            levels.append(memory())
+
+    threads = [threading.Thread(target=visit, args=[number]) for number in range(visitors)] + [threading.Thread(target=watch)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    third = len(levels) // 3
+    before, after = sorted(levels[third : 2 * third])[third // 2], sorted(levels[-third:])[third // 2]
+    gate.sweep(0)
+    left = sum(path.is_file() for path in Path(gate.get_upload_folder()).rglob("*"))
+    return dict(counts) | {"MB after warm-up": round(before, 1), "MB at the end": round(after, 1), "files left": left}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--visitors", type=int, default=50, metavar="N", help="at the same moment (default 50)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="soak for so long instead")
+    args = parser.parse_args()
+    with Page() as page:
+        if args.minutes:
+            figures = soak(page.url, 60 * args.minutes)
+            print(*(f"{name}: {value}" for name, value in figures.items()), sep="\n")
+            grown = figures["MB at the end"] / figures["MB after warm-up"] - 1
+            print(f"memory grew by {100 * grown:.1f} %")
+            sys.exit(bool(grown > GROWTH or figures["files left"] or figures.get("accepted nonsense")))
+        began = time.monotonic()
+        outcomes = together(page.url, args.visitors)
+        print(f"{args.visitors} visitors in {time.monotonic() - began:.1f} s: {dict(outcomes)}")
+        seconds, batch = freed(page)
+        print(f"Stop: the next one's answer is there after {seconds:.2f} s; a batch takes {batch:.2f} s")
+        sys.exit(bool(set(outcomes) - {"result", FULL}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""A program that posts to the page over HTTP, as anybody can."""
+
+import json
+
+import httpx
+from hostile import png
+
+SOON = 10  # seconds
+FULL = "queue is full"
+GIVEN = {"picture": png(), "instruction": "snow", "edits": None, "seed": 0, "editor": "instruct-pix2pix", "weights": "auto"}
+GIVEN |= {"region": None, "region_phrase": "", "settings": None, "options": {"noise_seeds": 0}}
+
+
+class Visitor:
+    """A program that posts to the page."""
+
+    def __init__(self, url, timeout=SOON):
+        self.url, self.http = url, httpx.Client(base_url=url, timeout=timeout)
+
+    def uploaded(self, held: bytes, name="road.png") -> dict:
+        (path,) = self.http.post("gradio_api/upload", files={"files": (name, held)}).json()
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+    def post(self, path: str, body) -> httpx.Response:
+        held = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.http.post(f"gradio_api/{path}", content=held, headers={"content-type": "application/json"})
+
+    def explained(self, **asked):
+        """(explanation, None), or (None, sentence)."""
+        values = GIVEN | asked
+        for name in ("picture", "region"):
+            values[name] = self.uploaded(values[name]) if isinstance(values[name], bytes) else values[name]
+        return self.called("explain", list(values.values()))
+
+    def called(self, endpoint, data):
+        joined = self.post(f"call/{endpoint}", {"data": data})
+        if joined.status_code == 503:
+            return None, FULL
+        if joined.status_code != 200:
+            assert 400 <= joined.status_code < 500, joined.text
+            return None, joined.json()["error"]
+        with self.http.stream("GET", f"gradio_api/call/{endpoint}/{joined.json()['event_id']}") as lines:
+            event, last = "", None
+            for line in lines.iter_lines():
+                event = line.removeprefix("event: ") if line.startswith("event: ") else event
+                if line.startswith("data: "):
+                    last = event, json.loads(line.removeprefix("data: "))
+        event, data = last
+        return (data[0], None) if event == "complete" else (None, data["error"])
+
+    def event(self, name, data, **more):
+        """What one of the page's own events answers."""
+        index = next(i for i, fn in self.fns.items() if fn.api_name == name)
+        body = {"data": data, "fn_index": index, "session_hash": "visitor"} | more
+        return self.post("run/predict", body)
