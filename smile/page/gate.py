@@ -40,12 +40,11 @@ UNUSED = re.compile(
     r"|/monitoring|/login|/logout"
 )
 HEADERS = {
-    # Gradio's page is inline scripts and styles, and it makes code of templates; nothing comes from elsewhere, and any page
-    # may embed it.
+    # Gradio's page is inline scripts and styles, and it makes code of templates; nothing comes from elsewhere. Any page may
+    # embed it, so there is no frame-ancestors: even * would shut out a tutorial that is opened as a file.
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; "
-    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
-    "frame-ancestors *",
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "strict-origin-when-cross-origin",
 }

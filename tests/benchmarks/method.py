@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks import published
 from benchmarks.bank import Bank, held_out
 from benchmarks.combinations import design
+from benchmarks.paces import times_as_fast
 from benchmarks.questions import DRAWS, EDITS, TOKEN, Question, scores, stability
 
 from smile import metrics
@@ -43,6 +44,13 @@ is nearest to the ideal one), unless they say otherwise.
 
 **Seed noise**: mean pixel distance between two seeds of the full instruction, over the distance that dropping the key word
 makes. Rows by seed noise put the instructions of Pix2Pix and Inpaint at their defaults together by their own.
+"""
+
+EDITOR_TIME = """
+Published over ours. Edits to .95: the fewest of 8, 16, 32, 64, 128 with a mean AUROC of .95. To equal ours: the fewest with
+which the published procedure has at least the AUROC and top-1 that ours has with that many. One edit: processor seconds of an
+edit with its embedding, one call for each text over all texts in one call (`tests/benchmarks/paces.py`, side by
+side in this run, one thread of a CPU, the bundled weights). The last two columns are products of these.
 """
 
 
@@ -131,6 +139,24 @@ def needed(some, procedure) -> float:
     return next((edits for edits in EDITS if mean(some, procedure, edits, "AUROC") >= REACHED), float("inf"))
 
 
+def equal(some) -> tuple[float, float]:
+    """(ours, published): the edits with which ours reaches .95, and the fewest with which the published procedure is as
+    accurate as that, by AUROC and by top-1; inf where it never is."""
+    ours = needed(some, "ours")
+    wanted = {what: mean(some, "ours", ours, what) - 1e-9 for what in ("AUROC", "top-1")}
+    as_good = (e for e in EDITS if all(mean(some, "published", e, what) >= least for what, least in wanted.items()))
+    return ours, next(as_good, float("inf"))
+
+
+def time_of(setting, some) -> tuple:
+    """The row of one editor: edits and what an edit costs, published over ours."""
+    ours, theirs = equal(some)
+    first, each, last = needed(some, "published"), times_as_fast(setting.editor, **setting.settings), setting.edits
+    ratios = [f"{e / ours * each:.1f}" if e < np.inf else f"over {last / ours * each:.1f}" for e in (first, theirs)]
+    counts = [f"{shown(e) if e < np.inf else f'over {last}'} / {ours:.0f}" for e in (first, theirs)]
+    return setting.label, f"{noise_of(some):.2f}", *counts, f"{each:.2f}", *ratios
+
+
 def noise_of(some) -> float:
     return sum(q.between for q in some) / sum(q.dropped for q in some)
 
@@ -184,6 +210,12 @@ def report(found, errors: dict) -> str:
             ((label, len(row), *(gap(row, e, what) for e in (64, 128) for what in ("AUROC", "top-1"))) for label, row in every),
         ),
         "\nMean difference, instruction by instruction, ± its standard error.",
+        "\n## Editor time for the same accuracy\n",
+        table(
+            ("editor", "seed noise", "edits to .95", "edits to equal ours", "one edit", "editor time to .95", "to equal ours"),
+            (time_of(setting, row) for setting, row in some),
+        ),
+        EDITOR_TIME,
         "\n## Consistency: two explanations from disjoint seeds at equal edits\n",
         table(
             ("editor", "seed noise", "procedure", *EDITS[:-1]),
