@@ -60,17 +60,17 @@ def test_effective_sample_size():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_auto_sigma_is_the_smallest_width_with_half_the_rows(seed):
+def test_auto_sigma_is_the_smallest_width_with_nine_tenths_of_the_rows(seed):
     t = np.random.default_rng(seed).random(16) + 0.2
     t[0] = 0
     sigma = auto_sigma(t)
-    assert effective_sample_size(kernel(t, sigma)) >= 8
-    assert effective_sample_size(kernel(t, sigma * 0.999)) < 8
+    assert effective_sample_size(kernel(t, sigma)) >= 14.4
+    assert effective_sample_size(kernel(t, sigma * 0.999)) < 14.4
 
 
 def test_auto_sigma_of_degenerate_distances():
     assert auto_sigma(np.zeros(4)) == 1
-    assert auto_sigma(np.array([0, 0.7])) == 0.7  # two rows: the second must keep a say
+    assert kernel(0.7, auto_sigma(np.array([0, 0.7]))) == pytest.approx(0.5)  # two rows: the second must keep a say
     assert auto_sigma(np.array([0.0])) == 1
     assert np.isfinite(auto_sigma(np.array([0, 1e-9, 1, 1, 1])))
 

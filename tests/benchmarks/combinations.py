@@ -17,6 +17,7 @@ DEFAULTS = {
     "distance": "patches",
     "locality": "wmd",
     "sigma": "auto",
+    "kept": localities.KEPT,
     "surrogate": "linear",
     "reference": "edit",
 }
@@ -54,7 +55,7 @@ class Combinations:
         """(responses (N,), locality weights (N,)) of some rows, by the defaults where `options` do not say otherwise."""
         options, rows = DEFAULTS | options, [self.place[row.tobytes()] for row in keep]
         far = self.far(options["distance"], options["reference"])[rows]
-        return distances_.similarity(far), self._weights(keep, rows, options["locality"], options["sigma"])
+        return distances_.similarity(far), self._weights(keep, rows, options["locality"], options["sigma"], options["kept"])
 
     def weights(self, keep, **options) -> np.ndarray:
         """(k,) what the surrogate finds."""
@@ -82,8 +83,8 @@ class Combinations:
         tokens = [self.bank.editor.token_embeddings(perturbed(self.words, row)) for row in self.keep]
         return localities.wmd_distance(tokens, tokens[0])
 
-    def _weights(self, keep, rows, locality, sigma):
+    def _weights(self, keep, rows, locality, sigma, kept):
         if locality == "none":
             return np.ones(len(keep))
         far = self._moved[rows] if locality == "wmd" else localities.words_distance(keep)
-        return localities.kernel(far, localities.auto_sigma(far) if sigma == "auto" else sigma)
+        return localities.kernel(far, localities.auto_sigma(far, kept) if sigma == "auto" else sigma)

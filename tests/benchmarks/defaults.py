@@ -33,13 +33,14 @@ EDITS = (8, 12, 16, 24, 32, 64)
 AT = 16
 CHOICES = [
     *({"distance": d, "locality": where} for d, where in product(distances.NAMES, ("wmd", "words", "none"))),
+    *({"kept": share} for share in (0.5, 0.7, 0.8, 0.95, 0.99)),
     *({"sigma": width} for width in (0.25, 0.5, 1.0, 2.0)),
     *({"surrogate": kind} for kind in ("ridge", "bayesian")),
     {"reference": "input"},
     {"reference": "input", "distance": "cosine", "locality": "none"},
     {"reference": "input", "distance": "wasserstein"},
 ]
-NAMED = {"sigma": "width {}", "reference": "compared with the {}"}
+NAMED = {"sigma": "width {}", "kept": "width auto for {} of the rows", "reference": "compared with the {}"}
 
 
 def label(choice: dict) -> str:
