@@ -66,7 +66,7 @@ def put(path: Path, content: bytes) -> None:
     try:
         beside.write_bytes(content)
         os.replace(beside, path)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: nothing half-written stays, and it goes on
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise

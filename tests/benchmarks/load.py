@@ -68,7 +68,7 @@ def together(url: str, count: int) -> Counter:
             outcome = "result" if made else said
             if made and (made["words"] != words.split() or made["provisional"]):
                 outcome = "somebody else's"
-        except Exception as error:
+        except Exception as error:  # whatever it is, this visitor got no answer, and is counted
             outcome = f"lost: {type(error).__name__}"
         with lock:
             outcomes[outcome] += 1
