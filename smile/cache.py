@@ -320,9 +320,10 @@ def _content(path: str, size: int, changed: int) -> str:
 def arithmetic(editor) -> dict:
     """What decides how an editor's results are rounded, and what its code is."""
     known = {name: str(getattr(editor, name, "")) for name in ("device", "dtype")} | _libraries()
-    torch = sys.modules.get("torch")  # an editor that needs it has imported it
-    if torch is None:
+    if "torch" not in sys.modules:  # an editor that needs it has imported it
         return known
+    import torch  # which waits where another thread is still importing it
+
     if known["device"].startswith("cuda") and torch.cuda.is_available():
         return known | {"gpu": torch.cuda.get_device_name(known["device"])}
     return known | {"cpu": torch.backends.cpu.get_cpu_capability(), "threads": torch.get_num_threads()}

@@ -67,20 +67,22 @@ def fidelity(keep, response, locality_weight=None, *, kind="linear", blocks=None
 def accuracy(weights, relevant):
     """Absolute weights (k,) against the words that should matter, relevant (k,) bool.
 
-    auroc: chance that a relevant word outweighs another, ties half (Mann-Whitney); None when all words are relevant
-    or none is. f1 and accuracy call a word found when its absolute weight is at least half the largest and above 0,
-    a rule that does not look at the answer; finding nothing where nothing is relevant has f1 1. Raises InputError when
-    the two do not have the same length.
+    auroc: chance that a relevant word outweighs another, ties half (Mann-Whitney), where weights that differ by less
+    than 1e-9 of the largest are equal: that is rounding; None when all words are relevant or none is. f1 and accuracy
+    call a word found when its absolute weight is at least half the largest and above 0, a rule that does not look at
+    the answer; finding nothing where nothing is relevant has f1 1. Raises InputError when the two do not have the same
+    length.
     """
     size, relevant = np.abs(np.asarray(weights, float)), np.asarray(relevant, bool)
     if size.shape != relevant.shape or size.ndim != 1 or not size.size or not np.isfinite(size).all():
         raise InputError(f"Give one finite weight and one label per word, not {size.shape} and {relevant.shape}.")
+    rank = rankdata(np.round(size / (size.max() or 1.0), 9))  # (k,)
     hits = relevant.sum()
     pairs = hits * (~relevant).sum()
     found = (size >= HALF * size.max()) & (size > 0)
     right = (found & relevant).sum()
     return {
-        "auroc": float((rankdata(size)[relevant].sum() - hits * (hits + 1) / 2) / pairs) if pairs else None,
+        "auroc": float((rank[relevant].sum() - hits * (hits + 1) / 2) / pairs) if pairs else None,
         "f1": float(2 * right / (found.sum() + hits)) if found.any() or hits else 1.0,
         "accuracy": float((found == relevant).mean()),
     }

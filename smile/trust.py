@@ -122,7 +122,7 @@ def design_health(explanation, found: dict) -> Trust:
             Figure("failed edits", float(found["failed"]), str(found["failed"])),
         ),
         "at least half of the edits, and every word told apart",
-        "Kish 1965; half is what the kernel is widened to",
+        "Kish 1965; half is our rule, and the automatic width keeps nine tenths",
         found,
     )
 

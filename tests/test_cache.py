@@ -5,6 +5,8 @@ import json
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -311,3 +313,18 @@ def test_bundled_weights_answer_the_same_with_and_without(name, tmp_path):
     assert plain == first == written(tmp_path) and len(calls) == made
     ridge = written(Cache(tmp_path), surrogate="ridge", distance="cosine")
     assert len(calls) == made and ridge == written(None, surrogate="ridge", distance="cosine")
+
+
+def test_an_editor_without_torch_while_another_thread_imports_it():
+    """As on the page, which loads the bundled models while the first visitor's run begins."""
+    code = """if True:
+        import sys, threading
+        from smile.cache import arithmetic
+        importing = threading.Thread(target=lambda: __import__("torch"))
+        importing.start()
+        while "torch" not in sys.modules:
+            pass
+        assert "threads" in arithmetic(object())
+        importing.join()
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

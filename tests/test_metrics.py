@@ -88,6 +88,11 @@ def test_the_sign_of_a_weight_does_not_matter():
     assert accuracy([-0.9, 0.1, 0.0], [True, False, False]) == {"auroc": 1.0, "f1": 1.0, "accuracy": 1.0}
 
 
+def test_weights_that_differ_by_rounding_are_tied():
+    assert accuracy([0.9, 0.1 + 2e-16, 0.1], [True, True, False])["auroc"] == 0.75
+    assert accuracy([0.9, 0.1 + 1e-6, 0.1], [True, True, False])["auroc"] == 1.0
+
+
 def test_accuracy_without_a_contrast():
     assert accuracy([0.5, 0.1], [True, True])["auroc"] is None
     assert accuracy([0.0, 0.0], [False, False]) == {"auroc": None, "f1": 1.0, "accuracy": 1.0}
