@@ -484,6 +484,7 @@ def test_a_suite_is_run_in_its_tab_and_its_report_shown(visit, fake_page, theme,
     frame.scroll_into_view_if_needed()
     shown = page.frame_locator("#report iframe")
     shown.locator("#words-0 .main-svg").first.wait_for(timeout=60_000)  # plotly.js runs in it
+    assert shown.locator("body.dark").count() == (theme == "dark")
     assert frame.get_attribute("sandbox") == "allow-scripts" and shown.locator("h1").inner_text().startswith("first steps")
     assert page.evaluate("document.querySelector('#report iframe').contentDocument") is None  # it is another origin
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

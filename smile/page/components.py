@@ -88,7 +88,8 @@ class ReportView(gr.HTML):
               const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
               const plotly = `<head><script src="${root}${api_prefix}/file=${encodeURI(props.plotly_js)}"></` + "script>";
               frame.hidden = !props.value;
-              if (props.value) frame.srcdoc = props.value.page.replace("<head>", () => plotly);
+              const body = document.body.classList.contains("dark") ? '<body class="dark">' : "<body>";
+              if (props.value) frame.srcdoc = props.value.page.replace("<head>", () => plotly).replace("<body>", body);
             };
             watch("value", draw);
             draw();"""

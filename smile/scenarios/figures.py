@@ -11,7 +11,7 @@ from smile.figures import SCALE
 from smile.scenarios.table import Results
 
 INK, QUIET, LINE = "#1c1917", "#6b645c", "#e7e3dd"
-EDITORS = ("#57514b", "#c2790b", "#0f766e", "#7c3aed", "#a8a29e", "#166534")
+EDITORS = ("#78716c", "#c2790b", "#0f766e", "#8b5cf6", "#a8a29e", "#15803d")  # on white and on near-black
 EXERCISED = [[0.0, "#d5ebe6"], [1.0, "#0f766e"]]
 STAR = "★"
 FONT = {"family": "ui-sans-serif, system-ui, sans-serif", "size": 13, "color": INK}
@@ -93,7 +93,7 @@ def weights_by_value(results: Results, values: list[dict], editor: str) -> go.Fi
     )
     figure.update_xaxes(visible=False, range=[-0.5, columns - 0.5])
     figure.update_yaxes(tickvals=list(range(len(names))), ticktext=[_escaped(name) for name in names], showgrid=False,
-                        range=[len(names) - 0.5, -0.5])  # fmt: skip
+                        zeroline=False, range=[len(names) - 0.5, -0.5])  # fmt: skip
     return _styled(figure, height=44 + 74 * len(names))
 
 

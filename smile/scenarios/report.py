@@ -20,6 +20,7 @@ from smile.view.page import PLOTLY_JS
 STYLE = files.ALONE + (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 MAX_PICTURES = 2_500_000  # bytes of pictures; plotly.js has 5 MB
 MAX_PAIRS = 60  # values in the figure of pairs
+DARK = 'document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);'
 FOLLOW = """
 const follow = new ResizeObserver((places) => {
   for (const { target } of places) Plotly.Plots.resize(target.querySelector(".js-plotly-plot"));
@@ -91,9 +92,11 @@ def page(out) -> str:
 
 
 def drawn(results: Results, summary: dict, alone: bool = True) -> str:
-    """The HTML page; not `alone`, it leaves out plotly.js, which whoever shows it must load before."""
+    """The HTML page; not `alone`, it leaves out plotly.js and stays light, and whoever shows it must load the one before and
+    give its body the class dark for the other."""
     plan = results.plan
     plotly = f"<script>{PLOTLY_JS.read_text(encoding='utf-8')}</script>" if alone else ""
+    dark = f"<script>{DARK}</script>" if alone else ""
     title = html.escape(plan["name"])
     sections = [
         _head(results, summary),
@@ -108,6 +111,7 @@ def drawn(results: Results, summary: dict, alone: bool = True) -> str:
 <style>{STYLE}</style>
 {plotly}
 </head><body>
+{dark}
 <main>
 {"".join(sections)}
 {_cells(results)}
