@@ -169,7 +169,7 @@ def _chance(model, errors, order, observed, words=slice(None), largest=False):
     for chunk in _permuted(errors, order):
         t = _drawn_t(model, chunk, words)  # (k, c, R)
         t = t.max(axis=2, keepdims=True) if largest else t
-        reached += (t >= observed[:, None] * (1 - 1e-9)).sum(axis=1)
+        reached += (t >= observed[:, None] * (1 - ROUND_OFF) - ROUND_OFF).sum(axis=1)  # a t of 0 may be rounded, too
     return (1 + reached) / (1 + len(order))
 
 

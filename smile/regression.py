@@ -46,7 +46,7 @@ class Solution:
     def noise_scale(self) -> np.ndarray:
         """(N,) standard deviation of each residual where all errors have standard deviation 1."""
         left, right = np.hstack([self.centred, self.member]), np.vstack([self.operator, self.share.T])
-        squares = np.einsum("nq,qr,nr->n", left, right @ right.T, left, optimize=True)
+        squares = (left @ (right @ right.T) * left).sum(axis=1)
         return np.sqrt(np.maximum(1 - 2 * self.leverage + squares, 0))
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from bundles import read, run, written
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import wasserstein_distance
@@ -113,6 +113,7 @@ def fitted(response, keep=KEEP, weight=ONES, **options):
 RESPONSES = arrays(np.float64, len(KEEP), elements=st.floats(0, 1, width=32))
 
 
+@example(np.r_[0.0, 0.0, np.ones(14)], 0.25, 0.5)  # words of weight 0, which is rounded
 @given(RESPONSES, st.sampled_from([0.25, 0.5]), st.floats(0, 0.5, width=32))
 def test_scaling_and_shifting_the_response_scales_the_weights_and_changes_no_p_value(response, scale, shift):
     assume(np.ptp(response) > 1e-3)
