@@ -70,6 +70,24 @@ def test_two_processes_write_the_same_explanation(place):
     assert lines[-1] == json.loads(text)["finding"] and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
+def test_threads_change_what_rounding_changes(place):
+    """One level of 255 in an edit, and from there the numbers."""
+    bundled = {"weights": "bundled", "embedder": "bundled", "editor": "img2img-turbo", "edits": 12}
+    scene = ROOT / "assets" / "examples" / "green-hills.png"
+    asked = bundled | {"image": scene, "instruction": "change the season to autumn"}
+    found, edits = [], []
+    for threads in (1, 2):
+        out = place / f"threads-{threads}"
+        done = python(*command(place, out, threads=threads, **asked), OMP_NUM_THREADS=str(threads))
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads((out / "explanation.json").read_text()))
+        edits.append([np.asarray(Image.open(path), int) for path in sorted((out / "edits").iterdir())])
+    assert len(edits[0]) == 12 and np.abs(np.subtract(*edits)).max() <= 1
+    for name, most in (("weights", 1e-3), ("ci_low", 2e-3), ("distances", 1e-2), ("p_values", 0.02)):
+        assert np.abs(np.subtract(*(one[name] for one in found))).max() <= most
+
+
 def test_it_writes_the_files(place, capsys):
     assert main(command(place, preset="paper", edits=10)) == 0
     names = {path.name for path in (place / "out").iterdir()}
