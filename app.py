@@ -32,7 +32,7 @@ from smile.page.look import HEAD, theme
 from smile.page.parts import FIELDS, VIEW
 from smile.page.replays import Replays
 from smile.page.runs import Runs
-from smile.page.suites import SHIPPED, Suites
+from smile.page.suites import SHIPPED, Suites, report_file
 from smile.page.trusts import TRUST, Trusts
 from smile.view.page import PLOTLY_JS
 
@@ -246,7 +246,7 @@ def build(engine: Engine) -> gr.Blocks:
         stop_suite.click(suites.stop, made, parts, queue=False, **private)
         opened_run.upload(suites.open, opened_run, parts, **private)
         for kind, button in take_run.items():
-            filed = button.click(functools.partial(suites.take, kind), made, [taken, suite_status], queue=False, **private)
+            filed = button.click(functools.partial(report_file, kind), made, [taken, suite_status], queue=False, **private)
             filed.then(None, taken, None, js="(file) => file && document.querySelector('#taken').click()", **private)
     return page.queue(max_size=32, api_open=False)
 

@@ -209,7 +209,7 @@ def test_a_run_ends_with_a_report_and_leaves_no_files(suites, write, tmp_path, m
     assert "&lt;b&gt;small&lt;/b&gt;" in page and "<b>small" not in page and len(page) < 1_000_000 and len(kept.cells) == 4
     assert not any(cell["failed"] for cell in kept.cells) and not list((tmp_path / "temporary").iterdir())
     for kind in ("html", "zip"):
-        ((file, _),) = taking = list(suites.take(kind, kept))
+        ((file, _),) = taking = list(page_suites.report_file(kind, kept))
         assert Path(file).name == f"b-small-b.{kind}" and len(taking) == 1 and not Path(file).exists()
 
 
@@ -306,13 +306,13 @@ def test_a_run_of_the_command_line_is_opened(suites, finished, tmp_path):
 
 def test_what_was_taken_away_is_opened_again_and_makes_the_same_bytes(suites, finished, tmp_path):
     made = archive.kept(finished)
-    ((file, _),) = ((Path(file).read_bytes(), said) for file, said in suites.take("zip", made))
+    ((file, _),) = ((Path(file).read_bytes(), said) for file, said in page_suites.report_file("zip", made))
     (tmp_path / "taken.zip").write_bytes(file)
     assert named(suites.open(str(tmp_path / "taken.zip")))["made"] == made
     archive.write(made, tmp_path / "again.zip")
     assert (tmp_path / "again.zip").read_bytes() == file
     assert zipfile.ZipFile(tmp_path / "taken.zip").read("report.html") == (finished / "report.html").read_bytes()
-    assert [said for _, said in suites.take("zip", None)] == [wording.problem(wording.NO_REPORT)]
+    assert [said for _, said in page_suites.report_file("zip", None)] == [wording.problem(wording.NO_REPORT)]
 
 
 def test_a_report_that_comes_along_is_not_believed(suites, finished, tmp_path):

@@ -137,19 +137,6 @@ class Suites:
             return suites(suite_status=wording.problem(str(error)), **_idle())
         return suites(suite_status=wording.said(wording.RUN_OPENED), made=made, **drawn, **_idle())
 
-    def take(self, kind: str, made) -> Iterator[tuple]:
-        """(file, status) of the run that is shown. A generator, as in takeaway.py."""
-        if made is None:
-            yield None, wording.problem(wording.NO_REPORT)
-            return
-        with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
-            path = Path(folder) / f"{takeaway.slug(made.plan['name'])}.{kind}"
-            if kind == "zip":
-                archive.write(made, path)
-            else:
-                path.write_text(_html(made), encoding="utf-8")
-            yield str(path), gr.skip()
-
     def _planned(self, name: str | None, own) -> Plan:
         """The suite that is chosen. Raises InputError where there is none, or it is not one that is run here."""
         if own is None and name not in SHIPPED:
@@ -215,6 +202,20 @@ class Asked:
     def measure(self, explanation: Explanation) -> Iterator[Measured]:
         """Of what was explained last."""
         yield from self.engine.measure(self.request, explanation)
+
+
+def report_file(kind: str, made) -> Iterator[tuple]:
+    """(file, status) of the run that is shown. A generator, as in takeaway.py."""
+    if made is None:
+        yield None, wording.problem(wording.NO_REPORT)
+        return
+    with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
+        path = Path(folder) / f"{takeaway.slug(made.plan['name'])}.{kind}"
+        if kind == "zip":
+            archive.write(made, path)
+        else:
+            path.write_text(_html(made), encoding="utf-8")
+        yield str(path), gr.skip()
 
 
 def suites(**changes) -> list:
