@@ -5,9 +5,11 @@ Bad input is one sentence on stderr and exit status 2. Ctrl-C keeps what has bee
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
+from smile import processes
 from smile.commands import evaluate, explain
 from smile.commands.columns import print_columns
 from smile.editors import EDITORS
@@ -87,4 +89,11 @@ def _export(args) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if processes.several():
+        # torch's CUDA build, one of several processes on CPUs, aborts now and then in what C++ does when a process ends,
+        # and the launcher then reports a failure although everything is written.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
