@@ -92,8 +92,8 @@ def page(out) -> str:
 
 
 def drawn(results: Results, summary: dict, alone: bool = True) -> str:
-    """The HTML page; not `alone`, it leaves out plotly.js and stays light, and whoever shows it must load the one before and
-    give its body the class dark for the other."""
+    """The HTML page. Where it is not `alone`, whoever shows it loads plotly.js before, and gives the body the class dark
+    where it is to be dark."""
     plan = results.plan
     plotly = f"<script>{PLOTLY_JS.read_text(encoding='utf-8')}</script>" if alone else ""
     dark = f"<script>{DARK}</script>" if alone else ""
