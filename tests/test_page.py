@@ -169,3 +169,18 @@ def test_an_unknown_editor_or_set_is_one_sentence(actions):
     for editor, weights in ((None, "auto"), ("photoshop", "auto"), ("inpaint", "/etc"), ("inpaint", ["full"])):
         said = [*plan(actions, editor=editor, weights=weights)]
         assert re.search("There (is no editor called|are no weights) “", said[-1]) and gr.skip() not in said
+
+
+def test_the_configuration_is_plain_json():
+    """Gradio deep-copies it at every GET of / and /config, so a live object in it, such as an event that leads to the page,
+    would copy every loaded model at every visit. Gradio's own default of a State is one function, which copying keeps."""
+
+    def live(value, path=""):
+        if isinstance(value, dict):
+            return [found for key, item in value.items() for found in live(item, f"{path}/{key}")]
+        if isinstance(value, (list, tuple)):
+            return [found for number, item in enumerate(value) for found in live(item, f"{path}/{number}")]
+        plain = value is None or isinstance(value, (str, int, float, bool)) or path.endswith("/delete_callback")
+        return [] if plain else [(path, value)]
+
+    assert live(app.demo.config) == []

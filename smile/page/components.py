@@ -136,6 +136,7 @@ class RegionPainter(gr.HTML):
     """
 
     def __init__(self, value="", picture="", **options):
+        self.picture = picture  # or gr.HTML makes an event of the name, which holds the page and every loaded model
         super().__init__(
             value,
             html_template=REGION_PAINTER,
