@@ -11,30 +11,22 @@ with contextlib.suppress(ImportError):
 import gradio as gr
 
 from smile import InputError
-from smile.editors import EDITORS
-from smile.page import gate, takeaway, wording
-from smile.page.actions import Actions
-from smile.page.api import Api
-from smile.page.components import (
-    Choice,
-    ComparisonView,
-    Examples,
-    ExplanationView,
-    Picture,
-    RegionPainter,
-    ReportView,
-    Ticks,
-)
-from smile.page.door import METHOD
-from smile.page.engine import DEFAULT, SPACE, ZERO_GPU, Engine
-from smile.page.examples import EXAMPLES, examples
-from smile.page.look import HEAD, theme
-from smile.page.parts import FIELDS, VIEW
-from smile.page.replays import Replays
-from smile.page.runs import Runs
-from smile.page.suites import SHIPPED, Suites, report_file
-from smile.page.trusts import TRUST, Trusts
-from smile.view.page import PLOTLY_JS
+from smile.models.editors import EDITORS
+from smile.paths import EXAMPLES
+from smile.report.html import PLOTLY_JS
+from smile.ui import downloads, middleware, texts
+from smile.ui.actions import Actions
+from smile.ui.api import Api
+from smile.ui.components import Choice, ComparisonView, Examples, ExplanationView, Picture, RegionPainter, ReportView, Ticks
+from smile.ui.engine import DEFAULT, SPACE, ZERO_GPU, Engine
+from smile.ui.examples import examples
+from smile.ui.parts import FIELDS, VIEW
+from smile.ui.runs import Runs
+from smile.ui.saved_runs import Replays
+from smile.ui.suites import SHIPPED, Suites, report_file
+from smile.ui.theme import HEAD, theme
+from smile.ui.trusts import TRUST, Trusts
+from smile.ui.validation import METHOD
 
 
 def build(engine: Engine) -> gr.Blocks:
@@ -45,10 +37,10 @@ def build(engine: Engine) -> gr.Blocks:
     first = dict(zip((*FIELDS, *VIEW), replays.replay(examples()[0]), strict=True))
     first |= dict(zip(TRUST, trusts.known(first["shown"], [], None), strict=True))
 
-    with gr.Blocks(title=f"SMILE: {wording.TITLE}", fill_width=True, delete_cache=(3600, 6 * 3600)) as page:
-        gr.HTML(wording.header(), elem_id="header")
+    with gr.Blocks(title=f"SMILE: {texts.TITLE}", fill_width=True, delete_cache=(3600, 6 * 3600)) as page:
+        gr.HTML(texts.header(), elem_id="header")
         with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(wording.TABS[0], elem_id="explain-tab"):
+            with gr.Tab(texts.TABS[0], elem_id="explain-tab"):
                 with gr.Row(elem_id="main"):
                     with gr.Column(elem_id="ask", min_width=320):
                         picture = Picture(
@@ -95,9 +87,9 @@ def build(engine: Engine) -> gr.Blocks:
                         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
                             settings = [
                                 gr.Number(first[name], label=label, info=info, visible=False, elem_id=f"setting-{name}")
-                                for name, (label, info) in wording.SETTINGS.items()
+                                for name, (label, info) in texts.SETTINGS.items()
                             ]
-                            options = [_option(name) for name in wording.OPTIONS]
+                            options = [_option(name) for name in texts.OPTIONS]
                         plan = gr.HTML(elem_id="plan")
                         with gr.Column(elem_id="do"):
                             with gr.Row():
@@ -110,11 +102,11 @@ def build(engine: Engine) -> gr.Blocks:
                         comparison = ComparisonView(elem_id="comparison")
                         view = ExplanationView(first["view"], elem_id="view")
                         with gr.Column(elem_id="trust-section") as trust_section:
-                            gr.HTML(f"<h2>{wording.TRUST}</h2>")
+                            gr.HTML(f"<h2>{texts.TRUST}</h2>")
                             trust = gr.HTML(first["trust"], apply_default_css=False, elem_id="trust")
-                            relevant = Ticks(label=wording.TICKS, elem_id="relevant", **_set(first["relevant"]))
+                            relevant = Ticks(label=texts.TICKS, elem_id="relevant", **_set(first["relevant"]))
                             with gr.Row(elem_id="measure-row"):
-                                measure = gr.Button(wording.MEASURE, scale=3, elem_id="measure", **_set(first["measure"]))
+                                measure = gr.Button(texts.MEASURE, scale=3, elem_id="measure", **_set(first["measure"]))
                                 stop_measuring = gr.Button(
                                     "Stop", interactive=False, scale=1, min_width=80, elem_id="stop-measuring"
                                 )
@@ -122,31 +114,31 @@ def build(engine: Engine) -> gr.Blocks:
                         with gr.Row(elem_id="take-away"):
                             take = {
                                 kind: gr.Button(label, size="sm", min_width=80, elem_id=f"take-{kind}")
-                                for kind, label in wording.TAKE.items()
+                                for kind, label in texts.TAKE.items()
                             }
                             opened = gr.UploadButton(
                                 "Open a bundle", file_types=[".zip"], size="sm", min_width=110, elem_id="open-bundle"
                             )
-                gr.HTML(wording.guide(), elem_id="guide")
-            with gr.Tab(wording.TABS[1], elem_id="scenarios-tab") as scenarios, gr.Row(elem_id="scenarios"):
+                gr.HTML(texts.guide(), elem_id="guide")
+            with gr.Tab(texts.TABS[1], elem_id="scenarios-tab") as scenarios, gr.Row(elem_id="scenarios"):
                 with gr.Column(elem_id="suites", min_width=320):
-                    gr.HTML(wording.scenarios(), elem_id="scenarios-header")
+                    gr.HTML(texts.scenarios(), elem_id="scenarios-header")
                     suite = Choice(SHIPPED, value=SHIPPED[0], label="Suite", elem_id="suite")
                     own_suite = gr.UploadButton(
-                        wording.OWN_SUITE, file_types=[".yaml", ".yml", ".json"], size="sm", elem_id="own-suite"
+                        texts.OWN_SUITE, file_types=[".yaml", ".yml", ".json"], size="sm", elem_id="own-suite"
                     )
                     suite_plan = gr.HTML(elem_id="suite-plan")
                     with gr.Row(elem_id="run-row"):
                         run_suite = gr.Button("Run", variant="primary", scale=3, elem_id="run-suite")
                         stop_suite = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop-suite")
                     suite_status = gr.HTML(elem_id="suite-status")
-                    opened_run = gr.UploadButton(wording.OPEN_RUN, file_types=[".zip"], size="sm", elem_id="open-run")
+                    opened_run = gr.UploadButton(texts.OPEN_RUN, file_types=[".zip"], size="sm", elem_id="open-run")
                 with gr.Column(elem_id="suite-answer", min_width=320):
                     report = ReportView(elem_id="report")
                     with gr.Row(visible=False, elem_id="take-report") as take_report:
                         take_run = {
                             kind: gr.Button(label, size="sm", min_width=80, elem_id=f"take-report-{kind}")
-                            for kind, label in wording.TAKE_REPORT.items()
+                            for kind, label in texts.TAKE_REPORT.items()
                         }
         chosen = gr.State(False)  # whether the visitor set the number of edits, which else follows the instruction
         shown, compared = gr.State(time_to_live=3600), gr.State(time_to_live=3600)  # what the two views show (replays.py)
@@ -179,7 +171,7 @@ def build(engine: Engine) -> gr.Blocks:
         asked = [picture, instruction, edits, chosen, seed, editor, weights, region]
         fields = [picture, instruction, edits, seed, editor, weights, region, region_column, chosen, *settings, *options]
         answer = [progress, view, comparison, shown, compared, explain, compare, stop, fall_back]
-        planned = [instruction, edits, editor, weights, settings[list(wording.SETTINGS).index("steps")], *options]
+        planned = [instruction, edits, editor, weights, settings[list(texts.SETTINGS).index("steps")], *options]
         private = {"api_visibility": "private", "show_progress": "hidden"}
 
         # What is asked
@@ -231,7 +223,7 @@ def build(engine: Engine) -> gr.Blocks:
         refilled = view.play(replays.refill, shown, fields, queue=False, **private)
         refilled.then(None, js="() => document.querySelector('#explain').click()", **private)
         for kind, button in take.items():
-            filed = button.click(functools.partial(takeaway.take, kind), shown, [taken, progress], queue=False, **private)
+            filed = button.click(functools.partial(downloads.take, kind), shown, [taken, progress], queue=False, **private)
             filed.then(None, taken, None, js="(file) => file && document.querySelector('#taken').click()", **private)
 
         # Scenarios
@@ -258,9 +250,9 @@ def _set(update: dict) -> dict:
 
 def _option(name: str) -> gr.components.Component:
     """The field of one of the method's options."""
-    label, info = wording.OPTIONS[name]
+    label, info = texts.OPTIONS[name]
     common = {"value": METHOD[name], "label": label, "info": info, "elem_id": f"option-{name}"}
-    return Choice(wording.CHOICES[name], **common) if name in wording.CHOICES else gr.Number(**common)
+    return Choice(texts.CHOICES[name], **common) if name in texts.CHOICES else gr.Number(**common)
 
 
 OPTIONS = {
@@ -271,7 +263,7 @@ OPTIONS = {
     "run_history": False,
     "enable_monitoring": False,
     "ssr_mode": False,
-    **gate.OPTIONS,
+    **middleware.OPTIONS,
 }
 
 engine = Engine()
@@ -281,6 +273,6 @@ if __name__ == "__main__":
     if SPACE:  # where nobody waits for the start, and ZeroGPU wants its models placed before the page is up
         with contextlib.suppress(InputError):  # the page will say
             engine.models()
-    demo.launch(prevent_thread_lock=True, state_session_capacity=gate.SESSIONS, **OPTIONS)
+    demo.launch(prevent_thread_lock=True, state_session_capacity=middleware.SESSIONS, **OPTIONS)
     engine.start()  # after the page answers, so that importing torch does not delay it
     engine.serve() if ZERO_GPU else demo.block_thread()

@@ -5,11 +5,11 @@ left out, measures how far each result moves, and fits a small linear model that
 picture it did it, and how far to believe that. Importing it loads neither torch nor gradio.
 """
 
-from smile.editors import load_editor
-from smile.embedder import load_embedder
 from smile.errors import InputError
 from smile.explain import explain, explain_stream
 from smile.explanation import Explanation
-from smile.segmenter import load_segmenter
+from smile.models.editors import load_editor
+from smile.models.embedders import load_embedder
+from smile.models.segmenter import load_segmenter
 
 __all__ = ["Explanation", "InputError", "explain", "explain_stream", "load_editor", "load_embedder", "load_segmenter"]

@@ -9,12 +9,11 @@ import os
 import sys
 from pathlib import Path
 
-from smile import processes
-from smile.commands import evaluate, explain
-from smile.commands.columns import print_columns
-from smile.editors import EDITORS
+from smile.cli import evaluate, explain, scenarios
+from smile.cli.columns import print_columns
 from smile.errors import InputError
-from smile.scenarios import command
+from smile.models.editors import EDITORS
+from smile.scenarios import distributed
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
 
@@ -46,14 +45,14 @@ def _parser():
     again.add_argument("bundle", metavar="BUNDLE", help="the zip file, or the folder that explain wrote")
     kinds = "; ".join(f"{suffix}: {what}" for suffix, what in FORMATS.items())
     again.add_argument("--out", required=True, metavar="FILE", help=f"what to write, by its ending ({kinds})")
-    command.add(commands)
+    scenarios.add(commands)
     listing = commands.add_parser("editors", help="the editors, their weights, and what of them is on this machine")
     listing.set_defaults(command=_editors)
     return parser
 
 
 def _editors(args) -> int:
-    from smile.page.estimate import here
+    from smile.ui.estimate import here
 
     said = {True: "yes", False: "no", None: "unknown"}
     rows = [("editor", "weights", "region", "here")]
@@ -64,9 +63,10 @@ def _editors(args) -> int:
 
 
 def _export(args) -> int:
-    from smile import Explanation, bundle
-    from smile.figures import heatmap_png
-    from smile.view import page
+    from smile import Explanation
+    from smile.io import bundle
+    from smile.report.html import render_page
+    from smile.report.plots import heatmap_png
 
     out = Path(args.out)
     if out.suffix.lower() not in FORMATS:
@@ -76,7 +76,7 @@ def _export(args) -> int:
         out.parent.mkdir(parents=True, exist_ok=True)
         match out.suffix.lower():
             case ".html":
-                out.write_text(page(explanation), encoding="utf-8")
+                out.write_text(render_page(explanation), encoding="utf-8")
             case ".zip":
                 bundle.write(explanation, out)
             case ".png":
@@ -90,7 +90,7 @@ def _export(args) -> int:
 
 if __name__ == "__main__":
     status = main()
-    if processes.several():
+    if distributed.several():
         # torch's CUDA build, one of several processes on CPUs, aborts now and then in what C++ does when a process ends,
         # and the launcher then reports a failure although everything is written.
         sys.stdout.flush()

@@ -12,17 +12,19 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image
 
-from smile import blackbox, sequential, where
-from smile import design as designs
-from smile import distance as distances_
-from smile import instruction as instructions
-from smile import locality as localities
-from smile.cache import Reusing, as_cache
 from smile.errors import InputError
 from smile.explanation import Explanation
+from smile.io.images import open_picture
+from smile.method import design as designs
+from smile.method import distance as distances_
+from smile.method import group_sequential
+from smile.method import kernel as localities
+from smile.method import maps as where
+from smile.method import units as instructions
+from smile.method.analysis import from_distances
+from smile.models import protocols
+from smile.models.cache import Reusing, as_cache
 from smile.options import check, from_preset
-from smile.picture import open_picture
-from smile.results import from_distances
 
 DEFAULT_DISTANCE = "patches"  # where the embedder gives patches; "wasserstein" where it does not
 
@@ -59,27 +61,27 @@ def explain_stream(
     The first item comes after the first edit, the one of the full instruction. All but the last are `provisional`.
     Close the iterator to stop; the item last received is a valid explanation of the edits made so far.
 
-    - image: a path, PIL image or array (`smile.picture.open_picture`).
-    - editor: a name for `load_editor`, or any object with `edit` (see `smile.editors`).
+    - image: a path, PIL image or array (`smile.io.images.open_picture`).
+    - editor: a name for `load_editor`, or any object with `edit` (see `smile.models.editors`).
     - embedder: any object with `embed(images) -> (vectors (N, d), patches (N, p, d) | None)`, or weights for
       `load_embedder`; by default DINOv2.
     - edits: rows of the design, the full instruction included; by default what the number of words needs, mostly 16.
     - seed: 0 to 2^32 - 1; the noise of every edit, the design's draw, and the permutations.
-    - design: "balanced", "random" or "exhaustive" (`smile.design`).
-    - distance: "patches", "wasserstein" or "cosine" (`smile.distance`).
+    - design: "balanced", "random" or "exhaustive" (`smile.method.design`).
+    - distance: "patches", "wasserstein" or "cosine" (`smile.method.distance`).
     - reference: compare with the full-instruction "edit" or with the "input" picture.
     - locality: text distance, "wmd" (needs the editor's `token_embeddings`, else "words"), "words", or "none".
-    - sigma: kernel width > 0, or "auto" (`smile.locality.auto_sigma`).
-    - surrogate: "linear", "ridge" or "bayesian" (`smile.surrogate`).
+    - sigma: kernel width > 0, or "auto" (`smile.method.kernel.auto_sigma`).
+    - surrogate: "linear", "ridge" or "bayesian" (`smile.method.surrogate`).
     - seeds: run the design under this many seeds, each a block with its own noise, reference and intercept.
     - noise_seeds: other seeds under which the full instruction is edited for the noise floor.
     - permutations: for the p-values; by default 999, or more where the instruction is long (100 for each word).
-    - smallest_effect: add edits block by block (`smile.design.in_blocks`) and stop when every word is decided: significant,
-      or its interval within this much of 0. `edits` is then the most that are made, by default four blocks. P-values and
-      intervals hold although one has looked several times (`smile.sequential`).
+    - smallest_effect: add edits block by block (`smile.method.design.in_blocks`) and stop when every word is decided:
+      significant, or its interval within this much of 0. `edits` is then the most that are made, by default four
+      blocks. P-values and intervals hold although one has looked several times (`smile.method.group_sequential`).
     - preset: "paper" for the published procedure (30 edits unless `edits` says otherwise).
     - region: the part that may change, white on black, for editors that take one.
-    - cache: a folder or a `smile.cache.Cache`, from which edits are taken that were made before, and into which new ones go.
+    - cache: a folder or a `smile.models.cache.Cache`, from which edits made before are taken, and into which new ones go.
 
     Raises InputError, before the first edit where possible, for anything the caller can put right, and when the edit of
     the full instruction fails, because then there is nothing to compare with.
@@ -107,33 +109,33 @@ def explain_stream(
     k = len(words)
     if smallest_effect is None:
         count = designs.planned_edits(k, options["edits"])
-        keep = designs.choose(k, count, options["design"], seed)  # (N, k), row 0 the full instruction
+        mask = designs.choose(k, count, options["design"], seed)  # (N, k), row 0 the full instruction
     else:
-        keep = designs.in_blocks(k, designs.planned_edits(k, options["edits"], blocks=True), seed)
-        options["looks"] = sequential.planned(designs.default_edits(k), len(keep))
-    texts = [instructions.perturbed(words, row) for row in keep]
+        mask = designs.in_blocks(k, designs.planned_edits(k, options["edits"], blocks=True), seed)
+        options["looks"] = group_sequential.planned(designs.default_edits(k), len(mask))
+    texts = [instructions.perturbed(words, row) for row in mask]
     options["permutations"] = permutations or max(999, 100 * k)
 
     # The picture and the parts; models are loaded only now that the rest is known to be right.
     picture = open_picture(image)
-    editor = blackbox.as_editor(editor)
+    editor = protocols.as_editor(editor)
     editor = editor if cache is None else Reusing(editor, as_cache(cache))
     instructions.check_fits(words, editor)
-    picture, region = blackbox.seen(editor, picture, region)
-    embedder = blackbox.as_embedder(embedder, editor)
+    picture, region = protocols.seen(editor, picture, region)
+    embedder = protocols.as_embedder(embedder, editor)
 
     # 7. Locality, which needs only the texts.
-    locality_weights = _locality(options, keep, texts, editor)
+    locality_weights = _locality(options, mask, texts, editor)
 
-    run = _Run(words, keep, texts, locality_weights, picture, region, embedder, options)
-    run.settings |= blackbox.described(editor, embedder) | {
-        "edits": len(keep),
-        "design_description": designs.describe(k, len(keep), options["design"]),
+    run = _Run(words, mask, texts, locality_weights, picture, region, embedder, options)
+    run.settings |= protocols.described(editor, embedder) | {
+        "edits": len(mask),
+        "design_description": designs.describe(k, len(mask), options["design"]),
     }
-    stages = _schedule(texts, options["looks"], seed, seeds, noise_seeds, getattr(editor, "batch_size", blackbox.BATCH))
+    stages = _schedule(texts, options["looks"], seed, seeds, noise_seeds, getattr(editor, "batch_size", protocols.BATCH))
     run.total = sum(len(batch) for batches in stages for _, batch in batches)
     for stage, batches in enumerate(stages):
-        made = blackbox.edited_batches(editor, picture, batches, region)
+        made = protocols.edited_batches(editor, picture, batches, region)
         for number, (noise_seed, batch) in enumerate(batches):
             # 3. Edits, all of a block from the same noise. 4. Embedding.
             with run.timed("edits"):
@@ -157,8 +159,8 @@ explain.__signature__ = inspect.signature(explain_stream).replace(return_annotat
 class _Run:
     """The edits made so far and what they say. An edit is known by (seed, text), so equal texts are one edit."""
 
-    def __init__(self, words, keep, texts, locality_weights, picture, region, embedder, options):
-        self.words, self.keep, self.texts, self.locality_weights = words, keep, texts, locality_weights
+    def __init__(self, words, mask, texts, locality_weights, picture, region, embedder, options):
+        self.words, self.mask, self.texts, self.locality_weights = words, mask, texts, locality_weights
         self.picture, self.region, self.embedder = picture, region, embedder
         self.settings = options | {"region": region is not None, "size": list(picture.size)}
         self.images: dict[tuple[int, str], Image.Image | None] = {}
@@ -199,7 +201,7 @@ class _Run:
             if (seed, self.texts[row]) in self.images
         ]
         blocks, rows, keys = np.array([m[0] for m in made]), np.array([m[1] for m in made]), [m[2] for m in made]
-        keep, weight = self.keep[rows], self.locality_weights[rows]
+        mask, weight = self.mask[rows], self.locality_weights[rows]
         full = [(self.settings["seed"] + block, self.texts[0]) for block in blocks]
         references = ["input"] * len(keys) if self.settings["reference"] == "input" else full
 
@@ -211,7 +213,7 @@ class _Run:
 
         # 5. Response. 6. Noise floor. 8. Surrogate, as soon as the edits tell the words apart. 10. Trust.
         measured = (distances, from_full, noise_distances)
-        results = from_distances(keep, blocks, weight, *measured, self.settings, provisional)
+        results = from_distances(mask, blocks, weight, *measured, self.settings, provisional)
 
         # 9. Where.
         maps, maps_p_values = None, None
@@ -221,7 +223,7 @@ class _Run:
             grid = None if patches[0] is None else where.grid_of(self.embedder, len(patches[0]))
             if grid:
                 origin = np.stack([self.embedded[references[i]][1] for i in usable])
-                data = (keep[usable], np.stack(patches), origin, weight[usable], grid)
+                data = (mask[usable], np.stack(patches), origin, weight[usable], grid)
                 maps, maps_p_values = where.word_maps(*data, seed=self.settings["seed"], blocks=blocks[usable])
         images = [self.images[key] for key in keys]
         noise_images = [self.images[key] for key in noise_keys]
@@ -229,7 +231,7 @@ class _Run:
             instruction=" ".join(self.words),
             words=list(self.words),
             **results,
-            keep=keep,
+            mask=mask,
             blocks=blocks,
             texts=[self.texts[row] for row in rows],
             distances=distances,
@@ -260,7 +262,7 @@ class _Run:
     def _embed(self, images: dict) -> None:
         if images:
             with self.timed("embedding"):
-                vectors, patches = blackbox.embedded(self.embedder, list(images.values()))
+                vectors, patches = protocols.embedded(self.embedder, list(images.values()))
             patches = [None] * len(vectors) if patches is None else patches
             shapes = {(v.shape, p if p is None else p.shape) for v, p in [*self.embedded.values(), (vectors[0], patches[0])]}
             if len(shapes) > 1:
@@ -314,19 +316,19 @@ def _schedule(texts, looks, seed, seeds, noise_seeds, batch_size) -> list[list[t
     return [first, *(batches(seed, [t for t in some if t not in had]) for some, had in zip(further, known, strict=False))]
 
 
-def _locality(options, keep, texts, editor) -> np.ndarray:
+def _locality(options, mask, texts, editor) -> np.ndarray:
     """(N,) locality weights. Writes into `options` which text distance and width were really used."""
     if options["locality"] == "wmd" and not hasattr(editor, "token_embeddings"):
         options["locality"] = "words"
         options["locality_note"] = "this editor gives no token embeddings, so words are counted instead"
     if options["locality"] == "none":
         options["sigma"] = None
-        return np.ones(len(keep))
+        return np.ones(len(mask))
     if options["locality"] == "wmd":
         tokens = {text: np.asarray(editor.token_embeddings(text)) for text in dict.fromkeys(texts)}
         distances = localities.wmd_distance([tokens[text] for text in texts], tokens[texts[0]])
     else:
-        distances = localities.words_distance(keep)
+        distances = localities.words_distance(mask)
     if options["sigma"] == "auto":
         options["sigma"] = localities.auto_sigma(distances)
     kernel = localities.paper_kernel if options["kernel"] == "paper" else localities.kernel

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from smile import sequential
-from smile.finding import finding
+from smile.method import group_sequential
+from smile.report.finding import finding
 
 PICTURES = ("image", "edits", "noise_edits", "region")
 
@@ -35,8 +35,8 @@ class Explanation:
     p_values: np.ndarray  # one word at a time
     p_values_holm: np.ndarray  # corrected for k words; significance is read here only
     untested: str  # why no word could be told from chance; empty where the words were tested
-    interaction: dict  # smile.interaction.Interaction; empty before the end
-    keep: np.ndarray  # (n, k) bool: edit i has word j
+    interaction: dict  # smile.method.interaction.Interaction; empty before the end
+    mask: np.ndarray  # (n, k) bool: edit i has word j
     blocks: np.ndarray  # (n,) int: which of the S seeds, counted from 0
     texts: list[str]  # (n,) perturbed instructions; the first of each block is the full one
     distances: np.ndarray  # (n,) from the block's reference
@@ -46,7 +46,7 @@ class Explanation:
     edit_p_values: np.ndarray  # (n,) is the edit farther from the full one than another seed alone moves it?
     noise_distances: np.ndarray  # full-instruction edits under other seeds, from the full-instruction edit
     noise_floor: float | None  # how far an edit moves when nothing is left out, on average; None without noise seeds
-    fidelity: dict[str, float | None]  # smile.metrics.fidelity; empty before there are weights
+    fidelity: dict[str, float | None]  # smile.evaluation.metrics.fidelity; empty before there are weights
     settings: dict  # everything needed to run it again
     seconds: dict[str, float]  # the only part that differs between two equal runs
     failed: int  # edits that failed or were blocked; they are not in the fit
@@ -75,7 +75,7 @@ class Explanation:
         """(k,) bool: neither significant, nor shown to have less than `settings["smallest_effect"]` (nothing where that is
         None). As long as there are any, edits are added, up to `settings["edits"]`."""
         smallest = self.settings["smallest_effect"] or 0.0
-        return sequential.undecided(self.p_values_holm, self.ci_low, self.ci_high, smallest)
+        return group_sequential.undecided(self.p_values_holm, self.ci_low, self.ci_high, smallest)
 
     @property
     def finding(self) -> str:
@@ -84,14 +84,14 @@ class Explanation:
 
     def heatmap(self):
         """A plotly Figure: the words in reading order, coloured by weight on a symmetric scale."""
-        from smile.figures import heatmap
+        from smile.report.plots import heatmap
 
         return heatmap(self)
 
     def overlay(self, word: int) -> Image.Image:
         """The reference with the map of the word at this position (from 0); patches that are not significant are left
         as they are. Raises InputError where there is no such word or no map."""
-        from smile.figures import overlay
+        from smile.report.plots import overlay
 
         return overlay(self, word)
 
@@ -112,9 +112,9 @@ class Explanation:
         Files of an earlier explanation in the same folder are replaced. Each file is whole, and explanation.json, without
         which nothing reads the folder, comes last. Raises OSError where it cannot be written.
         """
-        from smile.bundle import files, put
-        from smile.figures import heatmap_png
-        from smile.view import page
+        from smile.io.bundle import files, put
+        from smile.report.html import render_page
+        from smile.report.plots import heatmap_png
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class Explanation:
         heatmap_png(self).save(drawn, "PNG")
         for name, content in (
             *pictures,
-            ("heatmap.html", page(self).encode("utf-8")),
+            ("heatmap.html", render_page(self).encode("utf-8")),
             ("heatmap.png", drawn.getvalue()),
             numbers,
         ):
@@ -138,11 +138,11 @@ class Explanation:
 
     @classmethod
     def load(cls, path) -> "Explanation":
-        """The explanation that `save` wrote into a folder, or `smile.bundle.write` into a zip file.
+        """The explanation that `save` wrote into a folder, or `smile.io.bundle.write` into a zip file.
 
         Raises InputError where there is none, or where it was changed.
         """
-        from smile.bundle import read
+        from smile.io.bundle import read
 
         return read(path)
 

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from smile import design as designs
-from smile import distance as distances
-from smile import locality as localities
-from smile import surrogate as surrogates
 from smile.errors import InputError, shown
+from smile.method import design as designs
+from smile.method import distance as distances
+from smile.method import kernel as localities
+from smile.method import surrogate as surrogates
 
 REFERENCES = ("edit", "input")
 PRESETS = {

@@ -4,12 +4,12 @@ import gradio as gr
 from PIL import Image
 from tiny import fake_models
 
-from smile.page import wording
-from smile.page.actions import Actions
-from smile.page.engine import Engine
-from smile.page.parts import FIELDS, VIEW
-from smile.page.replays import Replays
-from smile.page.runs import Runs
+from smile.ui import texts
+from smile.ui.actions import Actions
+from smile.ui.engine import Engine
+from smile.ui.parts import FIELDS, VIEW
+from smile.ui.runs import Runs
+from smile.ui.saved_runs import Replays
 
 TEXT = "please make it snow at night"
 INPUTS = {"instruction": TEXT, "edits": 16, "chosen": True, "seed": 0}
@@ -26,7 +26,7 @@ def handlers(load=fake_models) -> tuple[Actions, Runs, Replays]:
 
 def ask(handler, picture, **changes):
     """What one run of `Runs.explain` or `Runs.compare` yields, as dicts; settings and options go by their names."""
-    values = {"picture": picture} | INPUTS | dict.fromkeys((*wording.SETTINGS, *wording.OPTIONS)) | changes
+    values = {"picture": picture} | INPUTS | dict.fromkeys((*texts.SETTINGS, *texts.OPTIONS)) | changes
     return (dict(zip(VIEW, step, strict=True)) for step in handler(*values.values()))
 
 

@@ -47,7 +47,7 @@ def serving():
 def served(load):
     """The address of the page, in this process, on the models that `load(name, weights)` gives."""
     import app
-    from smile.page.engine import Engine
+    from smile.ui.engine import Engine
 
     page = app.build(Engine(load))
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)

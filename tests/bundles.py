@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import Explanation, InputError, bundle, explain, explain_stream, record
+from smile import Explanation, InputError, explain, explain_stream
+from smile.io import bundle, schema
 
 TEXT = "make it snow at night"
 DAMAGED = "not an explanation that can be opened"
@@ -82,4 +83,4 @@ def refuse(data: bytes, says: str):
         read(data)
     said = str(caught.value)
     assert says in said and "\n" not in said and said.endswith(".") and said.count(". ") == 0
-    assert DAMAGED in said or said == record.CHANGED
+    assert DAMAGED in said or said == schema.CHANGED

@@ -126,9 +126,9 @@ def real_page():
     """The address of `python app.py`, as a person starts it."""
     from browsing import serving
 
-    from smile.editors.weights import BUNDLED
+    from smile.paths import MODELS
 
-    if not BUNDLED.joinpath("instruct-pix2pix").is_dir():
+    if not MODELS.joinpath("instruct-pix2pix").is_dir():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("The bundled weights are not there.")
     with serving() as url:
         yield url

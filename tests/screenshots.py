@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 from browsing import CHROMIUM, FLAGS, HEATMAP, serving  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from smile.page.examples import examples  # noqa: E402
+from smile.ui.examples import examples  # noqa: E402
 
 FOLDER = ROOT / "assets" / "screenshots"
 TUTORIAL = ROOT / "assets" / "tutorial.html"

@@ -6,9 +6,10 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import FINISHED, HEATMAP, TILES, tab_to
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import bundle, explain
-from smile.page.examples import examples
-from smile.view import page as alone
+from smile import explain
+from smile.io import bundle
+from smile.report.html import render_page
+from smile.ui.examples import examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -92,7 +93,7 @@ def test_axe_finds_nothing_in_somebodys_page(visit, fake_page, theme):
 def test_axe_finds_nothing_in_the_file_of_its_own(visit, tmp_path, theme, width):
     editor = FakeEditor(fail=["make snow"])
     explanation = explain(picture((96, 96)), "make it snow", editor, embedder=FakeEmbedder(), locality="none")
-    (tmp_path / "explanation.html").write_text(alone(explanation), encoding="utf-8")
+    (tmp_path / "explanation.html").write_text(render_page(explanation), encoding="utf-8")
     page = visit((tmp_path / "explanation.html").as_uri(), width, theme, wait=".plot .textpoint text")
     page.click(".cells button >> nth=2")
     page.click(".numbers summary")

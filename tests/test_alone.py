@@ -1,4 +1,4 @@
-"""The file of its own, `smile.view.page`, in Chromium and opened from the disk: the page's instrument without a server.
+"""The file of its own, `smile.report.html`, in Chromium and opened from the disk: the page's instrument without a server.
 
 What is drawn is compared with the explanation it was made from.
 """
@@ -9,7 +9,7 @@ from browsing import heatmap, tab_to
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain
-from smile.view import page as alone
+from smile.report.html import render_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -48,7 +48,7 @@ def opened(visit, tmp_path):
 
     def opened(explanation, **how):
         file = tmp_path / "explanation.html"
-        file.write_text(alone(explanation), encoding="utf-8")
+        file.write_text(render_page(explanation), encoding="utf-8")
         page = visit(file.as_uri(), wait=".cells button", **how)
         page.wait_for_selector(".plot .textpoint text")
         return page
@@ -102,7 +102,7 @@ def test_a_word_that_is_chosen_splits_the_edits_and_shows_its_map(opened, explan
     choose()
     assert pressed(page) == pressed(page, ".maps button") == [SNOW]
     there, without, others = groups(page)
-    kept = explanation.keep[:, SNOW]
+    kept = explanation.mask[:, SNOW]
     assert there["title"] == f"With “snow” ({kept.sum()})" and len(there["edits"]) == kept.sum()
     assert without["title"] == f"Without “snow” ({(~kept).sum()})" and len(without["edits"]) == (~kept).sum()
     assert not any("snow" in edit["missing"] for edit in there["edits"])
@@ -140,21 +140,21 @@ def test_the_overlay_can_be_made_fainter(opened, explanation):
 def test_edits_are_sorted_and_words_that_were_left_out_struck_out(opened, explanation):
     page = opened(explanation)
     run = groups(page)[0]["edits"]
-    for edit, keep in zip(run, explanation.keep, strict=True):
+    for edit, mask in zip(run, explanation.mask, strict=True):
         assert edit["text"] == INSTRUCTION
-        assert edit["missing"] == [word for word, kept in zip(explanation.words, keep, strict=True) if not kept]
+        assert edit["missing"] == [word for word, kept in zip(explanation.words, mask, strict=True) if not kept]
     assert page.eval_on_selector("del", "word => getComputedStyle(word).textDecorationLine") == "line-through"
     distances = explanation.distances
     assert [edit["said"] for edit in run] == [f"distance {distance:.2f}" for distance in distances]
     orders = {
         "distance": np.argsort(distances, kind="stable"),
-        "kept": np.argsort(-explanation.keep.sum(axis=1), kind="stable"),
+        "kept": np.argsort(-explanation.mask.sum(axis=1), kind="stable"),
     }
     for name, order in orders.items():
         page.select_option(".gallery select", name)
         assert groups(page)[0]["edits"] == [run[place] for place in order] != run
     page.click(f".cells button >> nth={SNOW}")
-    assert groups(page)[0]["edits"] == [run[place] for place in orders["kept"] if explanation.keep[place, SNOW]]
+    assert groups(page)[0]["edits"] == [run[place] for place in orders["kept"] if explanation.mask[place, SNOW]]
     page.select_option(".gallery select", "run")
     page.click(f".cells button >> nth={SNOW}")
     assert groups(page)[0]["edits"] == run
@@ -169,7 +169,7 @@ def test_an_edit_that_is_chosen_is_compared_with_the_full_one(opened, explanatio
     page.click(f"{TILES} >> nth={farthest}")
     assert sources(page) == [run[farthest], run[0]] and run[farthest] != run[0] and pressed(page, TILES) == [farthest]
     assert page.inner_text(".before .what") == f"{INSTRUCTION} · distance {explanation.distances[farthest]:.2f}"
-    assert page.locator(".before .what del").count() == (~explanation.keep[farthest]).sum()
+    assert page.locator(".before .what del").count() == (~explanation.mask[farthest]).sum()
     page.focus(".before input")
     clips = []
     for key in ("Home", "End", "ArrowLeft"):
@@ -256,7 +256,7 @@ def test_several_seeds_are_told_apart_and_compared_with_their_own_reference(open
         page.click(f"{TILES} >> nth={place}")
         assert sources(page) == [run[place]["src"], run[reference]["src"]]
     page.click(".cells button >> nth=2")
-    assert len(groups(page)[0]["edits"]) == explanation.keep[:, 2].sum() == 8
+    assert len(groups(page)[0]["edits"]) == explanation.mask[:, 2].sum() == 8
 
 
 def test_where_the_input_is_the_reference_an_edit_is_compared_with_it(opened):

@@ -10,9 +10,9 @@ from test_runs import BAD
 from tiny import FakeSegmenter
 
 import app
-from smile.editors import EDITORS
-from smile.page import engine as page_engine
-from smile.page import wording
+from smile.models.editors import EDITORS
+from smile.ui import engine as page_engine
+from smile.ui import texts
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_an_editor_that_cannot_has_a_problem_and_no_numbers(picture_file, broken
     assert explanations == {name: {"problem": "There are no models."} for name in EDITORS} and pictures == []
 
 
-ALIKE = [(change, sentence) for change, sentence in BAD if not set(change) & set(wording.OPTIONS)]
+ALIKE = [(change, sentence) for change, sentence in BAD if not set(change) & set(texts.OPTIONS)]
 
 
 @pytest.mark.parametrize("endpoint", ["/explain", "/compare"])

@@ -12,9 +12,9 @@ from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 
 import app
 from smile import InputError
-from smile.page import engine as page_engine
-from smile.page.engine import Engine
-from smile.page.examples import examples
+from smile.ui import engine as page_engine
+from smile.ui.engine import Engine
+from smile.ui.examples import examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -12,7 +12,8 @@ from bundles import TEXT, content, read, refuse, regional, rewritten, run, whole
 from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import Explanation, InputError, bundle, explain, explain_stream
+from smile import Explanation, InputError, explain, explain_stream
+from smile.io import bundle
 
 # What is written is what is read.
 

@@ -1,5 +1,6 @@
 """The bundled, trained models through the ordinary loaders: sizes, what the editor carries out, what the embedder sees,
-and whether the explainer finds the words that matter. Small samples of what `python -m smile.toyroad.evaluate` measures."""
+and whether the explainer finds the words that matter. Small samples of what `python -m smile.toyroad.training.evaluate`
+measures."""
 
 import json
 from pathlib import Path
@@ -11,9 +12,9 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from sklearn.linear_model import RidgeClassifier
 
 from smile import explain, load_editor, load_embedder
-from smile.toyroad import evaluate
-from smile.toyroad.evaluate import CASES
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
+from smile.toyroad.training import evaluate
+from smile.toyroad.training.evaluate import CASES
 
 MODELS = Path(__file__).resolve().parents[1] / "assets" / "models"
 

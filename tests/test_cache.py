@@ -15,9 +15,9 @@ from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, instruct_pix2pix_folder, picture
 
 from smile import InputError, explain, load_editor
-from smile import cache as caches
-from smile.cache import MISSING, Cache, Reusing, revision_of
-from smile.measure import edits_needed, measure
+from smile.evaluation.evaluate import edits_needed, measure
+from smile.models import cache as caches
+from smile.models.cache import MISSING, Cache, Reusing, revision_of
 
 TEXT = "please make it snow at night"
 
@@ -179,9 +179,9 @@ def test_memory_is_bounded_and_forgets(monkeypatch):
     edit, group = picture(), ("g", False)
     cache = Cache(memory_bytes=3 * 48 * 48 * 3, seconds=60)
     for text in "abc":
-        cache.keep(group, 0, text, edit)
+        cache.store(group, 0, text, edit)
     cache.find(group, 0, "a")
-    cache.keep(group, 0, "d", edit)
+    cache.store(group, 0, "d", edit)
     assert set(cache.held(group)) == {(0, "a"), (0, "c"), (0, "d")}, "the least recently used goes"
     now = caches.time.monotonic()
     monkeypatch.setattr(caches.time, "monotonic", lambda: now + 61)
@@ -253,7 +253,7 @@ def test_the_folder_is_bounded_and_what_was_used_stays(tmp_path):
     group, edit = ("g", True), picture()
     size = len(caches._encoded(edit)) + caches.CHECKED
     cache = Cache(tmp_path, memory_bytes=0, disk_bytes=20 * size)
-    cache.keep(group, 0, "used", edit)
+    cache.store(group, 0, "used", edit)
     unfinished = tmp_path / "ab"
     unfinished.mkdir(exist_ok=True)
     (unfinished / "x.part").write_bytes(b"x")
@@ -262,7 +262,7 @@ def test_the_folder_is_bounded_and_what_was_used_stays(tmp_path):
         for age, path in enumerate(sorted(files(tmp_path), key=lambda path: path.stat().st_mtime, reverse=True)):
             os.utime(path, (path.stat().st_mtime - 1 - age, path.stat().st_mtime - 1 - age))  # mtimes are coarse
         assert cache.find(group, 0, "used") is not MISSING
-        cache.keep(group, 0, str(number), edit)
+        cache.store(group, 0, str(number), edit)
         assert sum(path.stat().st_size for path in files(tmp_path)) <= 20 * size
     assert len(files(tmp_path)) >= 17 and not (unfinished / "x.part").exists()
 
@@ -276,7 +276,7 @@ def _share(folder, number):
         edits[text] = Image.fromarray(np.random.default_rng(int(text)).integers(0, 255, (48, 48, 3), np.uint8))
         found = cache.find(("g", True), 0, text)
         assert found is MISSING or found.tobytes() == edits[text].tobytes()
-        cache.keep(("g", True), 0, text, edits[text])
+        cache.store(("g", True), 0, text, edits[text])
 
 
 def test_processes_share_a_folder(tmp_path):
@@ -319,7 +319,7 @@ def test_an_editor_without_torch_while_another_thread_imports_it():
     """As on the page, which loads the bundled models while the first visitor's run begins."""
     code = """if True:
         import sys, threading
-        from smile.cache import arithmetic
+        from smile.models.cache import arithmetic
         importing = threading.Thread(target=lambda: __import__("torch"))
         importing.start()
         while "torch" not in sys.modules:

@@ -7,9 +7,9 @@ import torch
 from turbo import small, tensors
 
 from smile import InputError
-from smile.editors import checkpoint
-from smile.editors.checkpoint import read_checkpoint, save_checkpoint
-from smile.editors.img2img_turbo import load
+from smile.models.editors import checkpoint
+from smile.models.editors.checkpoint import read_checkpoint, save_checkpoint
+from smile.models.editors.img2img_turbo import load
 
 
 def lora(held, part, which="A"):

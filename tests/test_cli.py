@@ -13,7 +13,7 @@ from tiny import FakeEditor, FakeEmbedder, FakeSegmenter, dinov2_folder, instruc
 
 from smile import explain
 from smile.__main__ import main
-from smile.editors import EDITORS
+from smile.models.editors import EDITORS
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "make it snow at night"
@@ -226,7 +226,7 @@ def test_help_and_import_load_no_torch():
 
 
 def test_an_interrupted_run_keeps_what_there_is(place, capsys, monkeypatch):
-    from smile.editors import instruct_pix2pix
+    from smile.models.editors import instruct_pix2pix
 
     run, calls = instruct_pix2pix.InstructPix2Pix.run, []
 

@@ -5,14 +5,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from smile.design import choose, default_edits, describe, hadamard, minimum_edits
 from smile.errors import InputError
+from smile.method.design import choose, default_edits, describe, hadamard, minimum_edits
 
 SIZES = (16, 24, 32, 40, 48, 50, 64, 100)
 
 
-def sides(keep):
-    return 2 * keep.astype(int) - 1  # (N, k) of +1 and -1
+def sides(mask):
+    return 2 * mask.astype(int) - 1  # (N, k) of +1 and -1
 
 
 @pytest.mark.parametrize("order", [4, 8, 12, 16, 20, 24, 28, 36, 40, 44, 48, 60, 64, 68, 76])
@@ -27,12 +27,12 @@ def test_balanced_is_balanced_and_free_of_two_word_interactions(k):
     for edits in {default_edits(k), *SIZES}:
         if edits < default_edits(k):
             continue
-        keep = choose(k, edits, seed=k)
-        assert keep.dtype == bool and keep.shape == (min(edits, 2**k), k)
-        assert keep[0].all() and (~keep.any(axis=1)).sum() == 1
-        assert len(np.unique(keep, axis=0)) == len(keep)
-        assert (keep.sum(axis=0) * 2 == len(keep)).all()
-        signs = sides(keep)
+        mask = choose(k, edits, seed=k)
+        assert mask.dtype == bool and mask.shape == (min(edits, 2**k), k)
+        assert mask[0].all() and (~mask.any(axis=1)).sum() == 1
+        assert len(np.unique(mask, axis=0)) == len(mask)
+        assert (mask.sum(axis=0) * 2 == len(mask)).all()
+        signs = sides(mask)
         for a, b in combinations(range(k), 2):
             assert not (signs.T @ (signs[:, a] * signs[:, b])).any(), (k, edits, a, b)
 
@@ -45,9 +45,9 @@ def test_default_balanced_words_are_orthogonal(k):
 
 @pytest.mark.parametrize(("k", "edits"), [(9, 16), (7, 12), (11, 16), (15, 16 + 1), (20, 24), (64, 68)])
 def test_unfolded_array_when_the_folded_one_does_not_fit(k, edits):
-    keep = choose(k, edits)
-    signs = sides(keep)
-    assert keep.shape == (edits, k) and keep[0].all()
+    mask = choose(k, edits)
+    signs = sides(mask)
+    assert mask.shape == (edits, k) and mask[0].all()
     if edits % 4 == 0:
         assert (signs.T @ signs == edits * np.eye(k)).all() and not signs.sum(axis=0).any()
     assert "unfolded" in describe(k, edits)
@@ -66,17 +66,17 @@ def test_describe_tells_the_arrays_apart():
 def test_every_offered_size_works_and_one_less_is_refused(k, kind):
     least = minimum_edits(k, kind)
     for edits in {least, least + 1, default_edits(k), default_edits(k) + 1}:
-        keep = choose(k, edits, kind, seed=1)
-        assert keep.shape == (min(edits, 2**k), k) and keep[0].all()
-        assert len(np.unique(keep, axis=0)) == len(keep)
+        mask = choose(k, edits, kind, seed=1)
+        assert mask.shape == (min(edits, 2**k), k) and mask[0].all()
+        assert len(np.unique(mask, axis=0)) == len(mask)
     with pytest.raises(InputError, match=f"at least {least}"):
         choose(k, least - 1, kind)
 
 
 @pytest.mark.parametrize("kind", ["balanced", "random", "exhaustive"])
 def test_all_subsets_when_they_fit(kind):
-    keep = choose(3, 20, kind)
-    assert len(np.unique(keep, axis=0)) == len(keep) == 8 and keep[0].all()
+    mask = choose(3, 20, kind)
+    assert len(np.unique(mask, axis=0)) == len(mask) == 8 and mask[0].all()
     assert choose(1, 2, kind).tolist() == [[True], [False]]
 
 
@@ -85,8 +85,8 @@ def test_default_edits():
 
 
 def test_random_is_the_published_scheme():
-    keep = choose(6, 40, "random", seed=2)
-    assert keep.any(axis=1).all()
+    mask = choose(6, 40, "random", seed=2)
+    assert mask.any(axis=1).all()
     many = np.vstack([choose(10, 60, "random", seed=s)[1:] for s in range(60)])
     assert abs(many.mean() - 0.5) < 0.02
     assert len(choose(5, 31, "random")) == 31  # every subset but the empty one

@@ -9,8 +9,8 @@ from scipy.spatial.distance import cdist
 from scipy.spatial.distance import cosine as scipy_cosine
 from scipy.stats import wasserstein_distance
 
-from smile.distance import cosine, minmax, patches, similarity, to_reference, wasserstein
 from smile.errors import InputError
+from smile.method.distance import cosine, minmax, patches, similarity, to_reference, wasserstein
 
 rng = np.random.default_rng(0)
 

@@ -12,9 +12,9 @@ import pytest
 from turbo import tensors
 
 from smile import InputError, load_editor
-from smile.editors import checkpoint, img2img_turbo
-from smile.editors.checkpoint import fetch
-from smile.editors.img2img_turbo import load
+from smile.models.editors import checkpoint, img2img_turbo
+from smile.models.editors.checkpoint import fetch
+from smile.models.editors.img2img_turbo import load
 
 
 class Server(ThreadingHTTPServer):

@@ -11,8 +11,8 @@ from PIL import Image
 from tiny import dinov2_folder, instruct_pix2pix_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
-from smile.editors import weights
-from smile.editors.memory import Memory, place
+from smile.models import hub
+from smile.models.editors.memory import Memory, place
 
 TEXTS = ["make it snow", "snow", "", "at night", "make it snow at night"]
 MORE = [*TEXTS, *(f"please {text}" for text in TEXTS)]
@@ -225,7 +225,7 @@ def test_parts_that_a_folder_does_not_hold_come_from_the_one_it_shares_with(fold
         place(folder / name, tmp_path / "part" / name)
     own = {"size": 32, "steps": 2, "guidance": 3.0, "image_guidance": 1.0, "shared": "../whole"}
     (tmp_path / "part" / "editor.json").write_text(json.dumps(own))
-    assert weights.shared_parts(tmp_path / "part") == tmp_path / "whole" and weights.shared_parts(folder) is None
+    assert hub.shared_parts(tmp_path / "part") == tmp_path / "whole" and hub.shared_parts(folder) is None
     editor = load_editor("instruct-pix2pix", weights=str(tmp_path / "part"))
     assert editor.settings == {"steps": 2, "guidance": 3.0, "image_guidance": 1.0}
     expected = load_editor("instruct-pix2pix", weights=str(folder)).edit(picture(), TEXTS, seed=0)
@@ -238,29 +238,29 @@ def test_parts_that_a_folder_does_not_hold_come_from_the_one_it_shares_with(fold
 def test_what_is_computed_in(folder, editor, monkeypatch):
     assert editor.dtype == "float32"
     for native, cpu in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(weights, "multiplies_bfloat16", lambda native=native: native)
+        monkeypatch.setattr(hub, "multiplies_bfloat16", lambda native=native: native)
         for small in ("bundled", "bundled-edges", str(folder)):
-            assert {weights.choose_dtype(device, small) for device in ("cpu", "cuda", "mps")} == {torch.float32}
+            assert {hub.choose_dtype(device, small) for device in ("cpu", "cuda", "mps")} == {torch.float32}
         for large in ("full", "somebody/something"):
-            assert weights.choose_dtype("cpu", large) == cpu
-            assert weights.choose_dtype("cuda:1", large) == torch.float16
-            assert weights.choose_dtype("mps", large) == torch.float32
-    monkeypatch.setattr(weights, "SMALL", 1000)  # so that the folder is large
-    assert weights.choose_dtype("cuda", str(folder)) == torch.float16
+            assert hub.choose_dtype("cpu", large) == cpu
+            assert hub.choose_dtype("cuda:1", large) == torch.float16
+            assert hub.choose_dtype("mps", large) == torch.float32
+    monkeypatch.setattr(hub, "SMALL", 1000)  # so that the folder is large
+    assert hub.choose_dtype("cuda", str(folder)) == torch.float16
 
 
 @pytest.mark.parametrize("native", [True, False])
 def test_whether_the_cpu_multiplies_bfloat16_is_asked_of_torch_and_guarded(monkeypatch, native):
     for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
-    assert weights.multiplies_bfloat16() is False  # a torch that cannot say
+    assert hub.multiplies_bfloat16() is False  # a torch that cannot say
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
-    assert weights.multiplies_bfloat16() is native
+    assert hub.multiplies_bfloat16() is native
 
 
 def test_half_precision_edits_are_pictures(folder, monkeypatch):
-    monkeypatch.setattr(weights, "SMALL", 1000)
-    monkeypatch.setattr(weights, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(hub, "SMALL", 1000)
+    monkeypatch.setattr(hub, "multiplies_bfloat16", lambda: True)
     editor = load_editor("instruct-pix2pix", weights=str(folder))
     assert editor.dtype == "bfloat16" and editor.token_embeddings("ab").dtype == np.float32
     edits = values(editor.edit(picture(), TEXTS, seed=0))
@@ -436,7 +436,7 @@ def test_the_picture_and_the_texts_are_encoded_once(editor):
 
 def test_forgetting_old_texts_never_loses_one_that_is_needed_now(editor, monkeypatch):
     expected = values(editor.edit(picture(), TEXTS, seed=0))
-    monkeypatch.setattr("smile.editors.base.TEXTS_KEPT", len(TEXTS) + 1)
+    monkeypatch.setattr("smile.models.editors.base.TEXTS_KEPT", len(TEXTS) + 1)
     editor.edit(picture(), ["something", "else"], seed=0)
     assert np.array_equal(values(editor.edit(picture(), TEXTS, seed=0)), expected)
 
@@ -504,7 +504,7 @@ def test_missing_and_wrong_weights(folder, dino, tmp_path, monkeypatch):
     other.mkdir()
     (other / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
     refused("holds a StableDiffusionPipeline", weights=str(other))
-    monkeypatch.setattr(weights, "BUNDLED", tmp_path / "none")
+    monkeypatch.setattr(hub, "MODELS", tmp_path / "none")
     refused("bundled weights are missing", weights="bundled")
     with pytest.raises(InputError, match="bundled weights are missing"):
         load_embedder("bundled")

@@ -13,11 +13,11 @@ from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 
 from smile import InputError, load_editor
 from smile.__main__ import main
-from smile.editors import EDITORS, Entry
-from smile.page import engine as page_engine
-from smile.page.actions import Actions
-from smile.page.engine import Engine, Request
-from smile.page.estimate import here, is_bundled
+from smile.models.editors import EDITORS, Entry
+from smile.ui import engine as page_engine
+from smile.ui.actions import Actions
+from smile.ui.engine import Engine, Request
+from smile.ui.estimate import here, is_bundled
 
 ALL = [(name, weights) for name, entry in EDITORS.items() for weights in entry.weights]
 
@@ -192,7 +192,7 @@ def load(weights="auto", device=None):
 
 
 def test_a_fourth_editor_is_one_file_and_one_line(monkeypatch, capsys, tmp_path):
-    module = types.ModuleType("smile.editors.darken")
+    module = types.ModuleType("smile.models.editors.darken")
     exec(FOURTH, module.__dict__)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(EDITORS, "darken", Entry("darken", ("none",)))

@@ -8,9 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from smile import explain
-from smile.editors import EDITORS
-from smile.page import estimate
-from smile.page.estimate import DECODER, FULL, SD1, SD2, UNET, edits_asked, edits_made, is_bundled, speed, work
+from smile.models.editors import EDITORS
+from smile.ui import estimate
+from smile.ui.estimate import DECODER, FULL, SD1, SD2, UNET, edits_asked, edits_made, is_bundled, speed, work
 
 FAMILIES = {
     "1.5": ({"cross_attention_dim": 768, "attention_head_dim": 8}, (768, 12, 12)),
@@ -66,9 +66,9 @@ def test_every_full_set_has_its_numbers():
 
 
 def test_the_published_settings_are_the_editors_own():
-    from smile.editors.img2img_turbo import EDGES, STOCHASTIC
-    from smile.editors.inpaint import Inpaint
-    from smile.editors.instruct_pix2pix import InstructPix2Pix
+    from smile.models.editors.img2img_turbo import EDGES, STOCHASTIC
+    from smile.models.editors.inpaint import Inpaint
+    from smile.models.editors.instruct_pix2pix import InstructPix2Pix
 
     own = {"instruct-pix2pix": InstructPix2Pix.DEFAULTS, "img2img-turbo": EDGES | STOCHASTIC, "inpaint": Inpaint.DEFAULTS}
     for (name, _), full in FULL.items():

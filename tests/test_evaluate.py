@@ -5,9 +5,10 @@ import json
 import pytest
 from tiny import FakeEditor, FakeEmbedder, dinov2_folder, instruct_pix2pix_folder, picture
 
-from smile import bundle, explain
+from smile import explain
 from smile.__main__ import main
-from smile.editors import instruct_pix2pix
+from smile.io import bundle
+from smile.models.editors import instruct_pix2pix
 
 TEXT = "make snow"
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from smile.design import choose
-from smile.evidence import _clustered, by_text, orders, over_seeds, seed_half_widths, seed_p_values, word_p_values
-from smile.regression import solve
+from smile.method.design import choose
+from smile.method.inference import _clustered, by_text, orders, over_seeds, seed_half_widths, seed_p_values, word_p_values
+from smile.method.least_squares import solve
 
 
 def textbook_t(X, y):
@@ -20,9 +20,9 @@ def textbook_t(X, y):
 @pytest.mark.parametrize("effect", [0, 6])
 def test_words_are_tested_against_those_that_act(effect):
     rng = np.random.default_rng(3)
-    keep = choose(4, 12, seed=3).astype(float)
-    X, y = np.c_[np.ones(12), keep], rng.normal(size=12) + effect * keep[:, 0]
-    ours = word_p_values(keep, y[:, None], 499, seed=2)[:, 0]
+    mask = choose(4, 12, seed=3).astype(float)
+    X, y = np.c_[np.ones(12), mask], rng.normal(size=12) + effect * mask[:, 0]
+    ours = word_p_values(mask, y[:, None], 499, seed=2)[:, 0]
     order, observed = orders(np.zeros(12, int), 499, 2), textbook_t(X, y)
 
     def chance(errors, word):
@@ -33,23 +33,23 @@ def test_words_are_tested_against_those_that_act(effect):
     acts = np.array([chance(scaled, j + 1) <= 0.05 for j in range(4)])
     assert acts[0] == bool(effect)
     for j in range(4):
-        reduced = np.c_[np.ones(12), keep[:, acts & (np.arange(4) != j)]]
+        reduced = np.c_[np.ones(12), mask[:, acts & (np.arange(4) != j)]]
         assert ours[j] == pytest.approx(chance(y - reduced @ np.linalg.lstsq(reduced, y, rcond=None)[0], j + 1))
 
 
 def test_several_columns_are_each_tested_alone():
     rng = np.random.default_rng(1)
-    keep = choose(5, 16, seed=1).astype(float)
-    responses = rng.normal(size=(16, 8)) + np.outer(keep[:, 1], rng.integers(0, 2, 8) * 5)
-    together = word_p_values(keep, responses, 99, seed=4)
+    mask = choose(5, 16, seed=1).astype(float)
+    responses = rng.normal(size=(16, 8)) + np.outer(mask[:, 1], rng.integers(0, 2, 8) * 5)
+    together = word_p_values(mask, responses, 99, seed=4)
     for r in range(8):
-        assert together[:, r] == pytest.approx(word_p_values(keep, responses[:, r : r + 1], 99, seed=4)[:, 0])
+        assert together[:, r] == pytest.approx(word_p_values(mask, responses[:, r : r + 1], 99, seed=4)[:, 0])
 
 
 def test_all_orders_make_the_test_exact():
     """Over all responses that an editor which ignores its text may give, p <= a happens in a share a at most."""
-    keep, rng = choose(3, 6, "random", seed=1).astype(float), np.random.default_rng(0)
-    p_values = word_p_values(keep, rng.standard_cauchy(size=(6, 3000)), 199, seed=0)
+    mask, rng = choose(3, 6, "random", seed=1).astype(float), np.random.default_rng(0)
+    p_values = word_p_values(mask, rng.standard_cauchy(size=(6, 3000)), 199, seed=0)
     for level in (0.05, 0.2, 0.5):
         assert (p_values <= level).mean() <= level + 3 * np.sqrt(level * (1 - level) / 3000)
 
@@ -57,29 +57,29 @@ def test_all_orders_make_the_test_exact():
 @pytest.mark.parametrize("k", [3, 4])
 def test_with_all_combinations_the_full_edit_may_differ_from_the_others(k):
     """It is compared with itself, so its response is given; the others are noise of an editor that ignores its text."""
-    keep, rng = choose(k, 2**k).astype(float), np.random.default_rng(0)
+    mask, rng = choose(k, 2**k).astype(float), np.random.default_rng(0)
     for given in (1.0, 5.0, 50.0):
-        p_values = word_p_values(keep, np.vstack([np.full(2000, given), rng.normal(size=(2**k - 1, 2000))]), 199, seed=0)
+        p_values = word_p_values(mask, np.vstack([np.full(2000, given), rng.normal(size=(2**k - 1, 2000))]), 199, seed=0)
         assert abs((p_values <= 0.05).mean() - 0.05) < 0.015
 
 
 def test_texts_that_every_seed_has():
-    keep = np.array([[1, 1], [1, 0], [0, 0], [1, 1], [0, 0]])
-    texts, responses = by_text(keep, np.arange(5.0), np.array([3, 3, 3, 7, 7]))
+    mask = np.array([[1, 1], [1, 0], [0, 0], [1, 1], [0, 0]])
+    texts, responses = by_text(mask, np.arange(5.0), np.array([3, 3, 3, 7, 7]))
     assert texts.tolist() == [[1, 1], [0, 0]] and responses.tolist() == [[0, 3], [2, 4]]
-    assert by_text(keep[:4], np.arange(4.0), np.array([0, 0, 1, 2]))[1].shape == (0, 3)
+    assert by_text(mask[:4], np.arange(4.0), np.array([0, 0, 1, 2]))[1].shape == (0, 3)
 
 
 def test_over_seeds_where_texts_do_not_matter_it_is_the_jackknife_of_the_textbook():
     """Unequal blocks: leave each seed out, refit, (S - 1) / S times the sum of squares; nothing is shared by texts."""
     rng = np.random.default_rng(2)
-    keep = np.vstack([choose(3, 8), choose(3, 8)[:6], choose(3, 8)]).astype(float)
+    mask = np.vstack([choose(3, 8), choose(3, 8)[:6], choose(3, 8)]).astype(float)
     block, weight = np.repeat([0, 1, 2], [8, 6, 8]), rng.uniform(0.5, 1, 22)
-    y = (keep * rng.normal(size=(3, 3))[block]).sum(axis=1)  # another slope under every seed
-    whole = solve(keep, y, weight, block).weights
-    left = [solve(keep[block != b], y[block != b], weight[block != b], block[block != b]).weights for b in range(3)]
+    y = (mask * rng.normal(size=(3, 3))[block]).sum(axis=1)  # another slope under every seed
+    whole = solve(mask, y, weight, block).weights
+    left = [solve(mask[block != b], y[block != b], weight[block != b], block[block != b]).weights for b in range(3)]
     error = np.sqrt(2 / 3 * ((np.array(left) - whole) ** 2).sum(axis=0))
-    weights, errors = over_seeds(keep, y, weight, block)
+    weights, errors = over_seeds(mask, y, weight, block)
     assert weights == pytest.approx(whole) and (errors >= error * (1 - 1e-12)).all()
     assert seed_p_values(weights, error, 3) == pytest.approx(2 * student.sf(np.abs(whole) / error, 2))
     assert seed_half_widths(error, 3) == pytest.approx(4.302653 * error)
@@ -89,8 +89,8 @@ def test_over_seeds_where_texts_do_not_matter_it_is_the_jackknife_of_the_textboo
 def test_the_variance_between_texts_is_cr2_of_the_textbook():
     """Equal blocks, no locality: (I - H)^-1/2 of each text's residuals, and that of single edits is HC2."""
     rng, seeds = np.random.default_rng(4), 3
-    keep = choose(4, 12, seed=2).astype(float)
-    tiled, block, y = np.tile(keep, (seeds, 1)), np.repeat(range(seeds), 12), rng.normal(size=12 * seeds)
+    mask = choose(4, 12, seed=2).astype(float)
+    tiled, block, y = np.tile(mask, (seeds, 1)), np.repeat(range(seeds), 12), rng.normal(size=12 * seeds)
     X = np.c_[block[:, None] == np.arange(seeds), tiled].astype(float)
     bread = np.linalg.inv(X.T @ X)
     hat, operator = X @ bread @ X.T, (bread @ X.T)[seeds:]
@@ -109,5 +109,5 @@ def test_the_variance_between_texts_is_cr2_of_the_textbook():
 
 
 def test_a_seed_that_is_missing_too_much():
-    keep = np.vstack([choose(3, 8), choose(3, 8)[:2]]).astype(float)
-    assert over_seeds(keep, np.arange(10.0), np.ones(10), np.r_[np.zeros(8, int), 1, 1]) is None
+    mask = np.vstack([choose(3, 8), choose(3, 8)[:2]]).astype(float)
+    assert over_seeds(mask, np.arange(10.0), np.ones(10), np.r_[np.zeros(8, int), 1, 1]) is None

@@ -6,30 +6,32 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smile import Explanation, bundle
-from smile.editors import EDITORS
+from smile import Explanation
+from smile.io import bundle
+from smile.models.editors import EDITORS
+from smile.paths import EXAMPLES
 from smile.toyroad import examples
 from smile.toyroad.captions import plain
-from smile.toyroad.evaluate import error
 from smile.toyroad.grammar import effective, ideal, relevant
 from smile.toyroad.regions import composed, ideal_inside, inside
 from smile.toyroad.scene import draw
+from smile.toyroad.training.evaluate import error
 
 BUNDLES = examples.EXAMPLES | examples.compared()
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
 def saved(request) -> tuple[examples.Example, Explanation]:
-    return BUNDLES[request.param], bundle.read(examples.FOLDER / f"{request.param}.zip")
+    return BUNDLES[request.param], bundle.read(EXAMPLES / f"{request.param}.zip")
 
 
 def test_the_listing_is_the_one_in_the_folder_and_so_are_the_files():
-    assert json.loads((examples.FOLDER / "examples.json").read_text()) == examples.listing()
+    assert json.loads((EXAMPLES / "examples.json").read_text()) == examples.listing()
     expected = {"examples.json", *(f"{name}.zip" for name in BUNDLES)}
     for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
         expected |= {f"{name}.png", *([f"{name}-region.png"] if one.region else [])}
-    assert {path.name for path in examples.FOLDER.iterdir()} == expected
-    assert max((examples.FOLDER / name).stat().st_size for name in expected) < 800_000
+    assert {path.name for path in EXAMPLES.iterdir()} == expected
+    assert max((EXAMPLES / name).stat().st_size for name in expected) < 800_000
 
 
 def test_there_are_examples_of_every_editor_and_one_comparison():
@@ -58,9 +60,9 @@ def test_a_bundle_is_of_its_picture_instruction_and_editor(saved):
 
 def test_the_files_beside_a_bundle_are_its_picture_and_region():
     for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
-        assert error(Image.open(examples.FOLDER / f"{name}.png"), draw(one.scene)) < 1  # Pillow draws as its version does
+        assert error(Image.open(EXAMPLES / f"{name}.png"), draw(one.scene)) < 1  # Pillow draws as its version does
         if one.region:
-            assert np.array_equal(Image.open(examples.FOLDER / f"{name}-region.png"), examples.region(one))
+            assert np.array_equal(Image.open(EXAMPLES / f"{name}-region.png"), examples.region(one))
 
 
 def read_by(example):
@@ -96,7 +98,7 @@ def test_the_full_edit_is_what_was_asked_for(saved):
 
 def test_the_first_example_shows_two_words_at_work_in_two_places():
     name = next(iter(examples.EXAMPLES))
-    explanation = bundle.read(examples.FOLDER / f"{name}.zip")
+    explanation = bundle.read(EXAMPLES / f"{name}.zip")
     sunset, autumn = (explanation.maps[explanation.words.index(word)] for word in ("sunset", "autumn"))
     assert np.corrcoef(sunset.ravel(), autumn.ravel())[0, 1] < 0
     assert sunset[:5].mean() > 1.2 * sunset[10:].mean() and autumn[10:].mean() > 1.2 * autumn[:5].mean()
@@ -109,7 +111,7 @@ def test_an_example_is_made_again_byte_for_byte(tmp_path):
         for number, explanation in enumerate((first, second)):
             bundle.write(explanation, tmp_path / f"{number}.zip")
         assert (tmp_path / "0.zip").read_bytes() == (tmp_path / "1.zip").read_bytes()
-        saved = bundle.read(examples.FOLDER / f"{name}.zip")  # made on another machine, perhaps
+        saved = bundle.read(EXAMPLES / f"{name}.zip")  # made on another machine, perhaps
         assert (
             saved.weights == pytest.approx(first.weights, abs=0.02) and saved.significant.tolist() == first.significant.tolist()
         )

@@ -8,7 +8,7 @@ from PIL import Image
 from tiny import DeafEditor, FakeEditor, FakeEmbedder, picture
 
 from smile import Explanation, InputError, explain, explain_stream
-from smile.instruction import perturbed, words
+from smile.method.units import perturbed, words
 
 TEXT = "make it snow at night please"
 
@@ -32,9 +32,9 @@ def test_bad_instructions(text):
 
 def test_texts_agree_with_keep_and_repeated_words_have_their_own_weights():
     explanation = run("snow snow at night", locality="none")
-    for row, text in zip(explanation.keep, explanation.texts, strict=True):
+    for row, text in zip(explanation.mask, explanation.texts, strict=True):
         assert text.split() == [w for w, kept in zip(explanation.words, row, strict=True) if kept]
-    assert explanation.keep[0].all() and len(explanation.weights) == 4
+    assert explanation.mask[0].all() and len(explanation.weights) == 4
     assert explanation.weights[0] == pytest.approx(explanation.weights[1])  # either is enough, so they share
 
 
@@ -157,7 +157,7 @@ def test_noise_floor_and_edit_p_values():
 def test_several_seeds_are_blocks():
     editor = FakeEditor()
     explanation = run(editor=editor, seeds=3, seed=5, noise_seeds=1, locality="none")
-    assert np.array_equal(explanation.blocks, np.repeat([0, 1, 2], 16)) and explanation.keep.shape == (48, 6)
+    assert np.array_equal(explanation.blocks, np.repeat([0, 1, 2], 16)) and explanation.mask.shape == (48, 6)
     assert list(dict.fromkeys(seed for seed, _ in editor.calls)) == [5, 6, 7, 8]
     assert np.all(explanation.distances[[0, 16, 32]] == 0)  # each block has its own reference
     assert explanation.texts[:16] == explanation.texts[16:32]
@@ -171,7 +171,7 @@ def test_paper_preset():
     assert len(explanation.texts) == 30 and "" not in explanation.texts
     settings = explanation.settings
     assert (settings["design"], settings["distance"], settings["sigma"]) == ("random", "wasserstein", 0.25)
-    t = 1 - np.sqrt(explanation.keep.mean(axis=1))
+    t = 1 - np.sqrt(explanation.mask.mean(axis=1))
     assert explanation.locality_weights == pytest.approx(np.sqrt(np.exp(-(t**2) / 0.25**2)))
     assert len(run(preset="paper", edits=12).texts) == 12
     with pytest.raises(InputError, match="no preset"):

@@ -9,12 +9,12 @@ from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import Explanation, InputError, explain, explain_stream
-from smile.figures import colour_of, heatmap_png, table
-from smile.finding import sentences
-from smile.surrogate import EXACT
+from smile.method.surrogate import EXACT
+from smile.report.finding import sentences
+from smile.report.plots import colour_of, heatmap_png, table
 
 KEYS = (
-    "words weights ci_low ci_high p_values p_values_holm keep texts distances responses locality_weights "
+    "words weights ci_low ci_high p_values p_values_holm mask texts distances responses locality_weights "
     "edit_p_values noise_floor fidelity settings seconds failed"
 )
 NASTY = '<script>alert(1)</script> "quoted" $x$ %{y} </script> snow'
@@ -34,7 +34,7 @@ def test_json_has_the_public_keys_and_no_nan(explanation):
     values = json.loads(failed.to_json(), parse_constant=lambda name: pytest.fail(name))
     assert set(KEYS.split()) <= set(values)
     assert values["distances"][1] is None and values["responses"][1] is None
-    assert values["keep"] == failed.keep.tolist() and values["words"] == failed.words
+    assert values["mask"] == failed.mask.tolist() and values["words"] == failed.words
     assert values["finding"] == failed.finding and values["failed"] == 1
     assert not {"image", "edits", "noise_edits", "region"} & set(values)
 

@@ -18,11 +18,12 @@ from bundles import run, written
 from PIL import Image
 from tiny import FakeBackend, FakeEditor, FakeEmbedder, fake_models, picture
 
-from smile import Explanation, InputError, bundle, explain
+from smile import Explanation, InputError, explain
 from smile.__main__ import main
-from smile.page import wording
-from smile.page.engine import Engine, Request
-from smile.page.runs import running
+from smile.io import bundle
+from smile.ui import texts
+from smile.ui.engine import Engine, Request
+from smile.ui.runs import running
 
 TEXT = "make it snow at night"
 SMALL = Image.new("RGB", (3, 3), "red")
@@ -202,9 +203,9 @@ def test_what_is_raised_in_the_middle_leaves_what_there_is(picture_file, fault, 
     broken.set()
     *_, before, last = ask(runs.explain, picture_file)
     said = last["progress"]
-    sentence = {MemoryError: wording.NO_MEMORY}.get(type(RAISED[fault]), wording.BROKEN)
-    sentence = wording.NO_MEMORY if "memory" in str(RAISED[fault]) else sentence
-    sentence = wording.GPU_LOST if "CUDA error" in str(RAISED[fault]) else sentence
+    sentence = {MemoryError: texts.NO_MEMORY}.get(type(RAISED[fault]), texts.BROKEN)
+    sentence = texts.NO_MEMORY if "memory" in str(RAISED[fault]) else sentence
+    sentence = texts.GPU_LOST if "CUDA error" in str(RAISED[fault]) else sentence
     assert sentence in said and "secret" not in said and last["explain"]["interactive"]
     assert before["shown"].provisional and before["shown"].done == 1 and not before["shown"].fidelity
     broken.clear()
@@ -216,7 +217,7 @@ def test_what_is_raised_in_the_middle_leaves_what_there_is(picture_file, fault, 
 def test_on_the_command_line_what_there_is_is_written(tmp_path, monkeypatch, capsys):
     picture().save(tmp_path / "in.png")
     monkeypatch.setattr("smile.load_editor", lambda *_: Editor(raised(RuntimeError("broken pipe"), after=2)))
-    monkeypatch.setattr("smile.blackbox._loaded_embedder", lambda weights: FakeEmbedder())
+    monkeypatch.setattr("smile.models.protocols._loaded_embedder", lambda weights: FakeEmbedder())
     words = [
         "explain",
         "--image",
@@ -263,8 +264,8 @@ def test_whoever_goes_away_leaves_the_stream_closed():
 
 
 def test_an_editor_that_hangs_is_stopped_by_the_clock(picture_file, monkeypatch):
-    monkeypatch.setattr("smile.page.runs.MAX_SECONDS", 0.2)
-    monkeypatch.setattr("smile.page.runs.SPACE", True)
+    monkeypatch.setattr("smile.ui.runs.MAX_SECONDS", 0.2)
+    monkeypatch.setattr("smile.ui.runs.SPACE", True)
 
     class Slow(FakeBackend):
         def edit(self, image, texts, *, seed, region=None):
@@ -359,7 +360,7 @@ def test_models_that_cannot_be_loaded_are_loaded_again(picture_file):
     fails = [MemoryError(), InputError("There is no network.")]
     runs = handlers(lambda *names: (_ for _ in ()).throw(fails.pop()) if fails else fake_models(*names))[1]
     said = [[*ask(runs.explain, picture_file)][-1]["progress"] for _ in range(3)]
-    assert "no network" in said[0] and wording.NO_MEMORY in said[1] and "Done" in said[2]
+    assert "no network" in said[0] and texts.NO_MEMORY in said[1] and "Done" in said[2]
     note("loading fails, twice", "a sentence each time; the third visitor is served")
 
 

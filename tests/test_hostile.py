@@ -22,8 +22,8 @@ from visitor import GIVEN, SOON, Visitor
 import app
 from smile import Explanation, load_editor
 from smile.__main__ import main
-from smile.page import gate
-from smile.page.engine import Engine
+from smile.ui import middleware
+from smile.ui.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
 LINES = in_common()
@@ -100,7 +100,7 @@ def on_numpy(libraries, monkeypatch):
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("smile.load_editor", load)
-    monkeypatch.setattr("smile.blackbox._loaded_embedder", lambda weights: FakeEmbedder())
+    monkeypatch.setattr("smile.models.protocols._loaded_embedder", lambda weights: FakeEmbedder())
     monkeypatch.setattr(Explanation, "save", save)
 
 
@@ -308,4 +308,4 @@ def test_there_are_more_than_five_hundred():
     lines = len(LINES) + len(BUNDLES) + len(LINKS) + 2 * len(FORGED) + len(FAIR) + len(BODIES) * len(PLACES) + len(GETS)
     assert lines >= 500 and len(set(NAMES)) == len(NAMES)
     print(f"{lines} hostile inputs: {len(LINES)} through the page and the command line, the rest through what takes them.")
-    assert gate.MAX_BODY < 10_000_000
+    assert middleware.MAX_BODY < 10_000_000

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from layouts import INSTRUCT_PIX2PIX, TINY, write_pipeline
 
-from smile.editors.weights import quiet
+from smile.models.hub import quiet
 
 ROOT = Path(__file__).resolve().parents[1]
 OWNERS = ("good", "gated", "stalls", "breaks")
@@ -24,7 +24,7 @@ CODE = """
 import json, os, shutil, sys, time
 from pathlib import Path
 from smile import InputError, load_editor
-import diffusers, transformers, smile.editors.pipelines  # what takes time and is not a download
+import diffusers, transformers, smile.models.editors.pipelines  # what takes time and is not a download
 
 def attempt(name, weights):
     began = time.monotonic()

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from tiny import dinov2_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
-from smile.picture import fit, fit_region
+from smile.io.images import fit, fit_region
 
 TEXTS = ["a red car", "a car", "", "red"]
 

@@ -6,7 +6,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, cosine
 
 from smile.errors import InputError
-from smile.locality import auto_sigma, effective_sample_size, kernel, paper_kernel, wmd, wmd_distance, words_distance
+from smile.method.kernel import auto_sigma, effective_sample_size, kernel, paper_kernel, wmd, wmd_distance, words_distance
 
 rng = np.random.default_rng(0)
 
@@ -16,11 +16,11 @@ def unit(a):
 
 
 def test_words_distance_is_cosine_to_all_ones():
-    keep = rng.random((20, 6)) < 0.5
-    keep[0], keep[1] = True, False
-    found = words_distance(keep)
+    mask = rng.random((20, 6)) < 0.5
+    mask[0], mask[1] = True, False
+    found = words_distance(mask)
     assert found[0] == 0 and found[1] == 1
-    assert found[2:] == pytest.approx([cosine(row, np.ones(6)) for row in keep[2:].astype(float)])
+    assert found[2:] == pytest.approx([cosine(row, np.ones(6)) for row in mask[2:].astype(float)])
 
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 5), (4, 4), (3, 7), (6, 4), (9, 10)])

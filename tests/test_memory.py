@@ -11,7 +11,7 @@ ROUNDS = 11
 CODE = """
 import sys
 from PIL import Image
-from smile.editors import EDITORS, load_editor
+from smile.models.editors import EDITORS, load_editor
 
 def resident():
     with open("/proc/self/status") as file:

@@ -13,11 +13,11 @@ from sklearn.metrics import accuracy_score, auc, f1_score, r2_score, roc_auc_sco
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain
-from smile.design import choose
 from smile.errors import InputError
-from smile.locality import effective_sample_size
-from smile.metrics import accuracy, consistency, faithfulness, faithfulness_rows, fidelity, health, stability
-from smile.surrogate import fit
+from smile.evaluation.metrics import accuracy, consistency, faithfulness, faithfulness_rows, fidelity, health, stability
+from smile.method.design import choose
+from smile.method.kernel import effective_sample_size
+from smile.method.surrogate import fit
 
 RUN = json.loads((Path(__file__).parent / "oracles/snowy_published_run.json").read_text())
 ARRAYS = np.array(RUN["keep"], bool), np.array(RUN["response"]), np.array(RUN["locality_weight"])
@@ -35,10 +35,10 @@ def test_the_published_coefficients_to_every_printed_digit():
 
 @pytest.mark.parametrize(("kind", "model"), [("linear", LinearRegression), ("ridge", Ridge)])
 def test_leave_one_out_refits_without_each_row(kind, model):
-    keep, response, weight = ARRAYS
-    X, left_out = keep.astype(float), np.zeros(len(keep))
-    for i in range(len(keep)):
-        rest = np.arange(len(keep)) != i
+    mask, response, weight = ARRAYS
+    X, left_out = mask.astype(float), np.zeros(len(mask))
+    for i in range(len(mask)):
+        rest = np.arange(len(mask)) != i
         left_out[i] = model().fit(X[rest], response[rest], sample_weight=weight[rest]).predict(X[i : i + 1])[0]
     expected = r2_score(response, left_out, sample_weight=weight)
     assert fidelity(*ARRAYS, kind=kind)["R2_weighted_leave_one_out"] == pytest.approx(expected)
@@ -58,10 +58,10 @@ def test_effective_sample_size_is_kishs():
 
 def test_blocks_are_not_counted_as_skill():
     rng = np.random.default_rng(0)
-    keep, block = np.tile(choose(4, 16), (3, 1)), np.repeat([0, 1, 2], 16)
+    mask, block = np.tile(choose(4, 16), (3, 1)), np.repeat([0, 1, 2], 16)
     noise = rng.normal(size=48)
-    found = fidelity(keep, noise + 100 * block, np.ones(48), blocks=block)
-    assert found["R2_weighted"] == pytest.approx(fidelity(keep, noise, np.ones(48), blocks=block)["R2_weighted"])
+    found = fidelity(mask, noise + 100 * block, np.ones(48), blocks=block)
+    assert found["R2_weighted"] == pytest.approx(fidelity(mask, noise, np.ones(48), blocks=block)["R2_weighted"])
     assert found["R2_weighted"] < 0.4
 
 
@@ -169,8 +169,8 @@ def test_faithfulness_of_a_known_order():
     """A linear response: its own weights are the best order of all there are, the opposite ones the worst."""
     weights = np.array([0.1, -0.2, 0.6, 0.3])
 
-    def respond(keep):
-        return 0.2 + keep @ weights
+    def respond(mask):
+        return 0.2 + mask @ weights
 
     found = faithfulness(weights, respond)
     order = [2, 3, 0, 1]
@@ -198,17 +198,17 @@ def test_faithfulness_of_a_known_order():
 
 
 def test_a_response_that_knows_no_words_is_as_good_in_any_order():
-    found = faithfulness([0.3, 0.2, 0.1], lambda keep: np.full(len(keep), 0.7))
+    found = faithfulness([0.3, 0.2, 0.1], lambda mask: np.full(len(mask), 0.7))
     assert found["area_between"] == 0 and found["better_than_random"] == 0.5
-    assert faithfulness([0.3], lambda keep: keep[:, 0])["better_than_random"] == 0.5  # one word has one order
+    assert faithfulness([0.3], lambda mask: mask[:, 0])["better_than_random"] == 0.5  # one word has one order
 
 
 def test_faithfulness_asks_for_each_row_once_and_interpolates_failed_edits():
     asked = []
 
-    def respond(keep):
-        asked.append(keep)
-        return np.where(keep.sum(axis=1) == 2, np.nan, keep.sum(axis=1) / 4)
+    def respond(mask):
+        asked.append(mask)
+        return np.where(mask.sum(axis=1) == 2, np.nan, mask.sum(axis=1) / 4)
 
     weights = [0.4, 0.3, 0.2, 0.1]
     found = faithfulness(weights, respond, pairs=3, seed=5)
@@ -228,7 +228,7 @@ def test_health_counts_what_the_fit_rests_on():
     assert found["edits"] == 15 and found["failed"] == 1
     assert found["texts"] == len({text for text, on in zip(made.texts, usable, strict=True) if on}) < 15
     assert found["effective_sample_size"] == effective_sample_size(made.locality_weights[usable])
-    assert found["told_apart"] == [True] * 4
+    assert found["estimable"] == [True] * 4
     assert found["times_noise"] == pytest.approx(np.nanmax(made.distances_from_full) / np.mean(made.noise_distances))
     without = explain(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder(), locality="none", noise_seeds=0)
     assert health(without)["times_noise"] is None

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smile.noise import edit_p_values, floor
+from smile.method.noise_floor import edit_p_values, floor
 
 
 def test_p_values_count_the_edit_itself():

@@ -13,13 +13,13 @@ from tiny import FakeEditor, FakeEmbedder, fake_models
 
 import app
 from smile import InputError
-from smile.editors import EDITORS
-from smile.page import engine as page_engine
-from smile.page import wording
-from smile.page.door import METHOD
-from smile.page.engine import Engine
-from smile.page.examples import examples
-from smile.page.parts import FIELDS
+from smile.models.editors import EDITORS
+from smile.ui import engine as page_engine
+from smile.ui import texts
+from smile.ui.engine import Engine
+from smile.ui.examples import examples
+from smile.ui.parts import FIELDS
+from smile.ui.validation import METHOD
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_it_begins_with_the_first_example_and_loads_nothing_for_that():
     parts = {block.elem_id: block for block in page.blocks.values() if getattr(block, "elem_id", None)}
     first = examples()[0]
     assert parts["view"].value["instruction"] == first.instruction == parts["instruction"].value
-    assert parts["view"].value["source"] == wording.REPLAYED and wording.REPLAYED in parts["progress"].value
+    assert parts["view"].value["source"] == texts.REPLAYED and texts.REPLAYED in parts["progress"].value
     assert parts["editor"].value == first.editor and parts["weights"].value == first.weights
     assert len(parts["view"].value["edits"]) == parts["edits"].value == 16
 
@@ -51,14 +51,14 @@ def test_it_begins_with_the_first_example_and_loads_nothing_for_that():
 def test_everything_in_advanced_explains_itself():
     page = app.build(Engine(fake_models))
     parts = {block.elem_id: block for block in page.blocks.values() if getattr(block, "elem_id", None)}
-    for name in wording.OPTIONS:
+    for name in texts.OPTIONS:
         field = parts[f"option-{name}"]
         assert field.label and field.info and field.value == METHOD[name]
-        assert name not in wording.CHOICES or METHOD[name] in [value for _, value in field.choices]
+        assert name not in texts.CHOICES or METHOD[name] in [value for _, value in field.choices]
 
 
 def test_the_guide_has_ten_points_and_claims_no_causes():
-    said = wording.guide()
+    said = texts.guide()
     assert said.count("<li>") == 10 and not re.search("caus|because of the word|responsible", said)
 
 
@@ -143,10 +143,10 @@ def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):
 def test_an_editor_brings_its_weights_its_region_and_its_description(actions, picture_file):
     for name, entry in EDITORS.items():
         now = named(actions.chosen(name, picture_file), FIELDS)
-        assert now["editor"]["value"] == name and now["editor"]["info"] == wording.EDITORS[name]
+        assert now["editor"]["value"] == name and now["editor"]["info"] == texts.EDITORS[name]
         assert [value for _, value in now["weights"]["choices"]] == ["auto", *entry.weights]
         assert now["weights"]["value"] == "auto" and now["region_column"]["visible"] is entry.region
-        assert all(now[setting] is None for setting in wording.SETTINGS)
+        assert all(now[setting] is None for setting in texts.SETTINGS)
         assert now["region"]["picture"].startswith("data:image/jpeg") and "instruction" not in now
 
 
@@ -157,11 +157,11 @@ def test_falling_back_takes_the_bundled_weights_and_their_settings(actions):
 
 def test_only_the_settings_that_the_editor_has_are_shown_with_what_its_weights_say(actions):
     *_, (_, *fields) = actions.plan(TEXT, 16, "img2img-turbo", "auto")
-    fields = dict(zip(wording.SETTINGS, fields, strict=True))
+    fields = dict(zip(texts.SETTINGS, fields, strict=True))
     assert fields["steps"]["visible"] and fields["steps"]["placeholder"] == "10"
-    assert not any(fields[name]["visible"] for name in wording.SETTINGS if name != "steps")
+    assert not any(fields[name]["visible"] for name in texts.SETTINGS if name != "steps")
     *_, (_, *fields) = actions.plan(TEXT, 16, "img2img-turbo", "edge_to_image")  # not loaded
-    shown = {name for name, field in zip(wording.SETTINGS, fields, strict=True) if field["visible"]}
+    shown = {name for name, field in zip(texts.SETTINGS, fields, strict=True) if field["visible"]}
     assert shown == {"low", "high"}
 
 

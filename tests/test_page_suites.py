@@ -16,11 +16,11 @@ from browsing import HEATMAP, shows
 from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 
 from smile import InputError
-from smile.page import suites as page_suites
-from smile.page import wording
-from smile.page.engine import Engine
-from smile.page.suites import SHIPPED, SUITES, Suites
 from smile.scenarios import archive, report, run, suite
+from smile.ui import suites as page_suites
+from smile.ui import texts
+from smile.ui.engine import Engine
+from smile.ui.suites import SHIPPED, SUITES, Suites
 
 SMALL = {
     "name": "<b>small</b>",
@@ -37,7 +37,7 @@ TAB = "#tabs button[role=tab]:has-text('{}')"
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
     """Whether an edit was carried out is told from two draws of what is left open, which is quicker."""
-    monkeypatch.setattr("smile.toyroad.evaluate.DRAWS", 2)
+    monkeypatch.setattr("smile.toyroad.training.evaluate.DRAWS", 2)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def finished(tmp_path_factory):
     place = tmp_path_factory.mktemp("run")
     (place / "suite.yaml").write_text(yaml.safe_dump(SMALL))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smile.toyroad.evaluate.DRAWS", 2)
+        patch.setattr("smile.toyroad.training.evaluate.DRAWS", 2)
         list(run.cells(suite.read(place / "suite.yaml"), place / "out", load=fake_models))
     report.write(place / "out")
     return place / "out"
@@ -123,7 +123,7 @@ def test_the_shipped_suites_run_here_or_say_where_they_do(suites, name):
 def test_what_is_no_suite_of_this_page_is_not_looked_for(suites, name):
     for stream in (suites.plan(name, None), suites.run(name, None)):
         last = steps(stream)[-1]
-        assert wording.NO_SUITE in (last.get("suite_plan") or last["suite_status"])
+        assert texts.NO_SUITE in (last.get("suite_plan") or last["suite_status"])
 
 
 # What is brought
@@ -258,7 +258,7 @@ def test_stop_takes_effect_within_a_cell_and_keeps_what_there_is(write, tmp_path
     assert "Stopped after 1 of 4 cells" in now["suite_status"] and "This run is not finished" in now["report"]["page"]
     assert now["run_suite"]["interactive"] and not now["stop_suite"]["interactive"]
     early = named(suites.stop(None))
-    assert wording.NO_CELL in early["suite_status"] and "report" not in early
+    assert texts.NO_CELL in early["suite_status"] and "report" not in early
 
 
 def test_a_suite_may_ask_for_trust(suites, write):
@@ -283,7 +283,7 @@ def test_what_breaks_is_said(write, caplog):
 
     suites = Suites(Engine(lambda *which: (Broken(*which), FakeEmbedder())))
     last = steps(suites.run(None, brought(suites, write())))[-1]
-    assert wording.BROKEN in last["suite_status"] and last["run_suite"]["interactive"] and "inside" in caplog.text
+    assert texts.BROKEN in last["suite_status"] and last["run_suite"]["interactive"] and "inside" in caplog.text
 
     def load(*_):
         raise InputError("There are no models.")
@@ -300,7 +300,7 @@ def test_a_run_of_the_command_line_is_opened(suites, finished, tmp_path):
     for above in ("", "out/", "results/out/"):
         (tmp_path / "run.zip").write_bytes(zipped(finished, above, more=[("__MACOSX/suite.json", "x"), ("notes.txt", "x")]))
         now = named(suites.open(str(tmp_path / "run.zip")))
-        assert wording.RUN_OPENED in now["suite_status"] and "4 of 4" in now["report"]["page"]
+        assert texts.RUN_OPENED in now["suite_status"] and "4 of 4" in now["report"]["page"]
         assert now["made"] == archive.kept(finished) and now["take_report"]["visible"]
 
 
@@ -312,7 +312,7 @@ def test_what_was_taken_away_is_opened_again_and_makes_the_same_bytes(suites, fi
     archive.write(made, tmp_path / "again.zip")
     assert (tmp_path / "again.zip").read_bytes() == file
     assert zipfile.ZipFile(tmp_path / "taken.zip").read("report.html") == (finished / "report.html").read_bytes()
-    assert [said for _, said in page_suites.report_file("zip", None)] == [wording.problem(wording.NO_REPORT)]
+    assert [said for _, said in page_suites.report_file("zip", None)] == [texts.problem(texts.NO_REPORT)]
 
 
 def test_a_report_that_comes_along_is_not_believed(suites, finished, tmp_path):

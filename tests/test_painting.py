@@ -5,8 +5,8 @@ from browsing import explained, heatmap, paint, painted
 from PIL import Image
 from tiny import FakeSegmenter, picture
 
-from smile.page import engine as page_engine
-from smile.page.examples import examples
+from smile.ui import engine as page_engine
+from smile.ui.examples import examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from smile.errors import InputError
-from smile.picture import fit, open_picture, open_region, whole_cells
+from smile.io.images import fit, open_picture, open_region, whole_cells
 
 
 def refused(source, match):

@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw
 from tiny import byte_tokenizer, dinov2_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
-from smile.editors.inpaint import Inpaint
-from smile.editors.instruct_pix2pix import InstructPix2Pix
-from smile.editors.pipelines import PlainPipeline, arguments, suitable_class
-from smile.picture import fit
+from smile.io.images import fit
+from smile.models.editors.inpaint import Inpaint
+from smile.models.editors.instruct_pix2pix import InstructPix2Pix
+from smile.models.editors.pipelines import PlainPipeline, arguments, suitable_class
 
 TEXTS = ["make it snow", "snow", ""]
 XL = {

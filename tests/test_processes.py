@@ -11,8 +11,8 @@ import pytest
 from tiny import FakeEditor, FakeEmbedder, dinov2_folder, instruct_pix2pix_folder, picture
 
 from smile import InputError, explain
-from smile.measure import measure
-from smile.processes import Processes, Shared, _dealt, _Failure, _rounds
+from smile.evaluation.evaluate import measure
+from smile.scenarios.distributed import Processes, Shared, _dealt, _Failure, _rounds
 
 ROOT = Path(__file__).resolve().parents[1]
 LAUNCH = "-m accelerate.commands.launch --multi_gpu --num_processes 2 --main_process_port 0".split()  # which works on CPUs

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import wasserstein_distance
 
-from smile import InputError, design, distance, instruction, surrogate
+from smile import InputError
+from smile.method import design, distance, surrogate, units
 
 settings.register_profile(
     "smile", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
@@ -28,19 +29,19 @@ SAID = st.lists(st.sampled_from("snow night rain at the in make it 雪 ❄ <b> =
 @given(TEXTS)
 def test_an_instruction_is_words_or_one_sentence(text):
     try:
-        found = instruction.words(text)
+        found = units.words(text)
     except InputError as error:
         assert len(str(error).splitlines()) == 1 and str(error).endswith((".", '".'))
         return
-    assert 1 <= len(found) <= 64 and " ".join(found).split() == found == instruction.words(" ".join(found))
+    assert 1 <= len(found) <= 64 and " ".join(found).split() == found == units.words(" ".join(found))
 
 
 @given(SAID, st.data())
 def test_a_text_is_the_kept_words_in_their_order(words, data):
-    keep = data.draw(st.lists(st.booleans(), min_size=len(words), max_size=len(words)))
-    text = instruction.perturbed(words, keep)
-    assert text.split() == [word for word, kept in zip(words, keep, strict=True) if kept]
-    assert instruction.perturbed(words, [True] * len(words)) == " ".join(words)
+    mask = data.draw(st.lists(st.booleans(), min_size=len(words), max_size=len(words)))
+    text = units.perturbed(words, mask)
+    assert text.split() == [word for word, kept in zip(words, mask, strict=True) if kept]
+    assert units.perturbed(words, [True] * len(words)) == " ".join(words)
 
 
 # Designs
@@ -49,19 +50,19 @@ def test_a_text_is_the_kept_words_in_their_order(words, data):
 @given(st.integers(1, 24), st.integers(2, 64), st.sampled_from(["balanced", "random"]), st.integers(0, 2**32 - 1))
 def test_a_design_begins_with_the_full_text_and_tells_the_words_apart(k, edits, kind, seed):
     try:
-        keep = design.choose(k, edits, kind, seed)
+        mask = design.choose(k, edits, kind, seed)
     except InputError:
         assume(False)
-    assert keep.dtype == bool and keep.shape[1] == k and keep[0].all() and len(keep) <= max(edits, 2)
-    assert np.array_equal(keep, design.choose(k, edits, kind, seed))
+    assert mask.dtype == bool and mask.shape[1] == k and mask[0].all() and len(mask) <= max(edits, 2)
+    assert np.array_equal(mask, design.choose(k, edits, kind, seed))
     if kind == "balanced":
-        assert np.linalg.matrix_rank(np.column_stack([np.ones(len(keep)), keep])) == k + 1
+        assert np.linalg.matrix_rank(np.column_stack([np.ones(len(mask)), mask])) == k + 1
 
 
 @given(st.integers(1, 8))
 def test_an_exhaustive_design_has_every_text_once(k):
-    keep = design.choose(k, 2**k, "exhaustive")
-    assert len({tuple(row) for row in keep.tolist()}) == len(keep) == 2**k and keep[0].all()
+    mask = design.choose(k, 2**k, "exhaustive")
+    assert len({tuple(row) for row in mask.tolist()}) == len(mask) == 2**k and mask[0].all()
 
 
 # Distances
@@ -106,8 +107,8 @@ KEEP = design.choose(4, 16)
 ONES = np.ones(len(KEEP))
 
 
-def fitted(response, keep=KEEP, weight=ONES, **options):
-    return surrogate.fit(keep, response, weight, permutations=99, **options)
+def fitted(response, mask=KEEP, weight=ONES, **options):
+    return surrogate.fit(mask, response, weight, permutations=99, **options)
 
 
 RESPONSES = arrays(np.float64, len(KEEP), elements=st.floats(0, 1, width=32))
@@ -194,7 +195,7 @@ def test_any_bytes_are_one_sentence(data):
     st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"II*\0"]),
 )
 def test_any_bytes_are_no_picture_or_a_sound_one(tmp_path_factory, data, start):
-    from smile.picture import open_picture
+    from smile.io.images import open_picture
 
     path = tmp_path_factory.mktemp("any") / "x.png"
     path.write_bytes(start + data)

@@ -45,9 +45,9 @@ def test_locality_is_the_published_one_of_letters():
 
 def test_rows_are_unique_until_all_are_used():
     rng = np.random.default_rng(0)
-    keep = published.rows(5, 62, rng)
-    assert len(np.unique(keep[:31], axis=0)) == len(np.unique(keep[31:], axis=0)) == 31
-    assert keep.any(axis=1).all()
+    mask = published.rows(5, 62, rng)
+    assert len(np.unique(mask[:31], axis=0)) == len(np.unique(mask[31:], axis=0)) == 31
+    assert mask.any(axis=1).all()
     assert len(np.unique(published.rows(8, 128, rng), axis=0)) == 128
 
 
@@ -80,9 +80,9 @@ def test_similarities_are_stretched():
 
 def test_best_surrogate_is_the_one_that_fits_its_own_data_best():
     rng = np.random.default_rng(0)
-    keep, noise, weight = published.rows(5, 20, rng), rng.random(20), np.ones(20)
-    kind, weights = published.best(keep, noise, weight)
-    errors = {name: ((noise - published.fit(keep, noise, weight, name)[1]) ** 2).sum() for name in published.SURROGATES}
+    mask, noise, weight = published.rows(5, 20, rng), rng.random(20), np.ones(20)
+    kind, weights = published.best(mask, noise, weight)
+    errors = {name: ((noise - published.fit(mask, noise, weight, name)[1]) ** 2).sum() for name in published.SURROGATES}
     assert errors[kind] == min(errors.values()) and kind in ("forest", "boosting")
     assert weights.shape == (5,)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from smile.__main__ import main
-from smile.editors import EDITORS
+from smile.models.editors import EDITORS
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

@@ -6,8 +6,8 @@ import json
 import pytest
 from bundles import TEXT, changed, json_of, partial, read, refuse, run, whole, written
 
-from smile import bundle, record
-from smile.surrogate import holm
+from smile.io import bundle, schema
+from smile.method.surrogate import holm
 
 
 def put(*path, value):
@@ -38,12 +38,12 @@ def text_of(old: str, new: str):
 
 
 def one_text_less(values):
-    for name in ("texts", "keep", "blocks"):
+    for name in ("texts", "mask", "blocks"):
         values[name].pop()
 
 
 def turned(values):
-    for name in ("texts", "keep"):
+    for name in ("texts", "mask"):
         values[name].reverse()
 
 
@@ -73,7 +73,7 @@ RECORDS = {
     "1e999": (text_of(NOISE, f"{NOISE}1e999, "), "a value in “noise_distances” is not one that is possible"),
     "a long integer": (text_of(NOISE, f"{NOISE}1{'0' * 400}, "), "a value in “noise_distances” is not one that is possible"),
     "a longer integer": (text_of(NOISE, f"{NOISE}1{'0' * 5000}, "), "explanation.json is no JSON"),
-    "a field less": (drop("keep"), "explanation.json lacks “keep”"),
+    "a field less": (drop("mask"), "explanation.json lacks “mask”"),
     "a field more": (put("author", value="me"), "a field that is not known, “author”"),
     "a strange field more": (put("a\nb", value="me"), "a field that is not known, of unprintable characters"),
     "finding no text": (put("finding", value=3), "“finding” is no sentence"),
@@ -83,16 +83,16 @@ RECORDS = {
     "instruction empty": (put("instruction", value=""), "“instruction” has not 1 to 64 words"),
     "too many words": (too_many_words, "“instruction” has not 1 to 64 words"),
     "other words": (put("words", 0, value="let"), "“words” are not those of the instruction"),
-    "words and instruction changed": (another_word, "“texts” do not agree with “keep”"),
+    "words and instruction changed": (another_word, "“texts” do not agree with “mask”"),
     "spaces": (put("instruction", value="make  it snow at night"), "one space apart"),
     "texts no list": (put("texts", value="a"), "“texts” is no list"),
     "no texts": (put("texts", value=[]), "“texts” is no list"),
-    "another text": (put("texts", 3, value="rm -rf"), "“texts” do not agree with “keep”"),
-    "keep of numbers": (put("keep", 3, 1, value=1), "a value in “keep” is not one that is possible"),
-    "keep too short": (drop("keep", 3), "“keep” has not the right number of values"),
-    "keep ragged": (drop("keep", 3, 1), "“keep” has not the right number of values"),
-    "keep flat": (put("keep", value=[True] * 16), "“keep” is no list of the right depth"),
-    "keep changed": (put("keep", 0, 0, value=False), "“texts” do not agree with “keep”"),
+    "another text": (put("texts", 3, value="rm -rf"), "“texts” do not agree with “mask”"),
+    "mask of numbers": (put("mask", 3, 1, value=1), "a value in “mask” is not one that is possible"),
+    "mask too short": (drop("mask", 3), "“mask” has not the right number of values"),
+    "mask ragged": (drop("mask", 3, 1), "“mask” has not the right number of values"),
+    "mask flat": (put("mask", value=[True] * 16), "“mask” is no list of the right depth"),
+    "mask changed": (put("mask", 0, 0, value=False), "“texts” do not agree with “mask”"),
     "an edit less": (one_text_less, "has not the right number of values"),
     "weights too few": (drop("weights", 0), "“weights” has not the right number of values"),
     "weights of text": (put("weights", 0, value="0.5"), "a value in “weights” is not one that is possible"),
@@ -237,13 +237,13 @@ TAMPERED = {
 @pytest.mark.parametrize("name", TAMPERED)
 def test_numbers_that_do_not_follow_from_the_edits_are_refused(name):
     data = written(run(reference="input")) if name == "the similarity" else whole()
-    refuse(changed(data, TAMPERED[name]), record.CHANGED)
+    refuse(changed(data, TAMPERED[name]), schema.CHANGED)
     assert bundle.read(io.BytesIO(changed(data, TAMPERED[name])), refit=False).words  # nothing but the comparison refuses it
 
 
 def test_a_partial_explanation_is_checked_as_well():
     assert read(partial()).provisional
-    refuse(changed(partial(), by(1.01, "weights", 2)), record.CHANGED)
+    refuse(changed(partial(), by(1.01, "weights", 2)), schema.CHANGED)
     refuse(changed(partial(), put("maps", value=[[[0.0]]] * 5)), "one of “maps”")
     refuse(changed(partial(), put("provisional", value=False)), "“done” and “total” do not agree")
     last = changed(partial(), put("total", value=json_of(partial())["done"]))
@@ -255,7 +255,7 @@ def test_round_off_of_another_machine_is_no_change():
 
 
 def test_p_values_that_take_too_long_are_believed_where_they_agree_with_their_correction(monkeypatch):
-    monkeypatch.setattr(record, "MAX_WORK", 1000)
+    monkeypatch.setattr(schema, "MAX_WORK", 1000)
     assert written(read(whole())) == whole()
 
     def consistent(values):
@@ -263,8 +263,8 @@ def test_p_values_that_take_too_long_are_believed_where_they_agree_with_their_co
         values["p_values_holm"] = holm(values["p_values"]).tolist()
 
     assert read(changed(whole(), consistent)).p_values[0] == 0.5
-    refuse(changed(whole(), put("p_values_holm", 0, value=0.01)), record.CHANGED)
-    refuse(changed(whole(), by(1.01, "weights", 2)), record.CHANGED)
+    refuse(changed(whole(), put("p_values_holm", 0, value=0.01)), schema.CHANGED)
+    refuse(changed(whole(), by(1.01, "weights", 2)), schema.CHANGED)
 
 
 def test_many_permutations_are_not_drawn():

@@ -10,8 +10,8 @@ from asking import ask, bad_files, handlers, region_file, skipped
 from PIL import Image
 from tiny import FakeSegmenter, picture
 
-from smile.page import engine as page_engine
-from smile.page.components import painted_region, painter_picture, painter_value
+from smile.ui import engine as page_engine
+from smile.ui.components import painted_region, painter_picture, painter_value
 
 
 @pytest.fixture

@@ -16,12 +16,13 @@ from gradio_client import Client
 from PIL import Image
 from tiny import FakeBackend, FakeEmbedder, picture
 
-from smile import bundle, explain
-from smile.editors import EDITORS
-from smile.page import takeaway, wording
-from smile.page.components import painted_region
-from smile.page.examples import examples, shown
-from smile.page.parts import FIELDS
+from smile import explain
+from smile.io import bundle
+from smile.models.editors import EDITORS
+from smile.ui import downloads, texts
+from smile.ui.components import painted_region
+from smile.ui.examples import examples, shown
+from smile.ui.parts import FIELDS
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_every_example_is_replayed_at_once_and_fills_in_everything(replays):
         assert (painted_region(now["region"]["value"]) is not None) == bool(example.painted)
         assert now["region_column"]["visible"] is EDITORS[now["editor"]["value"]].region
         assert (now["edits"], now["seed"]) == (explanation.settings["edits"], explanation.settings["seed"])
-        assert now["progress"] == wording.said(wording.REPLAYED) and now["view"]["source"] == wording.REPLAYED
+        assert now["progress"] == texts.said(texts.REPLAYED) and now["view"]["source"] == texts.REPLAYED
         assert now["explain"]["interactive"] and not now["stop"]["interactive"]
         assert f"assets/examples/{example.name}.png" in now["view"]["python"]
     assert {example.editor for example in examples()} >= set(EDITORS)
@@ -74,7 +75,7 @@ def test_the_comparison_is_replayed_and_each_editor_can_be_seen_in_full(replays)
     index, example = next((i, each) for i, each in enumerate(examples()) if each.compare)
     now = named(replays.pick(clicked(index)))
     assert [editor["name"] for editor in now["comparison"]["editors"]] == list(EDITORS)
-    assert now["compared"] == example.name and now["comparison"]["source"] == wording.REPLAYED
+    assert now["compared"] == example.name and now["comparison"]["source"] == texts.REPLAYED
     for number, name in enumerate(EDITORS):
         full = named(replays.look(now["compared"], example.picture, clicked(number)))
         assert full["view"]["facts"].startswith(name) and full["editor"]["value"] == name
@@ -91,7 +92,7 @@ def test_one_editor_of_a_comparison_that_was_run_is_seen_in_full(replays):
     now = named(replays.look(compared, None, clicked(1)))
     assert now["view"]["facts"].startswith("img2img-turbo") and now["view"]["source"] == ""
     assert now["shown"] is compared["img2img-turbo"] and now["editor"]["value"] == "img2img-turbo"
-    assert named(replays.look(compared, None, clicked(0))) == {"progress": wording.problem("It cannot.")}
+    assert named(replays.look(compared, None, clicked(0))) == {"progress": texts.problem("It cannot.")}
 
 
 def test_running_it_live_begins_with_the_fields_as_they_were(replays):
@@ -114,7 +115,7 @@ def test_what_is_taken_away_can_be_opened_again(replays, tmp_path, editor):
     takes = {"region": region} if EDITORS[editor].region else {}
     options = {"seed": 7, "edits": 6, "seeds": 2, "noise_seeds": 1, "reference": "input", "surrogate": "ridge"}
     explanation = made(editor, **options, **takes)
-    file, said = next(taking := takeaway.take("zip", explanation))
+    file, said = next(taking := downloads.take("zip", explanation))
     kept = Path(file).rename(tmp_path / "kept.zip")
     taking.close()
     assert said == "" and not Path(file).parent.exists()
@@ -125,7 +126,7 @@ def test_what_is_taken_away_can_be_opened_again(replays, tmp_path, editor):
     assert now["instruction"] == "make it snow" and now["editor"]["value"] == editor and now["weights"]["value"] == "bundled"
     assert {name: now[name] for name in options} == options and now["chosen"] and now["steps"] == 10
     assert (painted_region(now["region"]["value"]) is not None) == bool(takes)
-    assert now["view"]["source"] == wording.OPENED and now["progress"] == wording.said(wording.OPENED)
+    assert now["view"]["source"] == texts.OPENED and now["progress"] == texts.said(texts.OPENED)
     assert now["view"]["edits"] == named(first(replays.open(str(kept))))["view"]["edits"] and now["comparison"] is None
     assert now["shown"].weights.tolist() == explanation.weights.tolist()
 
@@ -137,7 +138,7 @@ def test_a_bundle_of_somebodys_own_editor_says_that_it_is_not_here(replays, tmp_
     explanation.settings |= {"editor": "own", "editor_weights": "own", "editor_settings": {"steps": "many"}}
     bundle.write(explanation, tmp_path / "own.zip")
     now = named(first(replays.open(str(tmp_path / "own.zip"))))
-    assert wording.ELSEWHERE in now["view"]["source"] and "editor" not in now and "steps" not in now
+    assert texts.ELSEWHERE in now["view"]["source"] and "editor" not in now and "steps" not in now
     assert now["instruction"] == "make it snow"
 
 
@@ -150,10 +151,10 @@ def test_a_bad_bundle_is_one_sentence_and_the_page_stays(replays, tmp_path):
         assert set(now) == {"progress"} and 'role="alert"' in now["progress"]
 
 
-@pytest.mark.parametrize("kind", takeaway.KINDS)
+@pytest.mark.parametrize("kind", downloads.KINDS)
 def test_every_file_is_what_its_name_says(kind):
     state = (examples()[0].name, examples()[0].editor)
-    file, _ = next(taking := takeaway.take(kind, state))
+    file, _ = next(taking := downloads.take(kind, state))
     assert Path(file).name == f"{examples()[0].instruction.replace(' ', '-')}.{kind}"
     content = Path(file).read_bytes()
     begins = {"json": b"{", "zip": b"PK", "html": b"<!doctype html>", "png": b"\x89PNG"}
@@ -165,14 +166,14 @@ def test_every_file_is_what_its_name_says(kind):
 
 
 def test_nothing_to_take_away_is_a_sentence():
-    ((file, said),) = takeaway.take("zip", None)
-    assert file is None and wording.NOTHING in said
+    ((file, said),) = downloads.take("zip", None)
+    assert file is None and texts.NOTHING in said
 
 
 def test_names_of_files_are_short_and_plain():
-    assert takeaway.slug("Make it SNOW, s'il vous plaît!") == "make-it-snow-s-il-vous-plait"
-    assert takeaway.slug("../../etc/passwd\0") == "etc-passwd" and takeaway.slug("雪を降らせて") == "explanation"
-    assert len(takeaway.slug("word " * 64)) <= takeaway.LONGEST and len(takeaway.slug("w" * 900)) == takeaway.LONGEST
+    assert downloads.slug("Make it SNOW, s'il vous plaît!") == "make-it-snow-s-il-vous-plait"
+    assert downloads.slug("../../etc/passwd\0") == "etc-passwd" and downloads.slug("雪を降らせて") == "explanation"
+    assert len(downloads.slug("word " * 64)) <= downloads.LONGEST and len(downloads.slug("w" * 900)) == downloads.LONGEST
 
 
 # Links
@@ -198,12 +199,12 @@ def test_a_link_fills_in_what_it_names_and_waits(replays):
     now = linked(replays, f"example={example.name}&seed=5")
     assert (now["picture"], now["seed"], now["instruction"]) == (example.picture, 5, example.instruction)
     assert now["view"] is now["shown"] is now["comparison"] is now["compared"] is None
-    assert now["progress"] == wording.said(wording.LINKED) and (now["edits"], now["chosen"]) == (16, False)
+    assert now["progress"] == texts.said(texts.LINKED) and (now["edits"], now["chosen"]) == (16, False)
     now = linked(replays, f"example={example.name}&instruction=make+it+night&editor=img2img-turbo&edits=6")
     assert (now["instruction"], now["edits"], now["chosen"]) == ("make it night", 6, True)
     assert (now["editor"]["value"], now["weights"]["value"]) == ("img2img-turbo", "auto")
     now = linked(replays, "instruction=paint+the+car+red&editor=inpaint&weights=bundled&seed=0")
-    assert now["progress"] == wording.said(wording.LINKED_ALONE) and now["picture"] == examples()[0].picture
+    assert now["progress"] == texts.said(texts.LINKED_ALONE) and now["picture"] == examples()[0].picture
     assert (now["weights"]["value"], now["region_column"]["visible"], now["edits"]) == ("bundled", True, 16)
 
 

@@ -11,13 +11,13 @@ from asking import TEXT, ask, bad_files, handlers, skipped, throw
 from tiny import FakeBackend, FakeEditor, FakeEmbedder, fake_models
 
 from smile import InputError
-from smile.editors import EDITORS
-from smile.page import engine as page_engine
-from smile.page import runs as page_runs
-from smile.page import wording
-from smile.page.components import painter_value
-from smile.page.examples import examples
-from smile.page.parts import VIEW
+from smile.models.editors import EDITORS
+from smile.ui import engine as page_engine
+from smile.ui import runs as page_runs
+from smile.ui import texts
+from smile.ui.components import painter_value
+from smile.ui.examples import examples
+from smile.ui.parts import VIEW
 
 HOSTILE = "<script>alert(1)</script> <img/src=x/onerror=alert(1)> snow & night"
 
@@ -109,7 +109,7 @@ def test_failed_edits_are_said(picture_file):
 
 def test_what_is_typed_never_becomes_markup(runs, picture_file):
     *_, last = ask(runs.explain, picture_file, instruction=HOSTILE)
-    for markup in (last["progress"], wording.problem(HOSTILE)):
+    for markup in (last["progress"], texts.problem(HOSTILE)):
         assert "<script" not in markup and "<img" not in markup
 
 
@@ -119,7 +119,7 @@ def test_a_bug_keeps_the_page_usable(runs, picture_file, caplog):
 
     runs.engine.models()[0].edit = fail
     *_, last = ask(runs.explain, picture_file)
-    assert wording.BROKEN in last["progress"] and "secret" not in last["progress"] and last["explain"]["interactive"]
+    assert texts.BROKEN in last["progress"] and "secret" not in last["progress"] and last["explain"]["interactive"]
     assert "secret detail" in caplog.text
 
 
@@ -259,7 +259,7 @@ def test_blocked_edits_bugs_and_quotas_are_sentences_too(picture_file, caplog):
     runs = handlers(load)[1]
     runs.engine._warmed_up = lambda *_: 1.0  # which would fail as well
     last, drawn, compared = comparison(ask(runs.compare, picture_file))
-    assert "blocked" in compared["instruct-pix2pix"] and compared["img2img-turbo"] == wording.BROKEN
+    assert "blocked" in compared["instruct-pix2pix"] and compared["img2img-turbo"] == texts.BROKEN
     assert compared["inpaint"] == "No GPU is free." and "secret detail" in caplog.text
     assert "Done: 0 of 3 editors" in last["progress"] and last["view"] is None and last["shown"] is None
 
@@ -269,7 +269,7 @@ def test_stop_ends_the_whole_comparison_and_keeps_what_is_there(runs, picture_fi
     compared = next(now["compared"] for now in going if not skipped(now["compared"]) and len(now["compared"] or {}) == 2)
     going.close()
     now = stopped(runs, picture_file, compared=compared)
-    assert wording.STOPPED in now["progress"] and now["compare"]["interactive"]
+    assert texts.STOPPED in now["progress"] and now["compare"]["interactive"]
     assert [editor["note"] for editor in now["comparison"]["editors"]] == ["", "provisional, 1 of 20 edits"]
 
 
@@ -322,7 +322,7 @@ def test_bad_input(runs, picture_file, tmp_path, change, sentence, handler):
 
 
 def test_a_picture_of_many_bytes_is_one_sentence(runs, picture_file, monkeypatch):
-    monkeypatch.setattr("smile.page.door.MAX_BYTES", 1000)
+    monkeypatch.setattr("smile.ui.validation.MAX_BYTES", 1000)
     (only,) = ask(runs.explain, picture_file)
     assert "road.png has more than" in only["progress"]
 

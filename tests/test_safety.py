@@ -9,7 +9,7 @@ from PIL import Image
 from tiny import dinov2_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
-from smile.editors.safety import REPOSITORY, wanted
+from smile.models.editors.safety import REPOSITORY, wanted
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the page and the package must not do, whatever is asked: keep, tell, fetch, run."""
+"""What the page and the package must not do, whatever is asked: mask, tell, fetch, run."""
 
 import csv
 import io
@@ -23,11 +23,11 @@ from visitor import Visitor
 
 import app
 from smile import explain
-from smile.page import gate, wording
-from smile.page.engine import Engine
-from smile.picture import open_picture
+from smile.io.images import open_picture
+from smile.report.html import render_page
 from smile.scenarios import table
-from smile.view import page as alone
+from smile.ui import middleware, texts
+from smile.ui.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [*ROOT.glob("smile/**/*.py"), ROOT / "app.py"]
@@ -58,9 +58,9 @@ def test_nothing_is_unpickled_but_tensors_and_no_code_is_fetched():
 def test_markup_is_made_of_escaped_texts():
     hostile = "<script>alert(1)</script> </title><img src=x onerror=alert(2)>"
     made = run(hostile)
-    page = alone(made)
+    page = render_page(made)
     assert "<script>alert(1)" not in page and "<img src=x" not in page and "</title><img" not in page
-    assert "<img" not in wording.problem(hostile) and "<script" not in wording.said(hostile)
+    assert "<img" not in texts.problem(hostile) and "<script" not in texts.said(hostile)
     figure = made.heatmap().to_json()
     assert "<img" not in figure and "<script>" not in figure
 
@@ -109,7 +109,7 @@ def test_nothing_but_pixels_comes_back(folder):
     made.save(folder / "out")
     for path in (folder / "out").rglob("*"):
         assert path.is_dir() or b"Secret" not in path.read_bytes(), path
-    assert "U2VjcmV0" not in alone(made)  # "Secret" in base 64
+    assert "U2VjcmV0" not in render_page(made)  # "Secret" in base 64
     assert all(not edit.info for edit in made.edits)
 
 
@@ -133,23 +133,23 @@ def test_nobodys_picture_or_instruction_is_in_a_log(folder, capfd, caplog):
 
 
 def test_the_page_says_what_it_keeps_and_that_is_true(folder):
-    assert wording.PRIVACY in wording.guide() and f"after {wording.KEPT_HOURS} hours" in wording.PRIVACY
-    assert gate.KEPT + gate.SWEPT_EVERY < 3600 * wording.KEPT_HOURS
+    assert texts.PRIVACY in texts.guide() and f"after {texts.KEPT_HOURS} hours" in texts.PRIVACY
+    assert middleware.KEPT + middleware.SWEPT_EVERY < 3600 * texts.KEPT_HOURS
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False" and os.environ["HF_HUB_DISABLE_TELEMETRY"] in ("1", "True")
     old, new, foreign = folder / "cache" / "a" / "old.png", folder / "cache" / "b" / "new.png", folder / "smile-page-notes"
     left = folder / "smile-page-abcd_123"
     for path in (old, new, foreign / "x", left / "x.zip"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
-    long_ago = time.time() - gate.KEPT - 1
+    long_ago = time.time() - middleware.KEPT - 1
     for path in (old, old.parent, foreign / "x", foreign, left / "x.zip", left):
         os.utime(path, (long_ago, long_ago))
-    gate.sweep()
+    middleware.sweep()
     assert not old.exists() and not left.exists() and new.exists() and (foreign / "x").exists()
 
 
 def test_a_visitor_has_so_many_runs_on_a_space_and_hears_it(monkeypatch, serve):
-    monkeypatch.setattr(gate, "SPACE", True)
+    monkeypatch.setattr(middleware, "SPACE", True)
 
     class Slow(FakeBackend):
         def edit(self, image, texts, *, seed, region=None):
@@ -158,9 +158,9 @@ def test_a_visitor_has_so_many_runs_on_a_space_and_hears_it(monkeypatch, serve):
 
     one = Visitor(serve(lambda *names: (Slow(*names), FakeEmbedder())))
     data = [one.uploaded(png()), "make it snow", None, 0, "instruct-pix2pix", "auto", None, "", None, None]
-    answers = [one.post("call/explain", {"data": data}) for _ in range(gate.PER_VISITOR + 2)]
-    assert [answer.status_code for answer in answers] == [200] * gate.PER_VISITOR + [429] * 2
-    assert answers[-1].json()["detail"] == wording.ENOUGH
+    answers = [one.post("call/explain", {"data": data}) for _ in range(middleware.PER_VISITOR + 2)]
+    assert [answer.status_code for answer in answers] == [200] * middleware.PER_VISITOR + [429] * 2
+    assert answers[-1].json()["detail"] == texts.ENOUGH
     one.http.headers["x-forwarded-for"] = "203.0.113.7, 10.0.0.1"
     assert one.post("call/explain", {"data": data}).status_code == 200  # somebody else
 

@@ -10,8 +10,8 @@ from PIL import Image
 from tiny import picture
 
 from smile import InputError, load_segmenter
-from smile import segmenter as segmenters
-from smile.segmenter import FULL, THRESHOLD, Segmenter
+from smile.models import segmenter as segmenters
+from smile.models.segmenter import FULL, THRESHOLD, Segmenter
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,11 @@ import pytest
 from scipy.stats import norm
 from tiny import DeafEditor, FakeEditor, FakeEmbedder, picture
 
-from smile import InputError, bundle, explain, explain_stream
-from smile.design import choose, default_edits, in_blocks
-from smile.sequential import levels, made, planned, repeated_p_values, undecided
-from smile.surrogate import fit, holm
+from smile import InputError, explain, explain_stream
+from smile.io import bundle
+from smile.method.design import choose, default_edits, in_blocks
+from smile.method.group_sequential import levels, made, planned, repeated_p_values, undecided
+from smile.method.surrogate import fit, holm
 
 
 def test_levels_are_those_of_lan_and_demets():
@@ -49,19 +50,19 @@ def test_a_word_is_decided_by_its_p_value_or_its_interval():
 @pytest.mark.parametrize("k", [1, 3, 5, 6, 7, 9, 12, 20, 33, 64])
 def test_every_block_is_balanced_and_free_of_interactions_by_itself(k):
     first = default_edits(k)
-    keep = in_blocks(k, 4 * first, seed=3)
-    assert len(keep) == len(np.unique(keep, axis=0)) == min(4 * first, 2**k)
-    assert (keep[:first] == choose(k, first, seed=3)).all() and keep[0].all()
-    assert (in_blocks(k, 2 * first, seed=3) == keep[: 2 * first]).all()  # a larger budget only adds
-    for start in range(0, len(keep), first):
-        block = 2 * keep[start : start + first].astype(int) - 1
+    mask = in_blocks(k, 4 * first, seed=3)
+    assert len(mask) == len(np.unique(mask, axis=0)) == min(4 * first, 2**k)
+    assert (mask[:first] == choose(k, first, seed=3)).all() and mask[0].all()
+    assert (in_blocks(k, 2 * first, seed=3) == mask[: 2 * first]).all()  # a larger budget only adds
+    for start in range(0, len(mask), first):
+        block = 2 * mask[start : start + first].astype(int) - 1
         assert (block.T @ block == len(block) * np.eye(k)).all() and (block.sum(axis=0) == 0).all()
         assert {tuple(row) for row in block} == {tuple(-row) for row in block}
 
 
 def test_a_budget_that_is_no_whole_block():
-    keep = in_blocks(7, 40, seed=0)
-    assert keep.shape == (40, 7) and (keep.mean(axis=0) == 0.5).all()
+    mask = in_blocks(7, 40, seed=0)
+    assert mask.shape == (40, 7) and (mask.mean(axis=0) == 0.5).all()
     assert len(in_blocks(5, 27)) == 27
     with pytest.raises(InputError, match="at least 16"):
         in_blocks(7, 12)
@@ -70,10 +71,10 @@ def test_a_budget_that_is_no_whole_block():
 def test_peeking_costs_no_calibration_with_permutation_tests():
     """An editor that ignores its text: over four looks some word is called significant in 5 % of the runs."""
     k, budget, runs, rng = 5, 32, 300, np.random.default_rng(1)
-    keep, looks, wrong, naive = in_blocks(k, budget), planned(16, budget), [], []
+    mask, looks, wrong, naive = in_blocks(k, budget), planned(16, budget), [], []
     for run in range(runs):
         response = rng.normal(size=budget)
-        p_values = [fit(keep[:look], response[:look], permutations=199, seed=run).p_values for look in looks]
+        p_values = [fit(mask[:look], response[:look], permutations=199, seed=run).p_values for look in looks]
         wrong.append(repeated_p_values(p_values, looks, budget) <= 0.05)
         naive.append((np.array(p_values) <= 0.05).any(axis=0))
         assert (holm(repeated_p_values(p_values, looks, budget)) <= 0.05).any() <= wrong[-1].any()
@@ -98,7 +99,7 @@ def test_a_run_ends_as_soon_as_every_word_is_decided(tmp_path):
     bundle.write(last, tmp_path / "it.zip")
     assert bundle.read(tmp_path / "it.zip").to_json() == last.to_json()
     first = explain(picture((64, 64)), TEXT, FakeEditor(), **OPTIONS)  # the first block is the usual design
-    assert (first.keep == last.keep[:16]).all() and first.texts == last.texts[:16]
+    assert (first.mask == last.mask[:16]).all() and first.texts == last.texts[:16]
 
 
 def test_a_run_that_cannot_be_sure_makes_all_edits_and_says_of_what():

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from tiny import FakeBackend, FakeEditor, FakeEmbedder, picture
 
-from smile import Explanation, bundle, explain, explain_stream, share
+from smile import Explanation, explain, explain_stream
+from smile.io import bundle
+from smile.paths import EXAMPLES
+from smile.report import citation
 from smile.toyroad import examples
 
 TEXT = "make it snow at night"
@@ -31,7 +34,7 @@ def again(explanation, folder, monkeypatch, editor=None) -> Explanation:
     explanation.save(folder)
     monkeypatch.chdir(folder)
     names = {"editor": editor or Tokens(), "embedder": FakeEmbedder()}
-    exec(share.python(explanation), names)
+    exec(citation.python(explanation), names)
     return names["explanation"]
 
 
@@ -64,18 +67,18 @@ def test_the_lines_make_the_same_explanation(options, tmp_path, monkeypatch, cap
 
 def test_an_editor_without_token_embeddings(tmp_path, monkeypatch):
     explanation = run(editor=FakeEditor())
-    assert "locality" not in share.python(explanation)
+    assert "locality" not in citation.python(explanation)
     assert numbers(again(explanation, tmp_path, monkeypatch, FakeEditor())) == numbers(explanation)
 
 
 def test_only_what_is_not_usual_is_said():
-    usual = share.python(run())
+    usual = citation.python(run())
     assert not any(name in usual for name in ("sigma", "design", "locality", "permutations", "seeds", "preset", "region"))
     assert "edits=16" in usual and "seed=0" in usual
-    assert "sigma=0.5" in share.python(run(sigma=0.5))
+    assert "sigma=0.5" in citation.python(run(sigma=0.5))
     whole = run()
-    assert "sigma" not in share.python(run(sigma=whole.settings["sigma"]))
-    assert "sigma" not in share.python(run("a a", Tokens())) and "sigma=1.0" not in share.python(run("a a a", Tokens()))
+    assert "sigma" not in citation.python(run(sigma=whole.settings["sigma"]))
+    assert "sigma" not in citation.python(run("a a", Tokens())) and "sigma=1.0" not in citation.python(run("a a a", Tokens()))
 
 
 def test_a_partial_explanation_gives_the_lines_of_the_whole(tmp_path, monkeypatch):
@@ -86,7 +89,7 @@ def test_a_partial_explanation_gives_the_lines_of_the_whole(tmp_path, monkeypatc
 
 def test_editors_of_ours_are_loaded_and_others_are_not():
     explanation = run(editor=FakeBackend("instruct-pix2pix", "bundled"))
-    lines = share.python(explanation, "a b.png").splitlines()
+    lines = citation.python(explanation, "a b.png").splitlines()
     assert lines[:1] == ["# embedder stands for your own embedder, 'pixels', which is to be put here."]
     assert lines[1:4] == [
         "from smile import explain, load_editor",
@@ -94,7 +97,7 @@ def test_editors_of_ours_are_loaded_and_others_are_not():
         "editor = load_editor('instruct-pix2pix', 'bundled', steps=10)",
     ]
     assert "    'a b.png'," in lines and "    embedder=embedder," in lines
-    own = share.python(run()).splitlines()
+    own = citation.python(run()).splitlines()
     assert own[0] == "# editor stands for your own editor, 'fake', which is to be put here."
     assert "from smile import explain" in own
 
@@ -113,7 +116,7 @@ def test_the_embedder_is_said_where_it_would_depend_on_the_machine(editor, embed
     explanation = run()
     explanation.settings |= {"editor": "instruct-pix2pix", "editor_weights": editor}
     explanation.settings |= {"embedder": "dinov2", "embedder_weights": embedder}
-    assert (f"    embedder={said!r}," in share.python(explanation)) == (said is not None)
+    assert (f"    embedder={said!r}," in citation.python(explanation)) == (said is not None)
 
 
 def test_nobodys_text_becomes_code():
@@ -121,10 +124,10 @@ def test_nobodys_text_becomes_code():
     nasty = 'x\'\nimport os\n\u2028\r"""#'
     explanation.instruction = nasty
     explanation.settings |= {"editor": nasty, "embedder": nasty}
-    own = share.python(explanation, nasty, nasty)
+    own = citation.python(explanation, nasty, nasty)
     explanation.settings |= {"editor": "inpaint", "editor_weights": nasty, "region": True}
     explanation.settings |= {"editor_settings": {nasty: nasty, "class": 1, "a=1, b": 2}}
-    ours = share.python(explanation, nasty, nasty)
+    ours = citation.python(explanation, nasty, nasty)
     for lines, kinds in ((own, ["ImportFrom", "Assign", "Expr"]), (ours, ["ImportFrom", "Assign", "Assign", "Expr"])):
         body = ast.parse(lines).body
         assert [type(each).__name__ for each in body] == kinds
@@ -138,32 +141,32 @@ def test_nobodys_text_becomes_code():
 def test_the_lines_of_a_bundle_make_it_again_with_the_real_editor(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     fresh = examples.explained(examples.EXAMPLES[name])  # on this machine, whose rounding need not be the bundle's
-    saved = bundle.read(examples.FOLDER / f"{name}.zip")
-    assert share.python(saved) == share.python(fresh)
+    saved = bundle.read(EXAMPLES / f"{name}.zip")
+    assert citation.python(saved) == citation.python(fresh)
     saved.save(tmp_path)
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(share.python(saved), names)
+    exec(citation.python(saved), names)
     assert numbers(names["explanation"]) == numbers(fresh) and fresh.finding in capsys.readouterr().out
 
 
 def test_query():
     explanation = run(editor=FakeBackend("img2img-turbo", "bundled-edges"), seed=3)
     asked = {"instruction": [TEXT], "editor": ["img2img-turbo"], "weights": ["bundled-edges"], "seed": ["3"]}
-    assert parse_qs(share.query(explanation)) == asked
-    assert parse_qs(share.query(explanation, "summer-day")) == {"example": ["summer-day"], **asked}
-    assert parse_qs(share.query(run(edits=24)))["edits"] == ["24"]
-    assert "editor" not in parse_qs(share.query(run()))
+    assert parse_qs(citation.query(explanation)) == asked
+    assert parse_qs(citation.query(explanation, "summer-day")) == {"example": ["summer-day"], **asked}
+    assert parse_qs(citation.query(run(edits=24)))["edits"] == ["24"]
+    assert "editor" not in parse_qs(citation.query(run()))
     nasty = "snow & rain = 100% #1 日本 +?"
-    assert parse_qs(share.query(run(nasty)))["instruction"] == [nasty]
+    assert parse_qs(citation.query(run(nasty)))["instruction"] == [nasty]
 
 
 def test_somebodys_own_weights_are_not_in_the_link():
     explanation = run(editor=FakeBackend("instruct-pix2pix", "/home/me/weights"))
-    assert "weights" not in parse_qs(share.query(explanation)) and "home" not in share.query(explanation)
+    assert "weights" not in parse_qs(citation.query(explanation)) and "home" not in citation.query(explanation)
 
 
 def test_the_citation_is_balanced_and_names_both_papers():
-    assert share.BIBTEX.count("@article{") == 2 and share.BIBTEX.count("{") == share.BIBTEX.count("}")
-    assert "2412.16277" in share.BIBTEX and "2602.01206" in share.BIBTEX
-    json.dumps(share.BIBTEX)
+    assert citation.BIBTEX.count("@article{") == 2 and citation.BIBTEX.count("{") == citation.BIBTEX.count("}")
+    assert "2412.16277" in citation.BIBTEX and "2602.01206" in citation.BIBTEX
+    json.dumps(citation.BIBTEX)

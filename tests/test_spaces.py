@@ -15,8 +15,8 @@ from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 from zero_gpu import GPU
 
 from smile import InputError
-from smile.page import engine as page_engine
-from smile.page.engine import Engine, Request, _edit_and_explain
+from smile.ui import engine as page_engine
+from smile.ui.engine import Engine, Request, _edit_and_explain
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "make it snow"

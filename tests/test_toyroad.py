@@ -11,8 +11,6 @@ import pytest
 import torch
 
 from smile.toyroad.captions import plain, random_caption
-from smile.toyroad.data import FILLERS, add_fillers, same_meaning, training_words
-from smile.toyroad.evaluate import CASES
 from smile.toyroad.grammar import (
     MEANINGFUL,
     NEUTRAL_PHRASES,
@@ -26,7 +24,9 @@ from smile.toyroad.grammar import (
 )
 from smile.toyroad.regions import GONE, composed, ideal_inside, inside, random_region, seen, zone
 from smile.toyroad.scene import OPEN, SIZE, VALUES, Scene, draw, random_scene, redraw
-from smile.toyroad.training import train
+from smile.toyroad.training.data import FILLERS, add_fillers, same_meaning, training_words
+from smile.toyroad.training.evaluate import CASES
+from smile.toyroad.training.loop import train
 
 
 def words_that_matter(scene, text):
@@ -163,7 +163,7 @@ def test_interrupted_training_gives_the_weights_of_an_uninterrupted_one(tmp_path
 
 
 def test_the_tokenizer_is_the_same_in_another_process():
-    code = "from smile.toyroad.text import build_tokenizer; print(sorted(build_tokenizer(0).get_vocab().items()))"
+    code = "from smile.toyroad.training.text import build_tokenizer; print(sorted(build_tokenizer(0).get_vocab().items()))"
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(2)]
     assert runs[0] == runs[1] and len(runs[0]) > 10_000
 
@@ -171,7 +171,7 @@ def test_the_tokenizer_is_the_same_in_another_process():
 @pytest.mark.slow
 def test_the_training_command_writes_folders_that_the_loaders_read(tmp_path):
     out, work = tmp_path / "models", tmp_path / "work"
-    command = [sys.executable, "-m", "smile.toyroad.train", "--scale", "0.002", "--work", str(work), "--out", str(out)]
+    command = [sys.executable, "-m", "smile.toyroad.training.train", "--scale", "0.002", "--work", str(work), "--out", str(out)]
     done = subprocess.run([*command, "--threads", "1", "--device", "cpu"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from tiny import DeafEditor, FakeEditor, FakeEmbedder, picture
 
-from smile import InputError, explain, labels, metrics, trust
-from smile.measure import PARTS, edits_needed, measure
-from smile.view import trust as drawn
+from smile import InputError, explain
+from smile.evaluation import metrics, relevance, report_card
+from smile.evaluation.evaluate import PARTS, edits_needed, measure
+from smile.report import trust_html as drawn
 
 TEXT = "please make it snow at night"
 ORACLE = json.loads((Path(__file__).parent / "oracles/i2ebench_relevant_words.json").read_text())["instructions"]
@@ -31,40 +32,40 @@ def measured(explanation, editor, **options):
 def test_the_published_labels_are_known_by_exact_text():
     for each in ORACLE:
         words = each["instruction"].split()
-        found = labels.known(words)
+        found = relevance.known(words)
         named = [word.strip(".") for word, matters in zip(words, found.relevant, strict=True) if matters]
         assert named == each["relevant_words"] and "I2EBench" in found.source
-    assert labels.known("sharpen the cat".split()) is None
+    assert relevance.known("sharpen the cat".split()) is None
 
 
 def test_toy_roads_grammar_knows_its_own_instructions():
-    assert labels.known(TEXT.split()).relevant == [False, False, False, True, False, True]
-    assert labels.known("remove the tree".split()).relevant == [True, False, True]
-    assert "Toy Road" in labels.known("Make it SNOWY!".split()).source
-    assert labels.known(["car", "red"] * 9) is None  # too many for the grammar
+    assert relevance.known(TEXT.split()).relevant == [False, False, False, True, False, True]
+    assert relevance.known("remove the tree".split()).relevant == [True, False, True]
+    assert "Toy Road" in relevance.known("Make it SNOWY!".split()).source
+    assert relevance.known(["car", "red"] * 9) is None  # too many for the grammar
 
 
 def test_labels_are_given_as_words_or_positions():
     words = "add 3 red cars, red!".split()
-    assert labels.given("red", words).relevant == [False, False, True, False, True]
-    assert labels.given(" cars , 1", words).relevant == [True, False, False, True, False]
-    assert labels.given("3", words).relevant == [False, True, False, False, False]  # a word before a position
-    assert not any(labels.given("", words).relevant)
+    assert relevance.given("red", words).relevant == [False, False, True, False, True]
+    assert relevance.given(" cars , 1", words).relevant == [True, False, False, True, False]
+    assert relevance.given("3", words).relevant == [False, True, False, False, False]  # a word before a position
+    assert not any(relevance.given("", words).relevant)
     for wrong in ("blue", "0", "6", "red; cars"):
         with pytest.raises(InputError, match="neither a word"):
-            labels.given(wrong, words)
+            relevance.given(wrong, words)
 
 
 def test_what_is_known_says_what_its_figures_say():
     e = explained(FakeEditor())
-    fidelity, accuracy, health, noise = trust.known(e, labels.known(e.words).relevant)
+    fidelity, accuracy, health, noise = report_card.known(e, relevance.known(e.words).relevant)
     assert fidelity.figures[0].value == e.fidelity["R2_weighted_leave_one_out"]
     assert f"{100 * fidelity.figures[0].value:.0f} %" in fidelity.sentence and fidelity.figures[0].holds
     assert accuracy.figures[0].value == 1 and "100 %" in accuracy.sentence
     assert health.numbers == metrics.health(e) and "every word is told apart" in health.sentence
     assert noise.figures[0].value == pytest.approx(np.nanmax(e.distances_from_full) / e.noise_floor)
-    assert [entry.name for entry in trust.known(e)] == ["fidelity", "design health", "noise floor"]
-    for entry in trust.known(e, [True] * 6):
+    assert [entry.name for entry in report_card.known(e)] == ["fidelity", "design health", "noise floor"]
+    for entry in report_card.known(e, [True] * 6):
         assert entry.good and entry.source and json.dumps(entry.to_dict(), allow_nan=False)
         assert entry.sentence.endswith(".") and entry.sentence.count(". ") == 0
 
@@ -72,7 +73,7 @@ def test_what_is_known_says_what_its_figures_say():
 def test_noise_is_not_called_a_good_fit():
     e = explained(FakeEditor())
     for left_out, holds, says in ((-0.3, False, "explain nothing"), (0.4, False, "40 %"), (-np.inf, None, "nobody can tell")):
-        found = trust.fidelity(replace(e, fidelity=e.fidelity | {"R2_weighted_leave_one_out": left_out}))
+        found = report_card.fidelity(replace(e, fidelity=e.fidelity | {"R2_weighted_leave_one_out": left_out}))
         assert found.figures[0].holds is holds and says in found.sentence
         assert json.dumps(found.to_dict(), allow_nan=False)
 
@@ -82,17 +83,17 @@ def test_every_state_of_an_explanation_has_a_report():
 
     options = {"embedder": FakeEmbedder(), "noise_seeds": 1, "locality": "none"}
     for e in explain_stream(picture(), "make it snow", FakeEditor(fail=["snow"]), **options):
-        report = {entry.name: entry for entry in trust.known(e, [False, False, True])}
+        report = {entry.name: entry for entry in report_card.known(e, [False, False, True])}
         assert ("accuracy" in report) == bool(np.isfinite(e.weights).all())
         assert json.dumps([entry.to_dict() for entry in report.values()], allow_nan=False)
     assert "1 failed or were blocked" in report["design health"].sentence
-    alike = trust.known(explained(DeafEditor(), "make it snow", noise_seeds=0))
+    alike = report_card.known(explained(DeafEditor(), "make it snow", noise_seeds=0))
     assert "nothing to foretell" in alike[0].sentence and "not known how far" in alike[-1].sentence
 
 
 def test_the_markup_escapes_what_somebody_typed():
     e = explained(FakeEditor(), "<img/src=x> snow & night", noise_seeds=0)
-    entries = [*trust.known(e, [False, True, False, True]), *measured(e, FakeEditor())[-1].entries.values()]
+    entries = [*report_card.known(e, [False, True, False, True]), *measured(e, FakeEditor())[-1].entries.values()]
     markup = drawn.trust(entries)
     assert "<img" not in markup and markup.count("<article>") == len(entries) == 7
     assert markup.count("<svg") == 2 and "✓ good" in markup and drawn.trust([]) == ""

@@ -6,12 +6,12 @@ from asking import TEXT, ask, handlers, skipped
 from tiny import FakeEditor, FakeEmbedder, fake_models, picture
 
 from smile import explain
-from smile.page import runs as page_runs
-from smile.page import trusts as page_trusts
-from smile.page import wording
-from smile.page.engine import Engine
-from smile.page.examples import examples
-from smile.page.trusts import TRUST, Trusts
+from smile.ui import runs as page_runs
+from smile.ui import texts
+from smile.ui import trusts as page_trusts
+from smile.ui.engine import Engine
+from smile.ui.examples import examples
+from smile.ui.trusts import TRUST, Trusts
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_stop_keeps_what_was_measured(trusts, shown):
     going.close()
     now = named(trusts.stop(shown, ["3"], part))
     assert "stability" in now["trust"] and "faithfulness" not in now["trust"]
-    assert wording.MEASURED_IN_PART in now["measuring"] and now["measure"]["interactive"]
+    assert texts.MEASURED_IN_PART in now["measuring"] and now["measure"]["interactive"]
     assert "AUROC" in trusts.tick(shown, ["3"], part) and "stability" in trusts.tick(shown, ["3"], part)
 
 
@@ -107,13 +107,13 @@ def test_measuring_is_capped(trusts, shown, monkeypatch):
 def test_what_cannot_be_measured_is_said(trusts, shown, caplog):
     own = explain(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder())
     now = named(trusts.known(own, [], None))
-    assert wording.NOT_HERE in now["measuring"] and not now["measure"]["interactive"]
-    assert wording.NOT_HERE in steps(trusts, own, [])[-1]["measuring"]
-    assert wording.NOTHING_TO_MEASURE in steps(trusts, None)[-1]["measuring"]
+    assert texts.NOT_HERE in now["measuring"] and not now["measure"]["interactive"]
+    assert texts.NOT_HERE in steps(trusts, own, [])[-1]["measuring"]
+    assert texts.NOTHING_TO_MEASURE in steps(trusts, None)[-1]["measuring"]
     replayed = steps(trusts, (examples()[0].name, examples()[0].editor))  # made with DINOv2, and here is another
     assert "made with the embedder dinov2" in replayed[-1]["measuring"]
     trusts.engine.measure = lambda *_: iter([1 / 0])
-    assert wording.BROKEN in steps(trusts, shown)[-1]["measuring"]
+    assert texts.BROKEN in steps(trusts, shown)[-1]["measuring"]
     assert "ZeroDivisionError" not in steps(trusts, shown)[-1]["measuring"]
 
 

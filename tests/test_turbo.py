@@ -14,10 +14,11 @@ from tiny import picture, sd_turbo_folder
 from turbo import SIZE, Published, small, tensors
 
 from smile import InputError, load_editor
-from smile.editors import img2img_turbo, weights
-from smile.editors.checkpoint import save_checkpoint
-from smile.editors.img2img_turbo import load
-from smile.editors.turbo import TIME
+from smile.models import hub
+from smile.models.editors import img2img_turbo
+from smile.models.editors.checkpoint import save_checkpoint
+from smile.models.editors.img2img_turbo import load
+from smile.models.editors.turbo import TIME
 
 TEXTS = ["make it snow", "snow", "", "at night", "make it snow at night"]
 
@@ -223,8 +224,8 @@ def toy(sd_turbo, models, name, published, **settings):
 
 
 def test_bundled_weights(sd_turbo, published, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
-    monkeypatch.setattr(weights, "choose_device", lambda device: "cpu")
+    monkeypatch.setattr(hub, "MODELS", tmp_path)
+    monkeypatch.setattr(hub, "choose_device", lambda device: "cpu")
     toy(sd_turbo, tmp_path, "img2img-turbo", published, size=40, control="picture")
     toy(sd_turbo, tmp_path, "img2img-turbo-edges", published, size=48, control="edges", low=50, high=60)
     for asked, resolved in (("auto", "bundled"), ("bundled", "bundled"), ("bundled-edges", "bundled-edges")):

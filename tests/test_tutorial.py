@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browsing import HEATMAP
 
-from smile.page.examples import examples
+from smile.ui.examples import examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

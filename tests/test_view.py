@@ -9,8 +9,8 @@ from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain, explain_stream
-from smile.view import Pictures, comparison, page, value
-from smile.view.page import MAX_BYTES
+from smile.report.html import MAX_BYTES, render_page
+from smile.report.payload import Pictures, comparison_payload, explanation_payload
 
 NASTY = '<script>alert(1)</script> "quoted" $x$ %{y} </script> snow'
 
@@ -30,13 +30,13 @@ def plain(data):
 
 
 def test_a_value_has_the_numbers_of_the_explanation(explanation):
-    shown = plain(value(explanation))
+    shown = plain(explanation_payload(explanation))
     assert shown["weights"] == explanation.weights.tolist() and shown["low"] == explanation.ci_low.tolist()
     assert (
         shown["significant"] == explanation.significant.tolist()
         and f"{shown['finding']} {shown['remarks']}" == explanation.finding
     )
-    assert [edit["keep"] for edit in shown["edits"]] == explanation.keep.tolist()
+    assert [edit["mask"] for edit in shown["edits"]] == explanation.mask.tolist()
     assert [edit["distance"] for edit in shown["edits"]] == explanation.distances.tolist()
     assert [other["seed"] for other in shown["others"]] == [1, 2, 3, 4]
     for word, weights in enumerate(shown["maps"]):
@@ -48,21 +48,21 @@ def test_a_value_has_the_numbers_of_the_explanation(explanation):
 
 def test_what_is_not_known_yet_is_none():
     first, *_ = explain_stream(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder(), locality="none")
-    shown = plain(value(first))
+    shown = plain(explanation_payload(first))
     assert shown["weights"] == [None] * 3 and shown["maps"] is None and shown["running"]
     assert shown["note"] == "provisional, 1 of 12 edits"
-    assert plain(value(first, was_stopped=True))["note"] == "stopped, 1 of 12 edits"
-    assert not value(first, was_stopped=True)["running"]
+    assert plain(explanation_payload(first, was_stopped=True))["note"] == "stopped, 1 of 12 edits"
+    assert not explanation_payload(first, was_stopped=True)["running"]
 
 
 def test_failed_edits_have_no_picture_and_say_so():
-    shown = plain(value(run(fail=["snow", ""], edits=64)))
+    shown = plain(explanation_payload(run(fail=["snow", ""], edits=64)))
     failed = [edit for edit in shown["edits"] if edit["src"] is None]
     assert len(failed) == 2 and {edit["said"] for edit in failed} == {"blocked or failed"}
 
 
 def test_several_seeds_are_told_apart():
-    shown = plain(value(run("make it snow", seeds=2, seed=5)))
+    shown = plain(explanation_payload(run("make it snow", seeds=2, seed=5)))
     assert sorted({edit["seed"] for edit in shown["edits"]}) == [5, 6]
     assert [other["seed"] for other in shown["others"]] == [7, 8, 9, 10]
     assert "seeds 5 to 6" in shown["facts"]
@@ -72,21 +72,21 @@ def test_a_picture_is_encoded_once_and_is_not_larger_than_asked(explanation, mon
     pictures, saved = Pictures(20), []
     save = Image.Image.save
     monkeypatch.setattr(Image.Image, "save", lambda self, *args, **more: saved.append(self.size) or save(self, *args, **more))
-    once, again = value(explanation, pictures=pictures), value(explanation, pictures=pictures)
+    once, again = explanation_payload(explanation, pictures=pictures), explanation_payload(explanation, pictures=pictures)
     assert once["edits"] == again["edits"]
     assert len(saved) == 1 + len(explanation.edits) + len(explanation.noise_edits) and set(saved) == {(20, 20)}
 
 
 def test_a_comparison_aligns_editors_by_word_and_says_what_is_missing(explanation):
-    shown = plain(comparison({"one": explanation, "two": "It could not be downloaded."}, source="Saved."))
+    shown = plain(comparison_payload({"one": explanation, "two": "It could not be downloaded."}, source="Saved."))
     one, two = shown["editors"]
     assert shown["words"] == explanation.words and one["weights"] == explanation.weights.tolist()
     assert two == {"name": "two", "problem": "It could not be downloaded."} and shown["source"] == "Saved."
-    assert plain(comparison({"two": "No."}))["words"] == []
+    assert plain(comparison_payload({"two": "No."}))["words"] == []
 
 
 def test_the_file_is_one_and_small_whatever_the_pictures(explanation):
-    document = page(explanation)
+    document = render_page(explanation)
     assert document.count("data:image/webp;base64,") == 1 + len(explanation.edits) + len(explanation.noise_edits)
     assert not re.search(r"<(script|img|link)[^>]*(src|href)=\"?https?:", document)
 
@@ -98,11 +98,11 @@ def test_pictures_are_shrunk_until_the_file_is_small():
             return Image.fromarray(pixels.astype(np.uint8))
 
     loud = explain(picture((512, 512)), "make it snow at night", Loud(), embedder=FakeEmbedder(), locality="none")
-    document = page(loud)
+    document = render_page(loud)
     assert len(document.encode()) <= MAX_BYTES < 6_000_001 and document.count("data:image/webp") > 16
 
 
 def test_nobodys_text_becomes_markup():
-    document = page(run(NASTY))
+    document = render_page(run(NASTY))
     assert "<script>alert" not in document and "&lt;script&gt;alert" in document
     assert document.count("</script>") == 3  # ours

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from smile import InputError
-from smile.editors import EDITORS
-from smile.page import wording
+from smile.models.editors import EDITORS
+from smile.ui import texts
 
 
 class FakeEditor:
@@ -45,7 +45,7 @@ class FakeBackend(FakeEditor):
 
     def with_settings(self, /, **settings):
         for name, value in settings.items():
-            if name not in wording.SETTINGS:
+            if name not in texts.SETTINGS:
                 raise InputError("There is no such setting; there is steps.")
             if not isinstance(value, (int, float)) or isinstance(value, bool) or not 1 <= value <= 200:
                 raise InputError("The setting “steps” must be a number from 1 to 200.")

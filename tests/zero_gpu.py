@@ -51,7 +51,7 @@ if __name__ == "__main__":
     sys.modules["spaces"] = types.ModuleType("spaces")
     sys.modules["spaces"].GPU, sys.modules["spaces"].gradio_auto_wrap = GPU, lambda function: function
 
-    from smile.page import engine as page_engine
+    from smile.ui import engine as page_engine
 
     page_engine.device = lambda: "cuda"
     from tiny import FakeBackend, FakeEmbedder

@@ -3,7 +3,7 @@
 In the zip is what lies in the folder of a run. Of one that is opened only the plan and the cells are read, and nothing of
 it is ever written to a disk; the report is made anew. Every value must be of the right kind, and what follows from others
 is computed again and compared: instructions from their templates, the numbers of an explanation from its edits
-(`smile.record`), scores from weights. What cannot be checked are the pictures and what was measured with further edits.
+(`smile.io.schema`), scores from weights. What cannot be checked are the pictures and what was measured with further edits.
 """
 
 import json
@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from smile import record
-from smile.bundle import DATE, DIRECTORY_END, ZIP_ERRORS
 from smile.errors import InputError
+from smile.io import schema
+from smile.io.bundle import DATE, DIRECTORY_END, ZIP_ERRORS
 from smile.scenarios import folder, report, run, source, table
 from smile.scenarios.fields import each, known, listed, need, number, text, whole
 from smile.scenarios.suite import MAX_CELLS, ODD, PLACEHOLDER, Allowed, Template
@@ -71,7 +71,7 @@ def read(path, most: int = MAX_CELLS) -> Run:
     try:
         _check_plan(plan, most)
         work = sum(_check_cell(cell, planned) for cell, planned in _pairs(cells, plan))
-        need(work <= record.MAX_WORK, "Its numbers would take too long to be computed again.")
+        need(work <= schema.MAX_WORK, "Its numbers would take too long to be computed again.")
         for cell in cells:
             _check_numbers(cell)
         names = {tuple(cell["scores"]) for cell in cells if cell["failed"] is None}
@@ -244,13 +244,13 @@ def _check_cell(cell: dict, planned: dict) -> float:
     for name in ("input", "edit"):
         need(isinstance(cell[name], str) and PICTURE.fullmatch(cell[name]), f"{name} of {where} is no picture.")
     need(isinstance(cell["trust"], dict), f"trust of {where} must be a mapping.")
-    n, _ = values["keep"].shape
+    n, _ = values["mask"].shape
     return (k + 1) * (k + values["blocks"].max() + 2) * n * (values["settings"]["permutations"] + 1)
 
 
 def _explanation(cell: dict, where: str, refit: bool) -> dict:
     try:
-        return record.decode(json.dumps(cell["explanation"]).encode("utf-8"), refit)
+        return schema.decode(json.dumps(cell["explanation"]).encode("utf-8"), refit)
     except InputError as error:
         raise InputError(f"{where} cannot be believed. {error}") from error
 
@@ -269,5 +269,5 @@ def _check_numbers(cell: dict) -> None:
             number(value, f"{name} of {where}")
         if name in own:
             pair = [np.nan if it is None else it for it in (value, own[name])]
-            same = np.allclose(*pair, rtol=record.TOLERANCE, atol=record.TOLERANCE, equal_nan=True)
+            same = np.allclose(*pair, rtol=schema.TOLERANCE, atol=schema.TOLERANCE, equal_nan=True)
             need(same, f"{name} of {where} is not what its weights say.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from smile.scenarios import truth
 from smile.scenarios.pictures import Picture, shown
 from smile.scenarios.suite import Editor, Slot, Suite, Template
-from smile.toyroad.evaluate import Case
+from smile.toyroad.training.evaluate import Case
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import html
 
 import plotly.graph_objects as go
 
-from smile.figures import SCALE
+from smile.report.plots import SCALE
 from smile.scenarios.table import Results
 
 INK, QUIET, LINE = "#1c1917", "#6b645c", "#e7e3dd"

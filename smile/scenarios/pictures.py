@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from smile.picture import open_picture, open_region
+from smile.io.images import open_picture, open_region
 from smile.scenarios.fields import each, known, listed, need, number, text, whole
-from smile.toyroad.evaluate import HELD_OUT
 from smile.toyroad.grammar import COLOURS, OBJECTS, STATES, normalise
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
+from smile.toyroad.training.evaluate import HELD_OUT
 
 MAX_SCENES = 1000
 NO_FILES = "Only Toy Road's pictures are used here, and the {} is a file; a suite with files is run on the command line."

@@ -11,11 +11,11 @@ from itertools import groupby
 from pathlib import Path
 
 from smile.errors import InputError
-from smile.figures import STAR, colour_of
+from smile.report import files
+from smile.report.html import PLOTLY_JS
+from smile.report.plots import STAR, colour_of
 from smile.scenarios import figures, folder, table
 from smile.scenarios.table import Results, Row
-from smile.view import files
-from smile.view.page import PLOTLY_JS
 
 STYLE = files.ALONE + (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 MAX_PICTURES = 2_500_000  # bytes of pictures; plotly.js has 5 MB

@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from smile import Explanation, explain_stream, load_editor, metrics
+from smile import Explanation, explain_stream, load_editor
 from smile.errors import InputError
-from smile.measure import Measured, measure
+from smile.evaluation import metrics
+from smile.evaluation.evaluate import Measured, measure
+from smile.report.payload import Pictures
 from smile.scenarios import folder, truth
 from smile.scenarios.cells import Cell, plan
 from smile.scenarios.suite import Editor, Suite
-from smile.view import Pictures
 
 LONGEST = 112  # pixels of the pictures that are kept for the report
 
@@ -50,7 +51,7 @@ class Loaded:
         yield from explain_stream(picture, instruction, self.editor, embedder=self.embedder, cache=self.cache, **options)
 
     def measure(self, explanation: Explanation) -> Iterator[Measured]:
-        """`smile.measure` on what `explain` gave; the last item has everything."""
+        """`smile.evaluation.evaluate` on what `explain` gave; the last item has everything."""
         yield from measure(explanation, self.editor, embedder=self.embedder, cache=self.cache)
 
 
@@ -69,7 +70,7 @@ def cells(
 
     - load: gives (editor, embedder or None) of a name and weights; an editor is loaded once.
     - ask: gives what explains and measures, where that is not to be loaded here.
-    - share: of the names of the cells to be done, those that this process does; see `smile.processes`.
+    - share: of the names of the cells to be done, those that this process does; see `smile.scenarios.distributed`.
     - is_main: whether this process writes down the plan.
     - every_batch: yield after each batch of a cell's edits too, so that closing the iterator takes effect there.
     - cache: as for `explain`.

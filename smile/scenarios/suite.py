@@ -31,11 +31,11 @@ from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
-from smile import design
-from smile import instruction as instructions
-from smile.editors import EDITORS
 from smile.errors import InputError
 from smile.explain import explain_stream
+from smile.method import design
+from smile.method import units as instructions
+from smile.models.editors import EDITORS
 from smile.options import check, from_preset
 from smile.scenarios import source
 from smile.scenarios.fields import each, known, listed, need, number, text, whole

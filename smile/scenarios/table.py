@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from smile import metrics
+from smile.evaluation import metrics
 from smile.scenarios import folder
 from smile.scenarios.suite import Slot
 
@@ -172,7 +172,7 @@ def attributes(results: Results) -> list[dict]:
     - carried_out: share of edits nearer to what was asked for than to anything else.
     - the means of the cells' own scores: auroc, f1 and accuracy against the words that should matter; fidelity, the
       leave-one-out R2, each edit predicted from the others; and, where the suite asks for trust, of
-      `smile.metrics.stability` with words inserted, `consistency` over seeds and `faithfulness`.
+      `smile.evaluation.metrics.stability` with words inserted, `consistency` over seeds and `faithfulness`.
     - auroc_carried_out: of the edits that were carried out.
     - top_word: share of cells whose heaviest word is one that should matter.
     - consistency, over pictures: spread, the mean standard deviation of a word's weight; same_top_word, the share of

@@ -10,10 +10,10 @@ from PIL import Image
 from smile.errors import InputError
 from smile.scenarios.pictures import drawn
 from smile.toyroad.captions import plain
-from smile.toyroad.evaluate import HELD_OUT, Case, carried_out
 from smile.toyroad.grammar import COLOURS, Instruction, changes
 from smile.toyroad.regions import seen, zone
 from smile.toyroad.scene import SIZE, Scene
+from smile.toyroad.training.evaluate import HELD_OUT, Case, carried_out
 
 
 def case(scene: Scene, instruction: str, takes_region: bool, draws_edges: bool) -> Case:

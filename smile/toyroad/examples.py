@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from smile import Explanation, bundle, explain, load_editor, load_embedder
-from smile.editors import EDITORS
+from smile import Explanation, explain, load_editor, load_embedder, paths
+from smile.io import bundle
+from smile.models.editors import EDITORS
 from smile.toyroad.regions import zone
 from smile.toyroad.scene import SIZE, Scene, draw
-
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "examples"
 
 
 class Example(NamedTuple):
@@ -130,16 +128,16 @@ def listing() -> list[dict]:
 
 
 def main() -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    paths.EXAMPLES.mkdir(parents=True, exist_ok=True)
     for name, example in (EXAMPLES | {COMPARISON: COMPARED}).items():
-        draw(example.scene).save(FOLDER / f"{name}.png", optimize=True)
+        draw(example.scene).save(paths.EXAMPLES / f"{name}.png", optimize=True)
         if example.region:
-            region(example).save(FOLDER / f"{name}-region.png", optimize=True)
+            region(example).save(paths.EXAMPLES / f"{name}-region.png", optimize=True)
     for name, example in (EXAMPLES | compared()).items():
         explanation = explained(example)
-        bundle.write(explanation, FOLDER / f"{name}.zip")
+        bundle.write(explanation, paths.EXAMPLES / f"{name}.zip")
         print(f"{name}: {explanation.finding}", flush=True)
-    (FOLDER / "examples.json").write_text(json.dumps(listing(), indent=1) + "\n")
+    (paths.EXAMPLES / "examples.json").write_text(json.dumps(listing(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -109,12 +109,12 @@ def relevant(scene: Scene, words, effective=effective) -> list[bool]:
     if len(able) > 16:
         raise ValueError(f"{len(able)} meaningful words give 2^{len(able)} subsets; relevant() takes at most 16.")
     meaning = {
-        keep: effective(scene, [words[i] for i, on in zip(able, keep, strict=True) if on])
-        for keep in product((False, True), repeat=len(able))
+        mask: effective(scene, [words[i] for i, on in zip(able, mask, strict=True) if on])
+        for mask in product((False, True), repeat=len(able))
     }
     matters = [False] * len(words)
     for j, i in enumerate(able):
-        matters[i] = any(meaning[keep] != meaning[(*keep[:j], True, *keep[j + 1 :])] for keep in meaning if not keep[j])
+        matters[i] = any(meaning[mask] != meaning[(*mask[:j], True, *mask[j + 1 :])] for mask in meaning if not mask[j])
     return matters
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from smile.picture import fit, open_region
-from smile.toyroad.evaluate import ASSETS, CASES, HELD_OUT, Case, carried_out, load
+from smile.io.images import fit, open_region
+from smile.paths import MODELS
 from smile.toyroad.scene import OPEN
+from smile.toyroad.training.evaluate import CASES, HELD_OUT, Case, carried_out, load
 
 KEPT = Path(__file__).resolve().parents[2] / ".training" / "method" / "edits.sqlite"
 FIRST = 3_000_000  # of the held-out pictures and instructions here; the model card's begin elsewhere
@@ -54,7 +55,7 @@ class Bank:
 
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)  # this and the memory format: a third faster, at most one level of 255 apart
-        editor = load(self.name, ASSETS)
+        editor = load(self.name, MODELS)
         models = editor.turbo() if hasattr(editor, "turbo") else editor.pipeline
         for model in (models.unet, models.vae):
             model.to(memory_format=torch.channels_last)
@@ -68,7 +69,7 @@ class Bank:
     def embedder(self):
         from smile import load_embedder
 
-        return load_embedder(str(ASSETS / "dinov2"))
+        return load_embedder(str(MODELS / "dinov2"))
 
     def make(self, case: Case, asked: list[tuple[str, int]]) -> None:
         """Make those of the edits (text, seed) that there are not yet; a batch may mix seeds."""
@@ -112,7 +113,7 @@ class Bank:
         return [Image.open(io.BytesIO(rows[key])) for key in keys]
 
     def carries_out(self, case: Case, number: int, seed: int) -> bool:
-        """Whether the edit of the full instruction is what was asked for (`smile.toyroad.evaluate.carried_out`)."""
+        """Whether the edit of the full instruction is what was asked for (`smile.toyroad.training.evaluate.carried_out`)."""
         one = (case.instruction.text, seed)
         key = self._key(case, *one)
         if not (known := dict(self._rows("judged", "key, done", [key]))):

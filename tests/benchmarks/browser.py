@@ -65,8 +65,8 @@ def updates(browser) -> None:
     from tiny import FakeBackend, FakeEmbedder
 
     import app
-    from smile.page.engine import Engine
-    from smile.page.runs import DRAWN_EVERY
+    from smile.ui.engine import Engine
+    from smile.ui.runs import DRAWN_EVERY
 
     class OneByOne(FakeBackend):
         batch_size = 1

@@ -5,7 +5,7 @@ Tables of what is promised (issue: statistics, calibrated) and what is measured 
 1. Words, at the level of responses: an editor that ignores its text but is noisy. Type-I error at 0.05 of single words,
    Kolmogorov-Smirnov distance of one word's p-values from uniform, chance of any false discovery after Holm; share of 95 %
    intervals that hold the weight where words act linearly, for each kind of locality.
-2. The same from distances, through `smile.results`: the full edit has distance 0 from itself.
+2. The same from distances, through `smile.method.analysis`: the full edit has distance 0 from itself.
 3. Words that act beside words that do not.
 4. Several seeds: editors whose words act differently under every seed.
 5. Pairs of words, where there are none.
@@ -24,15 +24,15 @@ from scipy.stats import kstest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from smile import evidence
-from smile.design import choose, default_edits, in_blocks
-from smile.interaction import interaction
-from smile.locality import auto_sigma, kernel, words_distance
-from smile.noise import edit_p_values
-from smile.regression import solve
-from smile.results import from_distances
-from smile.sequential import levels, planned, repeated_p_values, undecided
-from smile.surrogate import fit, holm
+from smile.method import inference
+from smile.method.analysis import from_distances
+from smile.method.design import choose, default_edits, in_blocks
+from smile.method.group_sequential import levels, planned, repeated_p_values, undecided
+from smile.method.interaction import interaction
+from smile.method.kernel import auto_sigma, kernel, words_distance
+from smile.method.least_squares import solve
+from smile.method.noise_floor import edit_p_values
+from smile.method.surrogate import fit, holm
 
 PAIRS = ((3, 16), (5, 16), (5, 32), (7, 16), (7, 32), (7, 64), (12, 16), (12, 32), (12, 64), (20, 32), (20, 64))
 NOISES = ("gaussian", "t2", "cauchy", "lognormal", "rising", "falling")
@@ -45,21 +45,21 @@ def permutations(k):
     return max(199, 20 * k - 1)
 
 
-def locality_weights(keep, name):
+def locality_weights(mask, name):
     """(N,) weights as in a run; "wmd" is imitated by words of unequal length: the share of the text that is missing."""
     if name == "none":
-        return np.ones(len(keep))
+        return np.ones(len(mask))
     if name == "wmd":
-        length = np.random.default_rng(keep.shape[1]).uniform(0.5, 1.5, keep.shape[1])
-        t = 1.2 * (~keep @ length) / length.sum()
+        length = np.random.default_rng(mask.shape[1]).uniform(0.5, 1.5, mask.shape[1])
+        t = 1.2 * (~mask @ length) / length.sum()
     else:
-        t = words_distance(keep)
+        t = words_distance(mask)
     return kernel(t, auto_sigma(t))
 
 
-def errors(name, keep, runs, rng):
+def errors(name, mask, runs, rng):
     """(N, runs) noise of an editor; "rising" and "falling" have 3 times the deviation at one end of the kept words."""
-    shape, kept = (len(keep), runs), keep.mean(axis=1)[:, None]
+    shape, kept = (len(mask), runs), mask.mean(axis=1)[:, None]
     return {
         "gaussian": lambda: rng.normal(size=shape),
         "t2": lambda: rng.standard_t(2, size=shape),
@@ -70,32 +70,32 @@ def errors(name, keep, runs, rng):
     }[name]()
 
 
-def null(keep, responses, times=1):
+def null(mask, responses, times=1):
     """P-values (k, runs) in batches with permutations of their own; with so many times as many."""
-    starts, drawn = range(0, responses.shape[1], BATCH), times * permutations(keep.shape[1])
-    parts = [evidence.word_p_values(keep, responses[:, s : s + BATCH], drawn, s) for s in starts]
+    starts, drawn = range(0, responses.shape[1], BATCH), times * permutations(mask.shape[1])
+    parts = [inference.word_p_values(mask, responses[:, s : s + BATCH], drawn, s) for s in starts]
     return np.hstack(parts)
 
 
-def covered(keep, weight, noise):
+def covered(mask, weight, noise):
     """Share of 95 % intervals that hold the weight; least squares moves with the effects, so they can be 0."""
-    model, inside = solve(keep, noise, weight, np.zeros(len(keep), int)), []
+    model, inside = solve(mask, noise, weight, np.zeros(len(mask), int)), []
     for s in range(0, noise.shape[1], BATCH):
-        half = evidence.half_widths(model, noise[:, s : s + BATCH], permutations(keep.shape[1]), s)
+        half = inference.half_widths(model, noise[:, s : s + BATCH], permutations(mask.shape[1]), s)
         inside.append(np.abs(model.weights[:, s : s + BATCH]) <= half)
     return np.mean(np.hstack(inside))
 
 
 def of_words(k, edits, noise, runs, seed=0):
     """{type I, KS, Holm, coverage for each locality} of one cell, from responses."""
-    keep = choose(k, edits, seed=1).astype(float)
-    drawn = errors(noise, keep, runs, np.random.default_rng(seed))
-    p_values = null(keep, drawn)
+    mask = choose(k, edits, seed=1).astype(float)
+    drawn = errors(noise, mask, runs, np.random.default_rng(seed))
+    p_values = null(mask, drawn)
     return {
         "type I": (p_values <= 0.05).mean(),
         "KS": kstest(p_values[seed % k], discrete_uniform(permutations(k))).statistic,
         "Holm": np.mean([(holm(p) <= 0.05).any() for p in p_values.T]),
-    } | {f"in, {name}": covered(keep, locality_weights(keep > 0, name), drawn) for name in LOCALITIES}
+    } | {f"in, {name}": covered(mask, locality_weights(mask > 0, name), drawn) for name in LOCALITIES}
 
 
 def discrete_uniform(count):
@@ -104,37 +104,37 @@ def discrete_uniform(count):
 
 
 def from_editor(k, edits, noise, runs, reference="edit", seeds=1, seed=0):
-    """{type I, Holm} through `smile.results`: distances are positive, the full edit's from itself is 0."""
-    keep, rng = choose(k, edits, seed=1), np.random.default_rng(seed)
-    weight, blocks = np.tile(locality_weights(keep, "words"), seeds), np.repeat(np.arange(seeds), len(keep))
-    keep, p_values = np.tile(keep, (seeds, 1)), []
-    distances = np.exp(0.3 * np.clip(errors(noise, keep, runs, rng), -9, 9))
+    """{type I, Holm} through `smile.method.analysis`: distances are positive, the full edit's from itself is 0."""
+    mask, rng = choose(k, edits, seed=1), np.random.default_rng(seed)
+    weight, blocks = np.tile(locality_weights(mask, "words"), seeds), np.repeat(np.arange(seeds), len(mask))
+    mask, p_values = np.tile(mask, (seeds, 1)), []
+    distances = np.exp(0.3 * np.clip(errors(noise, mask, runs, rng), -9, 9))
     if reference == "edit":
         distances[np.diff(blocks, prepend=-1) > 0] = 0
     settings = {"similarity": "largest", "surrogate": "linear", "permutations": permutations(k), "looks": None}
     for run, d in enumerate(distances.T):
-        results = from_distances(keep, blocks, weight, d, d, np.array([]), settings | {"seed": run}, True)
+        results = from_distances(mask, blocks, weight, d, d, np.array([]), settings | {"seed": run}, True)
         p_values.append(results["p_values"])
     return {"type I": (np.array(p_values) <= 0.05).mean(), "Holm": np.mean([(holm(p) <= 0.05).any() for p in p_values])}
 
 
 def beside_words_that_act(k, edits, noise, size, runs, seed=0):
     """{type I of the words that do not act, power of those that do}: half of the words do, by up to `size`."""
-    keep, rng = choose(k, edits, seed=1).astype(float), np.random.default_rng(seed)
+    mask, rng = choose(k, edits, seed=1).astype(float), np.random.default_rng(seed)
     acts = np.arange(k) < k // 2
     effects = np.where(acts, size * np.linspace(1, 0.3, k) * (-1) ** np.arange(k), 0)
-    p_values = null(keep, errors(noise, keep, runs, rng) + (keep @ effects)[:, None])
+    p_values = null(mask, errors(noise, mask, runs, rng) + (mask @ effects)[:, None])
     return {"type I": (p_values[~acts] <= 0.05).mean(), "power": (p_values[acts] <= 0.05).mean()}
 
 
 def of_seeds(k, edits, seeds, slopes, noise, runs, seed=0):
     """{coverage, type I, Holm} where a word's effect is drawn anew under every seed, around 0 and by `slopes`."""
-    keep, rng = choose(k, edits, seed=1), np.random.default_rng(seed)
-    blocks, tiled = np.repeat(np.arange(seeds), len(keep)), np.tile(keep, (seeds, 1))
+    mask, rng = choose(k, edits, seed=1), np.random.default_rng(seed)
+    blocks, tiled = np.repeat(np.arange(seeds), len(mask)), np.tile(mask, (seeds, 1))
     inside, p_values, corrected = [], [], []
     for _ in range(runs):
         effects = slopes * rng.normal(size=(seeds, k)) + np.arange(k) / k
-        response = (effects @ keep.T).ravel() + errors(noise, tiled, 1, rng)[:, 0] + 5 * rng.normal(size=seeds)[blocks]
+        response = (effects @ mask.T).ravel() + errors(noise, tiled, 1, rng)[:, 0] + 5 * rng.normal(size=seeds)[blocks]
         found = fit(tiled, response, blocks=blocks)
         inside.append((found.ci_low <= np.arange(k) / k) & (np.arange(k) / k <= found.ci_high))
         nothing = fit(tiled, response - tiled @ (np.arange(k) / k), blocks=blocks)
@@ -145,10 +145,10 @@ def of_seeds(k, edits, seeds, slopes, noise, runs, seed=0):
 
 def of_pairs(k, edits, noise, runs, seeds=1, seed=0):
     """{any pair}: how often a pair is found where words act alone."""
-    keep, rng = np.tile(choose(k, edits, seed=1), (seeds, 1)), np.random.default_rng(seed)
-    blocks = np.repeat(np.arange(seeds), len(keep) // seeds)
-    responses = errors(noise, keep, runs, rng) + keep.sum(axis=1)[:, None]
-    found = [interaction(keep, y, permutations=199, seed=i, blocks=blocks).p_value for i, y in enumerate(responses.T)]
+    mask, rng = np.tile(choose(k, edits, seed=1), (seeds, 1)), np.random.default_rng(seed)
+    blocks = np.repeat(np.arange(seeds), len(mask) // seeds)
+    responses = errors(noise, mask, runs, rng) + mask.sum(axis=1)[:, None]
+    found = [interaction(mask, y, permutations=199, seed=i, blocks=blocks).p_value for i, y in enumerate(responses.T)]
     return {"any pair": np.mean(np.array(found) <= 0.05)}
 
 
@@ -177,27 +177,27 @@ def of_looks(k, blocks, noise, size, runs, seed=0):
     """{type I of the other words, coverage, share of the budget} where one word acts by `size` deviations (0: none does) and
     edits are added until every word is significant or within 1.5 deviations."""
     first, rng = default_edits(k), np.random.default_rng(seed)
-    keep = in_blocks(k, blocks * first, seed=1).astype(float)
-    looks, acts = planned(first, len(keep)), size * (np.arange(k) == 0)
-    noise = errors(noise, keep, runs, rng)
-    responses, p_values, going = noise + (keep @ acts)[:, None], [], np.ones(runs, bool)
+    mask = in_blocks(k, blocks * first, seed=1).astype(float)
+    looks, acts = planned(first, len(mask)), size * (np.arange(k) == 0)
+    noise = errors(noise, mask, runs, rng)
+    responses, p_values, going = noise + (mask @ acts)[:, None], [], np.ones(runs, bool)
     used, wrong, inside = np.zeros(runs), np.zeros((k, runs), bool), np.zeros((k, runs), bool)
-    for number, (look, level) in enumerate(zip(looks, levels(looks, len(keep)), strict=True)):
-        rows, now = keep[:look], responses[:look]
+    for number, (look, level) in enumerate(zip(looks, levels(looks, len(mask)), strict=True)):
+        rows, now = mask[:look], responses[:look]
         p_values.append(null(rows, now, times=5))  # (k, runs); after Holm and the looks, few could not be significant
         model = solve(rows, now, np.ones(look), np.zeros(look, int))
         parts = [now[:, s : s + BATCH] for s in range(0, runs, BATCH)]
         of = [solve(rows, part, np.ones(look), np.zeros(look, int)) for part in parts]
         half = [
-            evidence.half_widths(m, p, 5 * permutations(k), i, level) for i, (m, p) in enumerate(zip(of, parts, strict=True))
+            inference.half_widths(m, p, 5 * permutations(k), i, level) for i, (m, p) in enumerate(zip(of, parts, strict=True))
         ]
         half, done = np.hstack(half), looks[: number + 1]
-        repeated = np.array([repeated_p_values(p, done, len(keep)) for p in np.array(p_values).transpose(2, 0, 1)]).T
+        repeated = np.array([repeated_p_values(p, done, len(mask)) for p in np.array(p_values).transpose(2, 0, 1)]).T
         corrected = np.array([holm(p) for p in repeated.T]).T
         low, high = model.weights - half, model.weights + half
-        open_ = undecided(corrected, low, high, 1.5).any(axis=0) & (look < len(keep))
+        open_ = undecided(corrected, low, high, 1.5).any(axis=0) & (look < len(mask))
         ends = going & ~open_
-        used[ends], wrong[:, ends] = look / len(keep), repeated[:, ends] <= 0.05
+        used[ends], wrong[:, ends] = look / len(mask), repeated[:, ends] <= 0.05
         inside[:, ends] = ((low <= acts[:, None]) & (acts[:, None] <= high))[:, ends]
         going &= open_
     return {"type I": wrong[acts == 0].mean(), "coverage": inside.mean(), "budget": used.mean()}

@@ -278,10 +278,10 @@ def bound() -> str:
 
 def fewer() -> str:
     """What fewer steps cost in accuracy: instruct-pix2pix as bundled, the first 16 held-out instructions that it carries out
-    with 10 steps (`smile.toyroad.evaluate`), 16 edits each."""
+    with 10 steps (`smile.toyroad.training.evaluate`), 16 edits each."""
     from smile import explain
-    from smile.metrics import accuracy
-    from smile.toyroad.evaluate import CASES, HELD_OUT, carried_out
+    from smile.evaluation.metrics import accuracy
+    from smile.toyroad.training.evaluate import CASES, HELD_OUT, carried_out
 
     editor, embedder = bundled()
     scores: dict = {steps: [] for steps in (10, 5, 3)}
@@ -328,7 +328,7 @@ def as_torch_has_it(editor):
 
 
 def sixteen():
-    from smile.picture import open_picture
+    from smile.io.images import open_picture
 
     words = INSTRUCTION.split()
     return open_picture(PICTURE), [" ".join(words[i:j]) for i in range(4) for j in range(4, 8)]

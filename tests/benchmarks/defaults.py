@@ -20,11 +20,11 @@ from benchmarks.combinations import DEFAULTS, Combinations, asked, design, every
 from benchmarks.questions import Question, rank
 from tqdm import tqdm
 
-from smile import distance as distances
-from smile import metrics
-from smile.design import default_edits
-from smile.noise import edit_p_values
-from smile.toyroad.evaluate import CASES
+from smile.evaluation import metrics
+from smile.method import distance as distances
+from smile.method.design import default_edits
+from smile.method.noise_floor import edit_p_values
+from smile.toyroad.training.evaluate import CASES
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "method"
 REACHED = 0.95
@@ -68,17 +68,17 @@ def make(cases, minutes: float) -> None:
 def measured(bank, number, case, compound) -> dict:
     """{(choice, edits): (AUROC, top-1, rank correlation with the exact values)} of one instruction, means over designs.
     Of a compound one: {(choice, 16): (AUROC, top-1)} by the default number of edits."""
-    found = Combinations(bank, case, number, keep=rows_of(case.words, number, compound))
+    found = Combinations(bank, case, number, mask=rows_of(case.words, number, compound))
     matters, table = case.relevant(), {}
     for index, choice in enumerate(CHOICES):
         if compound:
-            table[index, AT] = np.array(judged(found.weights(found.keep, **choice), matters))
+            table[index, AT] = np.array(judged(found.weights(found.mask, **choice), matters))
             continue
         whole = DEFAULTS | choice
         exact = found.banzhaf(whole["distance"], whole["reference"])
         for edits in EDITS:
             rows = []
-            for draw in range(DRAWS if edits < len(found.keep) else 1):
+            for draw in range(DRAWS if edits < len(found.mask) else 1):
                 weights = found.weights(found.design(edits, draw), **choice)
                 rows.append((*judged(weights, matters), rank(np.nan_to_num(weights), exact)))
             table[index, edits] = np.mean(rows, axis=0)
@@ -126,8 +126,8 @@ def noise_seeds(bank, cases) -> list[str]:
         others = [(q.case.instruction.text, q.seeds[1]), *q.theirs.references]
         vectors, patches = bank.embedded(q.case, others)
         floor = distances.to_reference("patches", vectors, patches, found.vectors[0], found.patches[0])
-        nothing = ~found.keep[:, q.matters].any(axis=1)
-        harmless = found.keep[:, q.matters].all(axis=1) & (found.keep.sum(axis=1) == len(q.words) - 1)
+        nothing = ~found.mask[:, q.matters].any(axis=1)
+        harmless = found.mask[:, q.matters].all(axis=1) & (found.mask.sum(axis=1) == len(q.words) - 1)
         for count in range(1, len(floor) + 1):
             extreme = edit_p_values(found.far("patches", "edit"), floor[:count]) <= 1 / (count + 1) + 1e-9
             table.setdefault(count, []).append((extreme[nothing].mean(), extreme[harmless].mean()))

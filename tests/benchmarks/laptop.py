@@ -55,7 +55,7 @@ def explanation() -> tuple[float, float]:
 def batches(rounds: int = 3) -> float:
     """Time of 16 single-text calls over time of one call with 16 texts."""
     from smile import load_editor
-    from smile.picture import open_picture
+    from smile.io.images import open_picture
 
     editor, picture = load_editor("instruct-pix2pix", weights="bundled"), open_picture(PICTURE)
     texts = [" ".join(INSTRUCTION.split()[i:j]) for i in range(4) for j in range(4, 8)]

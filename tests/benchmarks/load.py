@@ -23,8 +23,8 @@ from tiny import FakeBackend, FakeEmbedder  # noqa: E402
 from visitor import FULL, Visitor  # noqa: E402
 
 import app  # noqa: E402
-from smile.page import gate  # noqa: E402
-from smile.page.engine import Engine  # noqa: E402
+from smile.ui import middleware  # noqa: E402
+from smile.ui.engine import Engine  # noqa: E402
 
 GROWTH = 0.02
 PATIENT = 600  # seconds
@@ -46,7 +46,7 @@ class Page:
     def __enter__(self):
         self.page = app.build(Engine(lambda *names: (Slow(*names), FakeEmbedder())))
         _, self.url, _ = self.page.launch(
-            prevent_thread_lock=True, quiet=True, state_session_capacity=gate.SESSIONS, **app.OPTIONS
+            prevent_thread_lock=True, quiet=True, state_session_capacity=middleware.SESSIONS, **app.OPTIONS
         )
         return self
 
@@ -131,7 +131,7 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
     def watch():
         while time.monotonic() < end:
             time.sleep(max(seconds / 30, 1))
-            gate.sweep(seconds / 6)  # as on a page that keeps files no longer than that
+            middleware.sweep(seconds / 6)  # as on a page that keeps files no longer than that
             levels.append(memory())
 
     threads = [threading.Thread(target=visit, args=[number]) for number in range(visitors)] + [threading.Thread(target=watch)]
@@ -141,8 +141,8 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
         thread.join()
     third = len(levels) // 3
     before, after = sorted(levels[third : 2 * third])[third // 2], sorted(levels[-third:])[third // 2]
-    gate.sweep(0)
-    left = sum(path.is_file() for path in Path(gate.get_upload_folder()).rglob("*"))
+    middleware.sweep(0)
+    left = sum(path.is_file() for path in Path(middleware.get_upload_folder()).rglob("*"))
     return dict(counts) | {"MB after warm-up": round(before, 1), "MB at the end": round(after, 1), "files left": left}
 
 

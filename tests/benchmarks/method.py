@@ -23,9 +23,9 @@ from benchmarks.combinations import design
 from benchmarks.paces import times_as_fast
 from benchmarks.questions import DRAWS, EDITS, TOKEN, Question, scores, stability
 
-from smile import metrics
-from smile.noise import edit_p_values
-from smile.surrogate import fit
+from smile.evaluation import metrics
+from smile.method.noise_floor import edit_p_values
+from smile.method.surrogate import fit
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "method"
 PROCEDURES = ("published", "ours")
@@ -79,12 +79,12 @@ SETTINGS = (
 def type_one(runs=400, words=5, edits=16, values=96, noise_seeds=19, seed=0) -> dict:
     """How often an editor that ignores its text, but is noisy, is said to follow it, at the level .05."""
     rng, said = np.random.default_rng(seed), {"ours, words": [], "ours, edits": [], "published, edits": []}
-    keep = design(words, edits, "balanced", 0)
+    mask = design(words, edits, "balanced", 0)
     for run in range(runs):
         vectors = rng.normal(size=(edits + noise_seeds, values))
         far = np.abs(np.sort(vectors, axis=1) - np.sort(vectors[0])).mean(axis=1)
         response = 1 - far[:edits] / far.max()
-        found = fit(keep[1:], response[1:], permutations=199, seed=run)  # the first is compared with itself
+        found = fit(mask[1:], response[1:], permutations=199, seed=run)  # the first is compared with itself
         said["ours, words"].append((found.p_values <= 0.05).mean())
         said["ours, edits"].append(edit_p_values(far[1:2], far[edits:])[0] <= 0.05)
         said["published, edits"].append(published.bootstrap_p_value(vectors[0], vectors[1], rng) <= 0.05)

@@ -8,7 +8,7 @@ import torch
 from benchmarks.bank import held_out
 
 from smile import load_editor, load_embedder
-from smile.picture import fit, open_region
+from smile.io.images import fit, open_region
 
 ROUNDS = 3
 TEXTS = 16

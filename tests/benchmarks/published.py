@@ -18,8 +18,8 @@ itself. Where the scripts differ from each other, the likeliest one is taken and
 
 import numpy as np
 
-from smile.locality import paper_kernel
-from smile.regression import solve
+from smile.method.kernel import paper_kernel
+from smile.method.least_squares import solve
 
 LEAST_WORDS = 2
 UNKNOWN = "a"  # to Google News word2vec
@@ -32,7 +32,7 @@ SURROGATES = ("linear", "ridge", "bayesian", "forest", "boosting")
 
 
 def rows(k: int, edits: int, rng: np.random.Generator) -> np.ndarray:
-    """`keep` (edits, k) bool."""
+    """`mask` (edits, k) bool."""
     codes = np.arange(1, 2**k)
     drawn = np.concatenate([rng.permutation(codes) for _ in range(-(-edits // len(codes)))])[:edits]
     return (drawn[:, None] >> np.arange(k) & 1).astype(bool)
@@ -66,22 +66,22 @@ def similarity(distances: np.ndarray, kind: str = "1 - distance") -> np.ndarray:
     return SIMILARITIES[kind](np.asarray(distances, float))
 
 
-def fit(keep, response, weight, kind: str = "linear") -> tuple[np.ndarray, np.ndarray]:
+def fit(mask, response, weight, kind: str = "linear") -> tuple[np.ndarray, np.ndarray]:
     """(weights (k,), fitted (N,)) of one surrogate; trees have importances for weights."""
-    keep = np.asarray(keep, float)
+    mask = np.asarray(mask, float)
     if kind in ("linear", "ridge", "bayesian"):
-        found = solve(keep, response, weight, np.zeros(len(keep), int), kind)
+        found = solve(mask, response, weight, np.zeros(len(mask), int), kind)
         return found.weights, found.fitted
     from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 
     model = {"forest": RandomForestRegressor, "boosting": GradientBoostingRegressor}[kind](random_state=0)
-    model.fit(keep, response, sample_weight=weight)
-    return model.feature_importances_, model.predict(keep)
+    model.fit(mask, response, sample_weight=weight)
+    return model.feature_importances_, model.predict(mask)
 
 
-def best(keep, response, weight) -> tuple[str, np.ndarray]:
+def best(mask, response, weight) -> tuple[str, np.ndarray]:
     """(kind, weights (k,)) of the surrogate that follows its own data best."""
-    fits = {kind: fit(keep, response, weight, kind) for kind in SURROGATES}
+    fits = {kind: fit(mask, response, weight, kind) for kind in SURROGATES}
     kind = max(fits, key=lambda name: -(weight @ (response - fits[name][1]) ** 2))
     return kind, fits[kind][0]
 

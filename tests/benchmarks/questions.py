@@ -8,8 +8,8 @@ from benchmarks.bank import LENGTHS, Bank, Case
 from benchmarks.combinations import Combinations, asked, design, everything
 from scipy.stats import spearmanr
 
-from smile import metrics
-from smile.distance import to_reference
+from smile.evaluation import metrics
+from smile.method.distance import to_reference
 
 EDITS = (8, 16, 32, 64, 128)
 DRAWS = 8  # designs, ours and theirs, per instruction: the same edits in other choices
@@ -20,18 +20,18 @@ TOKEN = "###"
 class Drawn(NamedTuple):
     """What the published procedure edits: rows, their edits (text, seed), and the full instruction under other seeds."""
 
-    keep: np.ndarray
+    mask: np.ndarray
     edits: list
     references: list
 
 
 def drawn(words, number, edits, stream=1) -> Drawn:
     rng = np.random.default_rng((number, stream))
-    keep = published.rows(len(words), max(EDITS), rng)
-    texts = [published.text(words, row, rng) for row in keep]
-    seeds = rng.integers(2**32, size=len(keep) + REFERENCES).tolist()
+    mask = published.rows(len(words), max(EDITS), rng)
+    texts = [published.text(words, row, rng) for row in mask]
+    seeds = rng.integers(2**32, size=len(mask) + REFERENCES).tolist()
     full = [(" ".join(words), seed) for seed in seeds[:REFERENCES]]
-    return Drawn(keep[:edits], list(zip(texts, seeds[REFERENCES:], strict=True))[:edits], full)
+    return Drawn(mask[:edits], list(zip(texts, seeds[REFERENCES:], strict=True))[:edits], full)
 
 
 class Question:
@@ -62,7 +62,7 @@ class Question:
     def look(self):
         """Read the edits and measure."""
         self.carried_out = self.bank.carries_out(self.case, self.number, self.number)
-        self.ours = [Combinations(self.bank, self.case, s, keep=self.rows(place)) for place, s in enumerate(self.seeds)]
+        self.ours = [Combinations(self.bank, self.case, s, mask=self.rows(place)) for place, s in enumerate(self.seeds)]
         self.vectors, _ = self.bank.embedded(self.case, self.theirs.edits)
         self.full, _ = self.bank.embedded(self.case, self.theirs.references)
         self.noise = self._noise()
@@ -84,7 +84,7 @@ class Question:
     # Ours. Two seeds in turn, with designs of their own.
 
     def designs(self, edits: int, place: int) -> list[np.ndarray]:
-        """What `keep` may be under one of the two seeds. Of longer instructions not every design is edited."""
+        """What `mask` may be under one of the two seeds. Of longer instructions not every design is edited."""
         k = len(self.words)
         if k > LENGTHS[False][1]:
             return [design(k, edits, "balanced", place)] if edits in EDITS[1:-1] else []
@@ -95,15 +95,15 @@ class Question:
         """All that is edited under one of the seeds, the full instruction first."""
         if len(self.words) <= LENGTHS[False][1]:
             return everything(self.words)
-        rows = np.unique(np.vstack([keep for edits in EDITS for keep in self.designs(edits, place)]), axis=0)
+        rows = np.unique(np.vstack([mask for edits in EDITS for mask in self.designs(edits, place)]), axis=0)
         return rows[::-1]
 
-    # Explanations by so many edits: lists of (weights, keep, responses, locality weights). Those at even places share no
+    # Explanations by so many edits: lists of (weights, mask, responses, locality weights). Those at even places share no
     # seed with those after them.
 
     def by_us(self, edits):
         pairs = zip(self.designs(edits, 0), self.designs(edits, 1), strict=True)
-        return [(o.weights(keep), keep, *o.data(keep)) for pair in pairs for o, keep in zip(self.ours, pair, strict=True)]
+        return [(o.weights(mask), mask, *o.data(mask)) for pair in pairs for o, mask in zip(self.ours, pair, strict=True)]
 
     def by_them(self, edits):
         found = []
@@ -111,8 +111,8 @@ class Question:
         for draw in range(blocks if blocks > 1 else REFERENCES * blocks):
             rows = slice(edits * (draw % blocks), edits * (draw % blocks + 1))
             origin = self.full[draw % REFERENCES]
-            keep, texts = self.theirs.keep[rows], [text for text, _ in self.theirs.edits[rows]]
-            found.append(self._published(self.words, keep, texts, self.vectors[rows], origin))
+            mask, texts = self.theirs.mask[rows], [text for text, _ in self.theirs.edits[rows]]
+            found.append(self._published(self.words, mask, texts, self.vectors[rows], origin))
         return found
 
     def marked_by_us(self):
@@ -123,13 +123,13 @@ class Question:
         vectors, _ = self.bank.embedded(self.case, self.marked_theirs.edits)
         full, _ = self.bank.embedded(self.case, self.marked_theirs.references)
         texts = [text for text, _ in self.marked_theirs.edits]
-        return self._published(self.marked, self.marked_theirs.keep, texts, vectors, full[0])[0]
+        return self._published(self.marked, self.marked_theirs.mask, texts, vectors, full[0])[0]
 
     @staticmethod
-    def _published(words, keep, texts, vectors, origin):
+    def _published(words, mask, texts, vectors, origin):
         far = to_reference("wasserstein", vectors, None, origin, None)
         response, weight = published.similarity(far), published.locality_weights(texts, " ".join(words))
-        return published.fit(keep, response, weight)[0], keep, response, weight
+        return published.fit(mask, response, weight)[0], mask, response, weight
 
 
 def scores(question, found, disjoint: bool) -> dict:
@@ -142,7 +142,7 @@ def scores(question, found, disjoint: bool) -> dict:
         pairs = [(one[0], other[0]) for one, other in zip(found[::2], found[1::2], strict=False)]
         result["rank correlation"] = np.mean([rank(*pair) for pair in pairs])
         result["spread"] = np.sqrt(np.mean([(_share(one) - _share(other)) ** 2 for one, other in pairs]) / 2)
-    fidelity = [metrics.fidelity(keep, response, weight) for _, keep, response, weight in found[:2]]
+    fidelity = [metrics.fidelity(mask, response, weight) for _, mask, response, weight in found[:2]]
     for key, name in (("R2_weighted", "R2"), ("R2_weighted_leave_one_out", "R2, left out")):
         known = [f[key] for f in fidelity if f[key] is not None]
         if known:

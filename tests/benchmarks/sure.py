@@ -14,10 +14,11 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from benchmarks.bank import held_out
 
-from smile import explain, load_editor, metrics
-from smile.cache import Cache
-from smile.design import BLOCKS, default_edits
-from smile.toyroad.evaluate import carried_out
+from smile import explain, load_editor
+from smile.evaluation import metrics
+from smile.method.design import BLOCKS, default_edits
+from smile.models.cache import Cache
+from smile.toyroad.training.evaluate import carried_out
 
 EDITORS = ("instruct-pix2pix", "img2img-turbo")
 COLUMNS = ("edits", "decided", "AUROC", "top-1", "others called significant")

@@ -1,0 +1,113 @@
+"""`python -m smile evaluate ... --out DIR`: how far to believe an explanation, made for it or saved before."""
+
+import functools
+import json
+from pathlib import Path
+
+from smile.cli import explain
+from smile.cli.columns import print_columns
+from smile.errors import InputError
+
+HELP = "how far to believe an explanation: fidelity, accuracy, stability, consistency, faithfulness"
+WITH_BUNDLE = ("command", "bundle", "device", "out", "relevant", "parts", "cache", "threads")
+HOLDS = {True: "yes", False: "no", None: ""}
+
+
+def add(commands) -> None:
+    """Add the command to argparse's `commands`."""
+    epilog = explain.SHARED.format("evaluate")
+    one = commands.add_parser("evaluate", help=HELP, description=f"{HELP.capitalize()}.", epilog=epilog)
+    one.set_defaults(command=lambda args: evaluate(args, one.get_default))
+    explain.arguments(one, required=False)
+    one.add_argument("--bundle", metavar="FILE", help="an explanation that was saved, instead of a picture and an instruction")
+    words = "the words that should matter, “snow, night”, or their positions, “3, 5”; by default what is known of them"
+    one.add_argument("--relevant", metavar="WORDS", help=words)
+    parts = "what to measure with further edits (default stability,consistency,faithfulness); “” for nothing"
+    one.add_argument("--parts", default="stability,consistency,faithfulness", metavar="PARTS", help=parts)
+
+
+def evaluate(args, default) -> int:
+    """Returns the exit status: 0, 130 when interrupted. `default` gives what an argument is when it is not given."""
+    return explain.shared(args, functools.partial(_evaluate, default=default), functools.partial(_editor, args))
+
+
+def _editor(args):
+    """The editor that is asked for, or the one of the bundle."""
+    from smile.explanation import Explanation
+
+    return explain.loaded(args) if args.bundle is None else _editor_of(Explanation.load(args.bundle), args.device)
+
+
+def _evaluate(args, load, default) -> int:
+    from smile.evaluation import relevance, report_card
+    from smile.evaluation.evaluate import PARTS, measure
+    from smile.explanation import Explanation
+    from smile.method.units import words
+
+    parts = tuple(filter(None, map(str.strip, args.parts.split(","))))
+    if not set(parts) <= set(PARTS):
+        raise InputError(f"There is nothing called “{args.parts}” to measure; there is {', '.join(PARTS)}.")
+    explanation = None
+    if args.bundle is not None:
+        _check_alone(args, default)
+        explanation = Explanation.load(args.bundle)
+        explain.writable(args.out)
+    for name in ("image", "instruction", "editor"):
+        if explanation is None and getattr(args, name) is None:
+            raise InputError(f"There is nothing to evaluate; give --{name}, or --bundle.")
+    said = words(args.instruction if explanation is None else explanation.instruction)
+    known = relevance.known(said) if args.relevant is None else relevance.given(args.relevant, said)
+
+    status, embedder = 0, args.embedder
+    if explanation is None:
+        image, editor = explain.checked(args), load()
+        explanation, status = explain.explained(args, image, editor)
+        if explanation is None:
+            return status
+    elif parts:
+        editor, embedder = load(), explanation.settings.get("embedder_weights")
+    explain.print_explanation(explanation)
+    explain.save(explanation, args.out)
+    measured = None
+    if parts and not status:
+        stream = measure(explanation, editor, embedder=embedder, parts=parts, cache=args.cache)
+        measured, status = explain.followed(stream, "further edits")
+    entries = report_card.known(explanation, None if known is None else known.relevant)
+    entries += [] if measured is None else measured.entries.values()
+    _print_report(entries, known)
+    report = report_card.report(explanation, entries, known, 0 if measured is None else measured.done)
+    text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
+    (Path(args.out) / "trust.json").write_text(f"{text}\n", encoding="utf-8")
+    return status
+
+
+def _check_alone(args, default) -> None:
+    """Raise InputError where something was asked for that the bundle has decided."""
+    for name, value in vars(args).items():
+        if name not in WITH_BUNDLE and value != default(name):
+            raise InputError(f"The bundle says how it was run; leave --{name.replace('_', '-')} out.")
+
+
+def _editor_of(explanation, device):
+    """The editor that made it, with its settings. Raises InputError where it is not here."""
+    from smile import load_editor
+    from smile.models.editors import EDITORS
+
+    of = explanation.settings
+    if of["editor"] not in EDITORS:
+        raise InputError(f"This explanation is of an editor that is not here, {of['editor']}; measure it in Python.")
+    return load_editor(of["editor"], of.get("editor_weights", "auto"), device).with_settings(**of["editor_settings"])
+
+
+def _print_report(entries, known) -> None:
+    rows = [("measure", "figure", "value", "good")]
+    for entry in entries:
+        for number, figure in enumerate(entry.figures):
+            rows.append((entry.name if not number else "", figure.label, figure.text, HOLDS[figure.holds]))
+    print()
+    print_columns(rows)
+    for entry in entries:
+        good = f" Good: {entry.good} ({entry.source})." if entry.good else ""
+        print(f"\n{entry.name}: {entry.sentence}{good}")
+    if known is not None:
+        print(f"\nWhich words should matter: {known.source}.")

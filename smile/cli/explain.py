@@ -1,0 +1,193 @@
+"""`python -m smile explain --image PATH --instruction TEXT --editor NAME --out DIR`, alone or under `accelerate launch`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from smile.cli.columns import print_columns
+from smile.errors import InputError, shown
+from smile.models.editors import EDITORS
+
+HELP = "which words of an instruction made an editor change a picture as it did"
+SHARED = (
+    "to share the edits over P processes: accelerate launch --num_processes P -m smile {} ...; on CPUs, accelerate launch "
+    "--multi_gpu --num_processes P and so on"
+)
+
+
+def add(commands) -> None:
+    """Add the command to argparse's `commands`."""
+    one = commands.add_parser("explain", help=HELP, description=f"{HELP.capitalize()}.", epilog=SHARED.format("explain"))
+    one.set_defaults(command=explain)
+    arguments(one, required=True)
+
+
+def arguments(add, required: bool) -> None:
+    """The arguments of a run; `required`: whether there is no other way to say what is to be run."""
+    sets = "; ".join(f"{name}: {', '.join(entry.weights)}" for name, entry in EDITORS.items())
+    add.add_argument("--image", required=required, metavar="PATH", help="the picture to edit")
+    add.add_argument("--instruction", required=required, metavar="TEXT", help="the edit instruction, 1 to 64 words")
+    add.add_argument("--editor", required=required, metavar="NAME", help=f"the editor: {', '.join(EDITORS)}")
+    add.add_argument(
+        "--weights", default="auto", help=f"auto (default), a set of the editor ({sets}), a folder or a repository id"
+    )
+    one = "a setting of the editor, for example steps=30; may be given several times"
+    add.add_argument("--setting", action="append", default=[], type=_setting, metavar="NAME=VALUE", help=one)
+    add.add_argument("--embedder", metavar="WEIGHTS", help="DINOv2 weights, as for --weights")
+    add.add_argument("--device", help="a torch device; by default CUDA where there is one")
+    add.add_argument("--edits", type=int, help="number of edits; by default what the number of words needs")
+    add.add_argument("--seed", type=int, default=0, help="the noise of the edits, and the design (default 0)")
+    add.add_argument("--seeds", type=int, default=1, help="explain the editor over this many seeds (default 1)")
+    add.add_argument("--noise-seeds", type=int, default=4, help="other seeds for the noise floor (default 4)")
+    sure = "add edits block by block, and stop when each word is significant or surely below this weight, for example 0.1"
+    add.add_argument("--smallest-effect", type=float, metavar="WEIGHT", help=sure)
+    add.add_argument("--design", default="balanced", help="balanced (default), random or exhaustive")
+    add.add_argument("--distance", help="patches, wasserstein or cosine")
+    add.add_argument("--reference", default="edit", help="compare with the full-instruction edit (default) or input")
+    add.add_argument("--locality", default="wmd", help="wmd (default), words or none")
+    add.add_argument("--surrogate", default="linear", help="linear (default), ridge or bayesian")
+    add.add_argument("--preset", help="paper: the published procedure")
+    region = add.add_mutually_exclusive_group()
+    region.add_argument("--region", metavar="PATH", help="the part that may change, white on black")
+    region.add_argument("--region-phrase", metavar="TEXT", help="what shows there, for example “the sky”")
+    add.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
+    threads = "of each process on a CPU, by default all there are; results depend on it in their last digits"
+    add.add_argument("--threads", type=int, metavar="N", help=threads)
+    add.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+
+
+def explain(args) -> int:
+    """Returns the exit status: 0, 130 when interrupted."""
+    return shared(args, _explain, lambda: loaded(args))
+
+
+def _explain(args, load) -> int:
+    image = checked(args)
+    explanation, status = explained(args, image, load())
+    if explanation is not None:
+        print_explanation(explanation)
+        save(explanation, args.out)
+    return status
+
+
+def save(explanation, folder) -> None:
+    """Write it. Raises InputError where that fails, as on a disk that is full."""
+    try:
+        explanation.save(folder)
+    except OSError as error:
+        raise InputError(f"The results cannot be written to {folder} ({error.strerror}).") from error
+
+
+def shared(args, run, load) -> int:
+    """`run(args, load)`. Of several processes the first runs it, with an editor that all make edits for; `load` gives each
+    its own."""
+    from smile.scenarios import distributed
+
+    if args.threads is not None and args.threads < 1:
+        raise InputError("--threads must be at least 1.")
+    if not distributed.several():
+        distributed.use_threads(args.threads)
+        return run(args, load)
+    here = distributed.Processes(args.threads, "edits")
+    args.device = args.device or here.device
+    if not here.is_main:
+        here.serve(load)
+        here.leave()
+        return 0
+    print(here.note, file=sys.stderr)
+    try:
+        return run(args, lambda: distributed.Shared(load(), here))
+    finally:
+        here.tell(None)
+        here.leave()
+
+
+def checked(args):
+    """The picture, opened. Whatever can be wrong before a model is loaded, which takes seconds or hours, is said here."""
+    from smile.io.images import open_picture, open_region
+    from smile.method.units import words
+
+    image, _ = open_picture(args.image), words(args.instruction)
+    if args.editor in EDITORS and EDITORS[args.editor].region and args.region is None and args.region_phrase is None:
+        raise InputError(
+            f"{args.editor} needs a region, the part of the picture that may change; give --region or --region-phrase."
+        )
+    if args.region is not None:
+        args.region = open_region(args.region, image.size)
+    writable(args.out)
+    return image
+
+
+def writable(folder) -> None:
+    """Make the folder for the results. Raises InputError where that cannot be."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"The results cannot be written to {folder} ({error.strerror}).") from error
+
+
+def loaded(args):
+    """The editor with its settings."""
+    from smile import load_editor
+
+    editor = load_editor(args.editor, args.weights, args.device)
+    if args.setting and not hasattr(editor, "with_settings"):
+        raise InputError(f"{args.editor} has no settings; leave --setting out.")
+    return editor.with_settings(**dict(args.setting)) if args.setting else editor
+
+
+def explained(args, image, editor):
+    """(explanation, exit status), with progress on stderr; the explanation is None where there is not one edit."""
+    from smile import explain_stream
+
+    if args.region_phrase is not None:
+        args.region = _found(image, args.region_phrase, editor)
+    options = {name: value for name, value in vars(args).items() if name in explain_stream.__kwdefaults__}
+    return followed(explain_stream(image, args.instruction, editor, **options), "edits")
+
+
+def followed(stream, what: str):
+    """(last item of `stream` or None, exit status): progress on stderr, and Ctrl-C keeps what there is."""
+    last, status = None, 0
+    try:
+        for last in stream:
+            print(f"\r{last.done} of {last.total} {what}", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        status = 130
+    except InputError:
+        raise
+    except Exception as error:  # of somebody's editor: what it made until then is kept
+        if last is None:
+            raise
+        status = 1
+        print(f"\nsmile: It broke off ({type(error).__name__}: {shown(error, 300)}); what there is stays.", file=sys.stderr)
+    finally:
+        stream.close()
+        print(file=sys.stderr)
+    return last, status
+
+
+def print_explanation(explanation) -> None:
+    """The table of the words, and the finding."""
+    from smile.report.plots import COLUMN_NAMES, table
+
+    print_columns([COLUMN_NAMES, *table(explanation)])
+    print(f"\n{explanation.finding}")
+
+
+def _setting(text: str) -> tuple[str, float]:
+    """NAME=VALUE with a number."""
+    name, _, value = text.partition("=")
+    try:
+        return name.strip(), int(value) if value.strip().lstrip("+-").isdigit() else float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"“{shown(text)}” is not NAME=VALUE with a number, for example steps=30") from None
+
+
+def _found(image, phrase: str, editor):
+    """The region of the picture that shows `phrase`."""
+    from smile import load_segmenter
+    from smile.io.images import check_region
+
+    check_region(editor, image)  # anything, to hear whether the editor takes one
+    return load_segmenter(device=getattr(editor, "device", None)).find(image, phrase)

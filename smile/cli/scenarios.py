@@ -1,0 +1,85 @@
+"""`python -m smile scenarios SUITE --out DIR`, alone or under `accelerate launch`."""
+
+import functools
+import sys
+from pathlib import Path
+
+from smile.errors import InputError
+
+HELP = "explain every cell of a suite of scenarios, and report on the domain"
+SHARED = (
+    "to share the cells over P processes: accelerate launch --num_processes P -m smile scenarios SUITE --out DIR; on CPUs, "
+    "accelerate launch --multi_gpu --num_processes P and so on"
+)
+
+
+def add(commands) -> None:
+    """Add the command to argparse's `commands`."""
+    one = commands.add_parser("scenarios", help=HELP, description=f"{HELP.capitalize()}.", epilog=SHARED)
+    one.set_defaults(command=scenarios)
+    one.add_argument("suite", metavar="SUITE", help="a YAML or JSON file; some are in assets/scenarios")
+    one.add_argument("--out", required=True, metavar="DIR", help="folder for the results; run it again there to go on")
+    one.add_argument("--report-only", action="store_true", help="report on what is there, and run nothing")
+    threads = "of each process on a CPU (default 1); results depend on it in their last digits"
+    one.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
+    one.add_argument("--threads", type=int, default=1, metavar="N", help=threads)
+
+
+def scenarios(args) -> int:
+    from smile.scenarios import folder, report, suite
+
+    if args.threads < 1:
+        raise InputError("--threads must be at least 1.")
+    given = suite.read(args.suite)
+    folder.check(Path(args.out), given)
+    if args.report_only:
+        _tell(report.write(args.out))
+        return 0
+    from smile.scenarios.distributed import Processes
+
+    processes = Processes(args.threads)
+    if processes.is_main and processes.note:
+        print(processes.note, file=sys.stderr)
+    try:
+        _run(given, args.out, processes, args.cache)
+        processes.wait()
+        if processes.is_main:
+            _tell(report.write(args.out))
+    except KeyboardInterrupt:
+        if processes.is_main:
+            print("\nStopped; the same command goes on from here, and --report-only reports on what is there.", file=sys.stderr)
+        return 130
+    processes.leave()
+    return 0
+
+
+def _run(suite, out, processes, cache) -> None:
+    """This process's share of the cells, with the progress of all on stderr."""
+    from smile.scenarios import run
+
+    load = functools.partial(run.load_models, device=processes.device)
+    for progress in run.cells(suite, out, load=load, share=processes.share, is_main=processes.is_main, cache=cache):
+        if processes.is_main:
+            print(f"\r{_said(progress):<60}", end="", file=sys.stderr, flush=True)
+    if processes.is_main:
+        others = "" if progress.done == progress.total else "\nWaiting for the other processes."
+        print(others, file=sys.stderr)
+
+
+def _said(progress) -> str:
+    left = "" if progress.seconds_left is None else f", {_duration(progress.seconds_left)} left"
+    return f"{progress.done} of {progress.total} cells{left}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _tell(found: dict) -> None:
+    """What stdout says at the end: counts and where the report is."""
+    cells = found["summary"]["cells"]
+    failed = f", {cells['failed']} failed" if cells["failed"] else ""
+    print(f"{cells['done']} of {cells['planned']} cells explained{failed}")
+    print(found["report"])

@@ -1,0 +1,307 @@
+"""How far to believe an explanation, in numbers: arrays and words in, plain values out. It knows nothing of pictures.
+
+Of one explanation: fidelity of its surrogate, accuracy against words that should matter, health of its design. Of several:
+stability under a word that says nothing, consistency over repeats. With the black box at hand: faithfulness.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import combinations
+
+import numpy as np
+from scipy.integrate import trapezoid
+from scipy.stats import rankdata, spearmanr
+
+from smile.errors import InputError
+from smile.method.kernel import effective_sample_size
+from smile.method.least_squares import ROUND_OFF, checked, solve
+
+HALF = 0.5
+DECIMALS = 9  # of weights and areas; what is smaller is arithmetic
+
+
+def fidelity(mask, response, locality_weight=None, *, kind="linear", blocks=None):
+    """How well the surrogate follows response (N,) given mask (N, k) and locality weights w (N,) >= 0.
+
+    Definitions of arXiv 2602.01206, which reproduce the authors' printed run; e = response - fitted:
+
+    | key | definition |
+    |---|---|
+    | WMSE, WMAE | sum w e^2 / sum w, sum w abs(e) / sum w |
+    | Lm | abs(mean e): mean fitted against mean response, without weights |
+    | L1, L2 | mean abs(e), mean e^2, without weights |
+    | weighted_L1, weighted_L2 | mean w abs(e), mean w e^2: divided by N, not by sum w |
+    | R2_weighted | 1 - sum w e^2 / sum w (y - weighted mean of y)^2 |
+    | R2_weighted_adjusted | 1 - (1 - R2_weighted) (N - 1) / (N - k - 1) |
+    | R2_weighted_leave_one_out | R2_weighted with each row predicted from the others (PRESS, Allen 1974) |
+    | effective_sample_size | (sum w)^2 / sum w^2 (Kish 1965) |
+
+    All but the last two are in-sample and flatter small N. With blocks, means are per block and each further block
+    costs one degree of freedom. A value that is not defined is None (R2 of a constant response, the adjusted one
+    when N <= k + 1). Raises InputError like `surrogate.fit`.
+    """
+    mask, y, w, block = checked(mask, response, locality_weight, blocks)
+    rows, words = mask.shape
+    found = solve(mask, y, w, block, kind)
+    e = y - found.fitted
+    mean = solve(np.zeros_like(mask), y, w, block).fitted
+    varies = not np.allclose(y, mean, rtol=0, atol=ROUND_OFF * np.abs(y).max())
+    spread = w @ (y - mean) ** 2
+    df_resid = rows - words - len(np.unique(block))
+    r2 = float(1 - w @ e**2 / spread) if varies and spread > 0 else None
+    left_out = _left_out(mask, y, w, block, kind, found) if r2 is not None else None
+    return {
+        "WMSE": float(w @ e**2 / w.sum()),
+        "WMAE": float(w @ abs(e) / w.sum()),
+        "R2_weighted": r2,
+        "R2_weighted_adjusted": 1 - (1 - r2) * (rows - 1) / df_resid if r2 is not None and df_resid > 0 else None,
+        "Lm": float(abs(e.mean())),
+        "L1": float(abs(e).mean()),
+        "L2": float((e**2).mean()),
+        "weighted_L1": float((w * abs(e)).mean()),
+        "weighted_L2": float((w * e**2).mean()),
+        "R2_weighted_leave_one_out": float(1 - w @ left_out**2 / spread) if r2 is not None else None,
+        "effective_sample_size": effective_sample_size(w),
+    }
+
+
+def accuracy(weights, relevant):
+    """Absolute weights (k,) against the words that should matter, relevant (k,) bool.
+
+    auroc: chance that a relevant word outweighs another, ties half (Mann-Whitney), where weights that differ by less
+    than 1e-9 of the largest are equal: that is rounding; None when all words are relevant or none is. f1 and accuracy
+    call a word found when its absolute weight is at least half the largest and above 0, a rule that does not look at
+    the answer; finding nothing where nothing is relevant has f1 1. Raises InputError when the two do not have the same
+    length.
+    """
+    size, relevant = np.abs(np.asarray(weights, float)), np.asarray(relevant, bool)
+    if size.shape != relevant.shape or size.ndim != 1 or not size.size or not np.isfinite(size).all():
+        raise InputError(f"Give one finite weight and one label per word, not {size.shape} and {relevant.shape}.")
+    rank = rankdata(np.round(size / (size.max() or 1.0), 9))  # (k,)
+    hits = relevant.sum()
+    pairs = hits * (~relevant).sum()
+    found = (size >= HALF * size.max()) & (size > 0)
+    right = (found & relevant).sum()
+    return {
+        "auroc": float((rank[relevant].sum() - hits * (hits + 1) / 2) / pairs) if pairs else None,
+        "f1": float(2 * right / (found.sum() + hits)) if found.any() or hits else 1.0,
+        "accuracy": float((found == relevant).mean()),
+    }
+
+
+def health(explanation) -> dict:
+    """What the design and the edits of an `Explanation` can carry.
+
+    | key | meaning |
+    |---|---|
+    | edits, failed | rows that are in the fit; edits that failed or were blocked |
+    | texts | distinct texts among these rows |
+    | effective_sample_size | (sum w)^2 / sum w^2 of their locality weights w (Kish 1965), at most `edits` |
+    | estimable | for each word whether these rows determine its weight on its own |
+    | noise_floor | mean distance of the full edit under other seeds; None without any |
+    | farthest | largest distance of an edit from the full one |
+    | times_noise | farthest / noise_floor; None where there is no floor, or it is 0 |
+    """
+    e = explanation
+    usable = np.isfinite(e.distances)
+    mask, weight, block = e.mask[usable].astype(float), e.locality_weights[usable], e.blocks[usable]
+    farthest = float(e.distances_from_full[usable].max())
+    return {
+        "edits": int(usable.sum()),
+        "failed": int(e.failed),
+        "texts": len({text for text, made in zip(e.texts, usable, strict=True) if made}),
+        "effective_sample_size": effective_sample_size(weight),
+        "estimable": solve(mask, np.zeros(len(mask)), weight, block).estimable.tolist(),
+        "noise_floor": e.noise_floor,
+        "farthest": farthest,
+        "times_noise": farthest / e.noise_floor if e.noise_floor else None,
+    }
+
+
+def stability(explanation, others: Iterable) -> dict:
+    """How little an explanation changes when words that say nothing are put into its instruction.
+
+    `explanation` and each of `others` has words (k,), weights (k,) and significant (k,) bool; each of `others` has the
+    words of `explanation` in order, and more. Compared on the words that both have, with weights u and v:
+
+    | key | definition |
+    |---|---|
+    | jaccard | significant in both / in either (Jaccard 1912); arXiv 2412.16277 reports it for an appended "###" |
+    | ruzicka | sum min(abs(u), abs(v)) / sum max(abs(u), abs(v)) (Ruzicka 1958), the same for weights |
+    | rank_correlation | of u and v (Spearman 1904) |
+    | insertions | the same for each of `others`, with its instruction, and `weight`, the largest absolute one inserted |
+
+    The first three are means over `others`, from 0 (the third from -1) to 1; None where it is not defined: nothing is
+    significant in either, all weights are 0, there is one word, or all weights are alike. Raises InputError where words
+    or weights are missing.
+    """
+    insertions = []
+    for other in others:
+        shared = _positions(explanation.words, other.words)
+        u, v = _known(explanation.weights), _known(other.weights)
+        added = np.delete(v, shared)
+        insertions.append(
+            {
+                "instruction": " ".join(other.words),
+                "weight": float(np.abs(added).max()) if added.size else None,
+                "jaccard": _overlap(explanation.significant, np.asarray(other.significant)[shared]),
+                "ruzicka": _overlap(np.abs(u), np.abs(v[shared])),
+                "rank_correlation": _spearman(u, v[shared]),
+            }
+        )
+    means = {name: _mean(each[name] for each in insertions) for name in ("jaccard", "ruzicka", "rank_correlation")}
+    return means | {"insertions": insertions}
+
+
+def consistency(explanations: Iterable) -> dict:
+    """How alike repeats of one explanation are, under other seeds or designs. Each has words and weights (k,).
+
+    | key | definition |
+    |---|---|
+    | explanations | how many there are, at least 2 |
+    | standard_deviation | of each word's weight (k,), with n - 1; arXiv 2412.16277 reports its square |
+    | mean_standard_deviation | its mean over the words |
+    | top_1 | for each word (k,) the share of explanations in which its absolute weight is the largest, the first if tied |
+    | top_1_frequency | the largest of these |
+    | rank_correlation | of the weights (Spearman 1904), mean over all pairs; None for one word, or weights all alike |
+
+    Raises InputError for fewer than 2, or where words differ or weights are missing.
+    """
+    explanations = list(explanations)
+    words = [list(each.words) for each in explanations]
+    if len(words) < 2 or any(each != words[0] for each in words):
+        raise InputError("Consistency compares at least two explanations of the same words.")
+    weights = np.array([_known(each.weights) for each in explanations])
+    spread = weights.std(axis=0, ddof=1)
+    top = np.bincount(np.abs(weights).argmax(axis=1), minlength=len(words[0])) / len(weights)
+    return {
+        "explanations": len(weights),
+        "standard_deviation": spread.tolist(),
+        "mean_standard_deviation": float(spread.mean()),
+        "top_1": top.tolist(),
+        "top_1_frequency": float(top.max()),
+        "rank_correlation": _mean(_spearman(u, v) for u, v in combinations(weights, 2)),
+    }
+
+
+def faithfulness(weights, respond: Callable, *, pairs: int = 5, seed: int = 0) -> dict:
+    """Whether leaving words out does what their weights (k,) say it does.
+
+    The deletion and insertion metrics of RISE (Petsiuk, Das & Saenko 2018), for words: from the full instruction they are
+    left out one after another, the largest weight first; into the empty one they are put in the same order. A weight is
+    signed, so this is the order in which the response should fall, and rise, fastest. It is compared with random orders
+    (Samek et al. 2017), each beside its reverse, which needs no texts of its own.
+
+    respond: rows mask (n, k) bool -> responses (n,), NaN for a failed edit, which is interpolated along its curve. It is
+    asked once, for `faithfulness_rows`. pairs: of random orders.
+
+    | key | definition |
+    |---|---|
+    | deletion, insertion | area between curve and mean random curve, over the share of words; > 0 is better than chance |
+    | area_between | the mean of the two |
+    | better_than_random | share of random orders with a smaller `area_between`, ties half; 0.5 is chance |
+    | deletion_curve, insertion_curve | responses (k + 1,) |
+    | random_deletion_curve, random_insertion_curve | means over the orders (k + 1,) |
+    | orders | how many random ones |
+
+    Raises InputError where weights are missing.
+    """
+    rows = faithfulness_rows(weights, pairs=pairs, seed=seed)
+    known = {row.tobytes(): response for row, response in zip(rows, np.asarray(respond(rows), float), strict=True)}
+    first, *random = (_curves(order, known) for order in _orders(weights, pairs, seed))  # each (2, k + 1)
+    mean = np.mean(random, axis=0)
+    gain = [_area(each) - _area(mean) for each in (first, *random)]  # insertion rises, deletion falls
+    between, *chance = [round(float((up - down) / 2), DECIMALS) for down, up in gain]
+    return {
+        "deletion": float(-gain[0][0]),
+        "insertion": float(gain[0][1]),
+        "area_between": between,
+        "better_than_random": float(np.mean([(1 + np.sign(between - each)) / 2 for each in chance])),
+        "deletion_curve": first[0].tolist(),
+        "insertion_curve": first[1].tolist(),
+        "random_deletion_curve": mean[0].tolist(),
+        "random_insertion_curve": mean[1].tolist(),
+        "orders": len(random),
+    }
+
+
+def faithfulness_rows(weights, *, pairs: int = 5, seed: int = 0) -> np.ndarray:
+    """The distinct rows mask (n, k) bool that `faithfulness` asks for, the full one first."""
+    steps = np.vstack([part for order in _orders(weights, pairs, seed) for part in _steps(order)])
+    _, first = np.unique(steps, axis=0, return_index=True)
+    return steps[np.sort(first)]
+
+
+def _orders(weights, pairs, seed) -> np.ndarray:
+    """Orders of words (1 + 2 pairs, k): by weight, the largest first, then random ones, then their reverses."""
+    weights = _known(weights)
+    random = np.random.default_rng(seed).permuted(np.tile(np.arange(len(weights)), (pairs, 1)), axis=1)
+    return np.vstack([np.argsort(-weights, kind="stable"), random, random[:, ::-1]])
+
+
+def _steps(order) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (k + 1, k) bool of deletion, from the full to the empty one, and of insertion, from the empty one."""
+    out = np.argsort(order) < np.arange(len(order) + 1)[:, None]
+    return ~out, out
+
+
+def _curves(order, known) -> np.ndarray:
+    """Responses (2, k + 1) along deletion and insertion; the full instruction's edit never fails."""
+    curves = np.array([[known[row.tobytes()] for row in steps] for steps in _steps(order)])
+    places = np.arange(curves.shape[1])
+    return np.array([np.interp(places, places[np.isfinite(c)], c[np.isfinite(c)]) for c in curves])
+
+
+def _area(curves) -> np.ndarray:
+    """Area (2,) under each curve, over the share of words."""
+    return trapezoid(curves, dx=1 / (curves.shape[1] - 1))
+
+
+def _positions(words, longer) -> list[int]:
+    """Where `longer` has each of `words`, in order, each as early as can be."""
+    found = []
+    for word in words:
+        start = found[-1] + 1 if found else 0
+        if word not in list(longer)[start:]:
+            raise InputError("Stability compares an instruction with the same one into which words were inserted.")
+        found.append(list(longer).index(word, start))
+    return found
+
+
+def _known(weights) -> np.ndarray:
+    """The weights (k,) without what is arithmetic in them, which would make an order of words that are alike."""
+    weights = np.asarray(weights, float)
+    if weights.ndim != 1 or not weights.size or not np.isfinite(weights).all():
+        raise InputError("An explanation without weights cannot be judged; let it run to its end.")
+    return weights.round(DECIMALS)
+
+
+def _overlap(a, b) -> float | None:
+    """Sum of the smaller over sum of the larger: Ruzicka's for amounts, Jaccard's for sets; None where both are empty."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    larger = np.maximum(a, b).sum()
+    return float(np.minimum(a, b).sum() / larger) if larger > 0 else None
+
+
+def _spearman(a, b) -> float | None:
+    return float(spearmanr(a, b).statistic) if len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0 else None
+
+
+def _mean(numbers: Iterable) -> float | None:
+    """Of those that are known; None where none is."""
+    known = [number for number in numbers if number is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _left_out(mask, y, w, block, kind, found):
+    """Residual (N,) of each row under the model fitted without it: e / (1 - h), refitted where h is 1.
+
+    The identity is exact for ridge too (the penalty acts like extra rows that stay); for bayesian the penalty stays
+    the one estimated from all rows.
+    """
+    slack = 1 - found.leverage
+    errors = (y - found.fitted) / np.where(slack > ROUND_OFF, slack, 1)
+    for i in np.flatnonzero(slack <= ROUND_OFF):
+        rest = w.copy()
+        rest[i] = 0
+        errors[i] = y[i] - solve(mask, y, rest, block, kind).fitted[i] if rest.any() else y[i]
+    return errors

@@ -1,0 +1,208 @@
+"""What chance alone would do: permutation within one seed, and the spread between several seeds.
+
+One statistic serves throughout: Student's t of a word's weight on the HC3 standard error (MacKinnon & White 1985), in
+which a row's variance is its squared leave-one-out residual e^2 / (1 - h)^2. Because it allows every row its own
+variance, its permutation distribution is right in large samples where the noise depends on the words kept, too, and it
+is exact for an editor that ignores its text (DiCiccio & Romano 2017).
+
+Intervals are about the weights, so they are weighted by locality; p-values ask whether a word does anything, and count
+every edit alike. That also keeps them right although the full edit is its own reference, so that its response is given
+and not measured: in all combinations and in regular fractions of them, every row plays the same part up to signs, and one
+row that differs from the others does not disturb their exchange. With locality weights it would: it has the largest.
+"""
+
+import numpy as np
+from scipy.stats import t as student
+
+from smile.method.least_squares import ROUND_OFF, Solution, solve
+
+LEVEL = 0.05
+CHUNK = 250_000  # permuted values held at a time: 2 MB, which a processor has at hand; with 32 MB the maps take twice as long
+
+
+def half_widths(model: Solution, responses, permutations, seed, level=LEVEL):
+    """Half widths (k, R) of 1 - level intervals around the weights of each column of responses (N, R): |t|'s quantile
+    times its standard error, the quantile from permuted residuals of the model itself (ter Braak 1992), each scaled to
+    equal variance. NaN where there are too few permutations for the level (20 for .05), or below two residual degrees of
+    df_resid: of one, t has no scale.
+    """
+    errors, block = equalised(model, responses), model.member.argmax(axis=1)
+    rank = int(np.ceil((1 - level) * (permutations + 1) - ROUND_OFF)) - 1
+    if model.df_resid < 2 or rank >= permutations:
+        return np.full((len(model.operator), responses.shape[1]), np.nan)
+    drawn = [_drawn_t(model, chunk) for chunk in _permuted(errors, orders(block, permutations, seed))]
+    quantile = np.partition(np.concatenate(drawn, axis=1), rank, axis=1)[:, rank]  # (k, R)
+    return np.where(errors.any(axis=0), quantile * _estimates(model, responses)[1], np.nan)
+
+
+def word_p_values(mask, responses, permutations, seed):
+    """P-values (k, R) of each word for each column of responses (N, R); 1 where a word cannot be tested.
+
+    Freedman & Lane (1983): the residuals of a model without the word are permuted. That model holds the words that act
+    evidently (p <= .05 in a first pass over residuals of the whole model), not all: residuals of fewer words
+    are closer to the errors, and for an editor that ignores its text they are the responses, so that the test is
+    exact there whatever the noise. Counted with the +1 (Phipson & Smyth 2010).
+    """
+    weight, block = np.ones(len(mask)), np.zeros(len(mask), int)
+    model, order = solve(mask, responses, weight, block), orders(block, permutations, seed)
+    observed = _t(model, responses)  # (k, R)
+    acts = _chance(model, equalised(model, responses), order, observed) <= LEVEL
+    acts &= model.estimable[:, None]
+    itself = np.argwhere(acts)  # a word that acts is tested against the others that do
+    column = np.r_[np.arange(responses.shape[1]), itself[:, 1]]
+    reduced = np.vstack([acts.T, acts[:, itself[:, 1]].T])  # (J, k) bool: the words of each reduced model
+    reduced[np.arange(len(itself)) + responses.shape[1], itself[:, 0]] = False
+    errors = np.empty((len(mask), len(column)))
+    for words in np.unique(reduced, axis=0):
+        of = (reduced == words).all(axis=1)
+        errors[:, of] = solve(mask * words, responses[:, column[of]], weight, block).residual(responses[:, column[of]])
+    p_values = _chance(model, errors, order, observed[:, column])
+    p_values[itself[:, 0], itself[:, 1]] = p_values[itself[:, 0], np.arange(len(itself)) + responses.shape[1]]
+    p_values = p_values[:, : responses.shape[1]]
+    return np.where(model.estimable[:, None], p_values, 1)
+
+
+def map_p_values(mask, responses, block, permutations, seed):
+    """P-values (k, p) of each word in each patch, responses (N, p), family-wise over the patches: an observed t is
+    compared with the largest of all patches in each permutation (Westfall & Young 1993; Winkler et al. 2014). What is
+    permuted, within blocks, is the residuals of the model of all other words. 1 where there is nothing to test.
+    """
+    weight = np.ones(len(mask))
+    model, order = solve(mask, responses, weight, block), orders(block, permutations, seed)
+    p_values = np.ones((mask.shape[1], responses.shape[1]))
+    if model.df_resid < 1:
+        return p_values
+    observed = _t(model, responses)
+    for j in np.flatnonzero(model.estimable):
+        others = np.delete(mask, j, axis=1) if mask.shape[1] > 1 else np.zeros_like(mask)
+        errors = solve(others, responses, weight, block).residual(responses)
+        errors[:, _negligible(errors, responses)] = 0
+        if errors.any():
+            p_values[j] = _chance(model, errors, order, observed[j : j + 1], [j], largest=True)
+            p_values[j, ~errors.any(axis=0)] = 1
+    return p_values
+
+
+def over_seeds(mask, response, weight, block, kind="linear"):
+    """(weights (k,), standard errors (k,)) of the editor, from blocks (N,) of one seed each.
+
+    Two things vary: what another seed would do, and, under every seed alike, what the words do not explain of a text.
+    So the error is clustered both ways (Cameron, Gelbach & Miller 2011): the variance between seeds (each left out in
+    turn: CV3, MacKinnon, Nielsen & Webb 2023), and that between texts as far as it exceeds that between single edits
+    (both CR2, unbiased where errors are alike: Bell & McCaffrey 2002). Errors are 0 where every seed makes the same
+    edits; None where the rest does not tell the words apart when one seed is left out.
+    """
+    model, seeds, between = solve(mask, response, weight, block, kind), np.unique(block), 0.0
+    for one in seeds:
+        rest = block != one
+        data = mask[rest], response[rest], weight[rest], block[rest]
+        if not solve(*data).estimable.all():
+            return None
+        between = between + (solve(*data, kind).weights - model.weights) ** 2
+    between = (len(seeds) - 1) / len(seeds) * between
+    if np.sqrt(between).max() <= ROUND_OFF * np.abs(response).max():
+        return model.weights, np.zeros_like(between)
+    text = np.unique(mask, axis=0, return_inverse=True)[1].ravel()
+    shared = _clustered(model, response, text) - _clustered(model, response, np.arange(len(mask)))
+    return model.weights, np.sqrt(between + np.maximum(shared, 0))
+
+
+def _clustered(model, response, cluster):
+    """(k,) CR2 variance of the weights where errors within a cluster (N,) go together: for each cluster its part of the
+    weights times the change when it is left out. What one cluster alone determines does not count."""
+    residual, variance = model.residual(response[:, None])[:, 0], 0.0
+    order, sizes = np.argsort(cluster, kind="stable"), np.bincount(cluster)
+    for size in np.unique(sizes):
+        rows = order[np.repeat(sizes == size, sizes)].reshape(-1, size)  # (G, size): clusters of one size at a time
+        operator, own = model.operator[:, rows].transpose(1, 0, 2), residual[rows][:, :, None]  # (G, k, size), (G, size, 1)
+        hat = model.centred[rows] @ operator + model.member[rows] @ model.share[rows].transpose(0, 2, 1)
+        left_out = np.linalg.pinv(np.eye(size) - hat, rcond=1e-8) @ own
+        variance = variance + ((operator @ own) * (operator @ left_out)).sum(axis=(0, 2))
+    return variance
+
+
+def by_text(mask, response, block):
+    """(mask (N, k), responses (N, S)) of the texts that all S seeds have, from one row for each text and seed."""
+    tables = [dict(zip(map(tuple, mask[block == b]), response[block == b], strict=True)) for b in np.unique(block)]
+    shared = [row for row in tables[0] if all(row in table for table in tables)]
+    responses = np.array([[table[row] for table in tables] for row in shared])
+    return np.array(shared).reshape(-1, mask.shape[1]), responses.reshape(-1, len(tables))
+
+
+def seed_p_values(weights, errors, seeds: int):
+    """Two-sided p-values (k,) of Student's t on seeds - 1 degrees of freedom; 1 where the error is 0."""
+    t = np.divide(np.abs(weights), errors, out=np.zeros_like(errors), where=errors > 0)
+    return 2 * student.sf(t, seeds - 1)
+
+
+def seed_half_widths(errors, seeds: int):
+    """(k,) half widths of 95 % intervals from standard errors over so many seeds."""
+    return errors * student.isf(LEVEL / 2, seeds - 1)
+
+
+def orders(block, count, seed):
+    """Row orders (count, N): uniform within each block, blocks stay in place."""
+    rng = np.random.default_rng(seed)
+    drawn = np.tile(np.arange(len(block)), (count, 1))
+    for b in np.unique(block):
+        rows = np.flatnonzero(block == b)
+        drawn[:, rows] = rng.permuted(drawn[:, rows], axis=1)
+    return drawn
+
+
+def equalised(model: Solution, values):
+    """Residuals of values (N, R), scaled to equal variance (Davison & Hinkley 1997, section 6.3); exactly 0 in a column
+    that the model explains, and in a row that determines a weight alone."""
+    residual, scale = model.residual(values), model.noise_scale()[:, None]
+    informative = scale > np.sqrt(ROUND_OFF)
+    return np.where(informative & ~_negligible(residual, values), residual / np.where(informative, scale, 1), 0)
+
+
+def exact(model: Solution, values) -> bool:
+    """Whether the model explains values (N, R) to the last bit, so that there is no chance to compare with."""
+    return not equalised(model, values).any()
+
+
+def _chance(model, errors, order, observed, words=slice(None), largest=False):
+    """(1 + how often permuted errors (N, R) reach the observed t (k, R) of these words) / (1 + permutations)."""
+    reached = np.zeros_like(observed)
+    for chunk in _permuted(errors, order):
+        t = _drawn_t(model, chunk, words)  # (k, c, R)
+        t = t.max(axis=2, keepdims=True) if largest else t
+        reached += (t >= observed[:, None] * (1 - ROUND_OFF) - ROUND_OFF).sum(axis=1)  # a t of 0 may be rounded, too
+    return (1 + reached) / (1 + len(order))
+
+
+def _permuted(errors, order):
+    """Errors (N, R) in each order, as chunks (N, c, R) that fit into memory."""
+    step = max(1, CHUNK // errors.size)
+    for start in range(0, len(order), step):
+        yield errors[order[start : start + step].T]
+
+
+def _drawn_t(model, chunk, words=slice(None)):
+    """|t| (k, c, R) of permuted errors (N, c, R)."""
+    return _t(model, chunk.reshape(len(chunk), -1), words).reshape(-1, *chunk.shape[1:])
+
+
+def _negligible(residual, values):
+    """(R,) bool: what is left of a column is round-off."""
+    return np.abs(residual).max(axis=0) <= ROUND_OFF * np.abs(values).max(axis=0)
+
+
+def _t(model, values, words=slice(None)):
+    """|t| (k, c) of these words for each column of values (N, c); 0 for a column of zeros."""
+    weights, errors = _estimates(model, values, words)
+    least = np.maximum(ROUND_OFF * np.abs(weights), np.finfo(float).tiny)  # an exact fit is a large number, not 1 / 0
+    return np.abs(weights) / np.maximum(errors, least)
+
+
+def _estimates(model, values, words=slice(None)):
+    """Weights and HC3 standard errors, both (k, c), of each column of values (N, c). A row that alone determines a
+    weight has no residual; the mean of the other rows' terms stands in for it."""
+    slack, operator = 1 - model.leverage, model.operator[words]
+    informative = slack > ROUND_OFF
+    terms = (model.residual(values) / np.where(informative, slack, 1)[:, None]) ** 2
+    if not informative.all():
+        terms[~informative] = terms[informative].mean(axis=0) if informative.any() else np.nan
+    return operator @ values, np.sqrt(operator**2 @ terms)

@@ -1,0 +1,57 @@
+"""An instruction as a list of words, and the texts that remain when words are left out.
+
+One feature is one *position*: a word that occurs twice is two features, and kept words stay in their original order.
+Nothing is ever added to fill a text up, so the text that the editor sees and the row of `mask` always agree.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+
+from smile.errors import InputError
+
+MAX_WORDS = 64
+MAX_LETTERS = 1000  # several times what any editor reads
+TURNS = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}  # they reorder what follows them
+UNSEEN = ("Cc", "Cf", "Cs", "Cn", "Zs", "Mn", "Me")  # categories of what shows nothing by itself
+SAYING = ("L", "N", "S")  # of letters, digits and symbols such as emoji
+
+
+def words(instruction: str) -> list[str]:
+    """The whitespace-separated words of an instruction, in order.
+
+    Raises InputError unless there are 1 to 64 of them, all of which can be seen, in the order in which they are read.
+    """
+    if not isinstance(instruction, str):
+        raise InputError(f"The instruction must be text, not {type(instruction).__name__}.")
+    if len(instruction) > MAX_LETTERS and len(instruction.split()) <= MAX_WORDS:
+        raise InputError(f"The instruction has {len(instruction)} letters, but at most {MAX_LETTERS} are read; shorten it.")
+    found = instruction.split()
+    if not found:
+        raise InputError('The instruction is empty; write what should change, for example "make it snow".')
+    if len(found) > MAX_WORDS:
+        raise InputError(f"The instruction has {len(found)} words, but at most {MAX_WORDS} can be explained; shorten it.")
+    for letter in "".join(found):
+        if letter in TURNS:
+            raise InputError("The instruction holds invisible signs that turn the order of its letters; type it anew.")
+        if unicodedata.category(letter) in ("Cc", "Cs"):
+            raise InputError("The instruction holds control characters; type it anew.")
+    if any(all(unicodedata.category(letter) in UNSEEN for letter in word) for word in found):
+        raise InputError("The instruction holds a word that cannot be seen; type it anew.")
+    if not any(unicodedata.category(letter)[0] in SAYING for letter in "".join(found)):
+        raise InputError("The instruction is punctuation only; write what should change.")
+    return found
+
+
+def perturbed(words: list[str], mask: Iterable[bool]) -> str:
+    """The kept words in their original order; "" when none is kept. `mask` has one value for each word."""
+    return " ".join(word for word, kept in zip(words, mask, strict=True) if kept)
+
+
+def check_fits(words: list[str], editor: object) -> None:
+    """Raise InputError, naming the words that would be lost, where the editor's token limit truncates the instruction.
+
+    An editor that has such a limit offers `lost_words(text) -> list[str]`; others take any text.
+    """
+    lost = editor.lost_words(" ".join(words)) if hasattr(editor, "lost_words") else []
+    if lost:
+        raise InputError(f"The instruction is longer than this editor reads; it would lose “{' '.join(lost)}”, so shorten it.")

@@ -1,0 +1,188 @@
+"""What every diffusion editor shares: batches, common noise, running out of memory, and stopping.
+
+A subclass says how to prepare one picture and how to edit it under one batch of texts. Everything about *many* texts is
+here. All edits of one call start from the same noise: each batch item gets its own CPU generator with the same seed, so
+a text's edit depends neither on the batch it is in nor on the device, and two edits differ because two texts differ. A
+text that comes several times is edited once.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+
+from smile.errors import InputError
+from smile.io.images import check_region, fit, fit_region, open_picture, open_region
+from smile.models.editors.memory import Memory
+from smile.models.hub import out_of_memory
+
+TEXTS_KEPT = 512  # text states in memory; 120 MB at full size
+TEXTS_TOGETHER = 16  # read in one call
+UNLIMITED = 2**20  # tokens; tokenizers without a limit say 1e30, and cannot count that far themselves
+
+
+class DiffusionEditor:
+    """An editor around one diffusers pipeline (see `smile.models.editors` for the protocol).
+
+    `settings` are read at every edit. `SETTINGS` says which of them people may set, and between which values.
+    `location` is the folder or repository that the pipeline came from, if there is one. `checker`, where there is one,
+    takes a batch of edits and returns it with None in place of what it blocks (`smile.models.editors.safety`).
+    """
+
+    name: str
+    takes_region = False
+    SETTINGS: ClassVar[dict[str, tuple[float, float]]] = {}
+    checker: Callable | None = None
+
+    def __init__(self, pipeline, *, weights: str, device: str, settings: dict, working_size: int, location=None):
+        self.pipeline, self.weights, self.device, self.location = pipeline, weights, device, location
+        self.settings, self.working_size = settings, working_size
+        self.memory = Memory(pipeline, device, working_size**2)
+        self._prepared: tuple = (None, None)
+        self._text_states: dict[str, torch.Tensor] = {}
+
+    @property
+    def dtype(self) -> str:
+        """What is computed in, for example "float16"."""
+        return str(self.pipeline.text_encoder.dtype).removeprefix("torch.")
+
+    @property
+    def batch_size(self) -> int:
+        """How many texts are edited at a time: what the device's memory holds, and less after it was too much."""
+        return self.memory.fitting()
+
+    def edit(self, image, texts: list[str], *, seed: int, region=None) -> list[Image.Image | None]:
+        """One edit of `image` for each text, in order, all from the noise of `seed`; None where an edit was blocked.
+
+        `image` and `region` are what `open_picture` and `open_region` take. Raises InputError where they do not suit the
+        editor or memory does not hold a single edit.
+        """
+        return [edited for batch in self.edit_stream(image, texts, seed=seed, region=region) for edited in batch]
+
+    def edit_stream(self, image, texts: list[str], *, seed: int, region=None) -> Iterator[list]:
+        """The same, batch by batch as the edits are made. Closing the iterator stops after the batch in hand."""
+        check_region(self, region)
+        picture = open_picture(image)
+        region = None if region is None else open_region(region, picture.size)
+        picture = fit(picture, self.working_size)
+        region = None if region is None else fit_region(region, picture.size)
+        left, made, given = list(dict.fromkeys(texts)), {}, 0
+        while left:
+            batch = left[: self.batch_size]
+            try:
+                with torch.inference_mode():
+                    generators = [torch.Generator("cpu").manual_seed(seed) for _ in batch]
+                    edited = self.run(self._prepare_once(picture, region), batch, generators)
+                    edited = self.checker(edited) if self.checker else edited
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                failure, edited = str(error), None
+            if edited is None:  # outside the handler, where the failed batch's tensors are already free
+                if self.memory.need_less(len(batch)):
+                    continue
+                raise InputError(
+                    f"A single edit of {picture.width} by {picture.height} pixels does not fit into the memory of "
+                    f"{self.device}; lower the working size or use the bundled weights."
+                ) from RuntimeError(failure)
+            made |= dict(zip(batch, edited, strict=True))
+            left = left[len(batch) :]
+            ready = list(itertools.takewhile(made.__contains__, texts[given:]))
+            given += len(ready)
+            yield [made[text] for text in ready]
+
+    def with_settings(self, /, **settings):
+        """The same editor with other settings; the two share the weights, and may be used in turns.
+
+        Raises InputError for a setting that this editor does not have, or a value out of its range.
+        """
+        able = {name: self.SETTINGS[name] for name in self.settings if name in self.SETTINGS}
+        for name, value in settings.items():
+            if name not in able:
+                known = f"there is {', '.join(able)}" if able else "there is nothing to set"
+                raise InputError(f"{self.name} has no setting “{name}”; {known}.")
+            low, high = able[name]
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not low <= value <= high:
+                raise InputError(f"The setting “{name}” of {self.name} must be a number from {low:g} to {high:g}.")
+            if isinstance(self.settings[name], int) and value != int(value):
+                raise InputError(f"The setting “{name}” of {self.name} must be a whole number.")
+        other = copy.copy(self)
+        other.settings = self.settings | {n: type(self.settings[n])(v) for n, v in settings.items()}
+        return other
+
+    def prepare(self, picture: Image.Image, region):
+        """What `run` needs of a picture, for example its latents. Subclasses say."""
+        raise NotImplementedError
+
+    def run(self, prepared, texts: list[str], generators: list) -> list[Image.Image | None]:
+        """One batch of edits. Subclasses say."""
+        raise NotImplementedError
+
+    def _prepare_once(self, picture, region):
+        drawn = None if region is None else region.tobytes()
+        key = (picture.size, picture.tobytes(), drawn, tuple(self.settings.items()))
+        if self._prepared[0] != key:
+            self._prepared = (key, self.prepare(picture, region))
+        return self._prepared[1]
+
+    # The text encoder, which all our pipelines have.
+
+    def text_states(self, texts: list[str]) -> torch.Tensor:
+        """(n, tokens, d) last hidden states; each text is read once.
+
+        What a text's states are must not depend on the texts beside it. On the CPU they do not, to the last bit (measured
+        for 1 to 16 at a time, bundled and full size, single precision). Elsewhere, the number of texts may choose how
+        matrices are multiplied, so there it is always the same, and empty texts fill the gaps.
+        """
+        new = [text for text in dict.fromkeys(texts) if text not in self._text_states]
+        if new and len(self._text_states) + len(new) > TEXTS_KEPT:
+            self._text_states.clear()
+            new = list(dict.fromkeys(texts))
+        for start in range(0, len(new), TEXTS_TOGETHER):
+            together = new[start : start + TEXTS_TOGETHER]
+            gaps = 0 if self.device == "cpu" else TEXTS_TOGETHER - len(together)
+            tokens = self.pipeline.tokenizer(
+                together + [""] * gaps,
+                padding="max_length",
+                max_length=self._token_limit,
+                truncation=True,
+                return_tensors="pt",
+            )
+            states = self.pipeline.text_encoder(tokens.input_ids.to(self.device))[0]
+            self._text_states |= dict(zip(together, states.split(1), strict=False))
+        return torch.cat([self._text_states[text] for text in texts])
+
+    def token_embeddings(self, text: str) -> np.ndarray:
+        """(n, d) rows of the text encoder's input embedding table, without special tokens; n = 0 for the empty text."""
+        ids = self.pipeline.tokenizer(text, add_special_tokens=False, truncation=True, max_length=self._token_limit)
+        table = self.pipeline.text_encoder.get_input_embeddings()
+        place = "cpu" if table.weight.is_meta else table.weight.device  # weights that are only read when it is their turn
+        return table(torch.tensor(ids.input_ids, dtype=torch.long, device=place)).detach().float().cpu().numpy()
+
+    def lost_words(self, text: str) -> list[str]:
+        """The words at the end of `text` that the tokenizer's limit cuts off, wholly or in part."""
+        return lost_words(text, self.pipeline.tokenizer, self._token_limit)
+
+    @property
+    def _token_limit(self) -> int:
+        return token_limit(self.pipeline.tokenizer, self.pipeline.text_encoder)
+
+
+def token_limit(tokenizer, text_encoder) -> int:
+    """How many tokens the two read, special ones included."""
+    positions = getattr(text_encoder.config, "max_position_embeddings", None) or UNLIMITED  # T5 has none
+    return min(tokenizer.model_max_length, positions, UNLIMITED)
+
+
+def lost_words(text: str, tokenizer, limit: int) -> list[str]:
+    """The words at the end of `text` that `limit` tokens, special ones included, cut off, wholly or in part."""
+    words = text.split()
+    fits = len(words)
+    while fits and len(tokenizer(" ".join(words[:fits]), verbose=False).input_ids) > limit:
+        fits -= 1
+    return words[fits:]

@@ -1,0 +1,65 @@
+"""DINOv2: one vector for each picture, and one for each patch of it.
+
+Distances between pixels say little about what changed. These features do, and they come in a grid, so the same edits
+also tell where it changed. torch is imported only when an embedder is loaded.
+"""
+
+import numpy as np
+from PIL import Image
+
+from smile.errors import InputError
+from smile.models.hub import choose_device, quiet, read, resolve
+
+FULL = "facebook/dinov2-base"
+
+
+def load_embedder(weights: str = "auto", device: str | None = None) -> "Dinov2Embedder":
+    """The embedder, ready to use.
+
+    `weights`: "auto" (full on CUDA, else bundled), "bundled", "full", a local folder, or a Hub repository id.
+    Raises InputError where the weights are missing, no DINOv2, or cannot be downloaded.
+    """
+    kind, location = resolve(weights, bundled="dinov2", full=FULL)
+    device = choose_device(device)
+    with quiet():
+        from transformers import AutoConfig, BitImageProcessorPil, Dinov2Model
+
+        if read(AutoConfig.from_pretrained, location, "DINOv2").model_type != "dinov2":
+            raise InputError(f"{location} is no DINOv2 model, so it cannot be the embedder.")
+        model = read(Dinov2Model.from_pretrained, location, "DINOv2")
+        processor = read(BitImageProcessorPil.from_pretrained, location, "DINOv2")
+    return Dinov2Embedder(model.float().to(device).eval().requires_grad_(False), processor, kind, device)
+
+
+class Dinov2Embedder:
+    """Any object with this `embed` is an embedder; `patches` may be None."""
+
+    name = "dinov2"
+
+    def __init__(self, model, processor, weights: str, device: str):
+        self.model, self.processor, self.weights, self.device = model, processor, weights, device
+        self.batch_size = 16
+        size = processor.crop_size if processor.do_center_crop else processor.size
+        self.size = size["height"]  # pixels; the picture is resized whole, so that its edges are seen too
+
+    def embed(self, images: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+        """(vectors (N, d), patches (N, p, d)) of N pictures, float32.
+
+        A vector is the mean of the last hidden state over all tokens, as published; the patches are the tokens of the
+        picture's square grid, in reading order.
+        """
+        import torch
+
+        states = []
+        for start in range(0, len(images), self.batch_size):
+            square = [
+                image.convert("RGB").resize((self.size, self.size), Image.Resampling.BICUBIC)
+                for image in images[start : start + self.batch_size]
+            ]
+            inputs = self.processor(square, do_resize=False, do_center_crop=False, return_tensors="pt")
+            with torch.inference_mode():
+                states.append(self.model(inputs.pixel_values.to(self.device)).last_hidden_state.float().cpu().numpy())
+        if not states:
+            raise InputError("There is no picture to embed.")
+        tokens = np.concatenate(states)
+        return tokens.mean(axis=1), tokens[:, 1:]

@@ -1,0 +1,237 @@
+"""Where model weights come from: the toy set in this repository, the full set on the Hub, or somebody's own.
+
+The bundled weights run everything on a CPU, offline, through exactly the code that runs the full ones, so this choice
+is only ever a path.
+"""
+
+import contextlib
+import ctypes
+import gc
+import json
+import logging
+import re
+import sys
+import warnings
+from pathlib import Path
+
+from smile.errors import InputError
+from smile.paths import MODELS
+
+PATIENCE = 10  # seconds that the Hub has to say whether it is there
+SMALL = 200e6  # bytes; weights of more are worth computing in half precision
+
+
+def resolve(weights: str, *, bundled: str, full: str) -> tuple[str, str]:
+    """(kind, location) of `weights`: "auto" | "bundled" | "full" | a local folder | a Hub repository id.
+
+    `bundled` is a folder name under assets/models and `full` a repository id. Kind is "bundled", "full", or, for
+    somebody's own weights, what they wrote; location is what `from_pretrained` takes. "auto" means full where there is
+    a CUDA device and bundled elsewhere. Raises InputError when there is no such place.
+    """
+    if not isinstance(weights, (str, Path)) or not str(weights).strip():
+        raise InputError('Weights are "auto", "bundled", "full", a local folder or a repository id.')
+    weights = str(weights)
+    if weights == "auto":
+        weights = "full" if choose_device(None) == "cuda" else "bundled"
+    if weights == "full":
+        return "full", full
+    if weights == "bundled":
+        if not (MODELS / bundled).is_dir():
+            raise InputError(f"The bundled weights are missing: there is no folder {MODELS / bundled}.")
+        return "bundled", str(MODELS / bundled)
+    if Path(weights).expanduser().is_dir():
+        return weights, str(Path(weights).expanduser())
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", weights) and not weights.startswith("."):
+        return weights, weights
+    raise InputError(f'There are no weights at “{weights}”; use "bundled", "full", a local folder or a repository id.')
+
+
+def read(from_pretrained, location: str, what: str, instead='use the bundled weights (weights="bundled")', **options):
+    """`from_pretrained(location, **options)`: from the folder or the Hub's cache, and from the Hub only if need be.
+
+    Raises InputError, in one sentence that says what to do `instead`, where the weights are neither here nor to be had.
+    Whether the Hub answers, and gives files, is asked once with a time limit, because its own client would retry for
+    minutes.
+    """
+    from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
+
+    try:
+        return from_pretrained(location, local_files_only=True, **options)
+    except Exception as error:  # what is missing or damaged can make its reader raise anything: tokenizers a bare Exception
+        if out_of_memory(error):
+            raise
+        if Path(location).is_dir():
+            raise InputError(f"The folder {location} does not hold complete {what} weights that can be read.") from error
+    try:
+        known = HfApi().model_info(location, timeout=PATIENCE).siblings
+        if known:
+            get_hf_file_metadata(hf_hub_url(location, known[-1].rfilename), timeout=PATIENCE)
+        return from_pretrained(location, **options)
+    except Exception as error:  # the client's, the network's, and the reader's again, which can be anything
+        if out_of_memory(error):
+            raise
+        raise InputError(
+            f"The {what} weights {location} are not on this machine and could not be downloaded: {_why(error)}, or {instead}."
+        ) from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or the machine itself, had no memory left. Only CUDA has an exception of its own for it."""
+    import torch
+
+    said = str(error)
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return known or "DefaultCPUAllocator" in said or "out of memory" in said or "ALLOC_FAILED" in said
+
+
+def give_back_memory() -> None:
+    """Return to the system what dropped models have left with the allocator, which on Linux can be gigabytes."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library that has no such call
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def _why(error: BaseException) -> str:
+    """What kept the Hub's client from downloading, and what to do about it."""
+    from huggingface_hub import errors
+    from huggingface_hub.utils import httpx
+
+    login = "run “hf auth login”"
+    reasons = (
+        (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE forbids it; unset it"),
+        (errors.GatedRepoError, f"one must accept their terms; do so on their page on the Hub and {login}"),
+        (errors.RepositoryNotFoundError, f"the Hub has none of that name, or it is private; check the name, {login}"),
+        (errors.RemoteEntryNotFoundError, "the repository lacks a file that is needed; choose another"),
+        (httpx.TimeoutException, "the Hub does not answer; try again later"),
+        (errors.HfHubHTTPError, "the Hub answers with an error; try again later"),
+        (httpx.HTTPError, "the Hub cannot be reached; connect to the network"),
+        (errors.LocalEntryNotFoundError, "the Hub cannot be reached; connect to the network"),
+    )
+    chain = [error]
+    while before := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(before)
+    status = {getattr(getattr(each, "response", None), "status_code", None) for each in chain}
+    if status & {401, 403} and not any(isinstance(each, errors.RepositoryNotFoundError) for each in chain):
+        return f"the Hub does not let you read them; check the name, {login}"
+    for kind, reason in reasons:
+        if any(isinstance(each, kind) for each in chain):
+            return reason
+    return f"{str(error).strip().splitlines()[0].rstrip('.') if str(error).strip() else type(error).__name__}; try again"
+
+
+def read_index(location: str, what: str) -> dict:
+    """What the `model_index.json` of a diffusers folder or repository says. Raises InputError where there is none."""
+    from huggingface_hub import hf_hub_download
+
+    path = Path(location) / "model_index.json"
+    if not Path(location).is_dir():
+        with quiet():
+            path = Path(read(hf_hub_download, location, what, filename=path.name))
+    return _json(path, f"so it is no {what} editor")
+
+
+def read_settings(folder) -> dict:
+    """What the `editor.json` in a local folder says of the editor: its settings, `size`, `shared`; {} without one."""
+    path = Path(folder) / "editor.json"
+    return _json(path, "so the editor's settings cannot be read") if path.is_file() else {}
+
+
+def shared_parts(folder) -> Path | None:
+    """The folder with the components that `folder` names and does not hold: `shared` in its `editor.json`, which is
+    relative to it. None without one; raises InputError where there is no such folder."""
+    shared = read_settings(folder).get("shared")
+    if shared is None:
+        return None
+    place = (Path(folder) / str(shared)).resolve()
+    if not place.is_dir():
+        raise InputError(f"The weights in {folder} share parts with the folder {place}, and there is none; put it there.")
+    return place
+
+
+def _json(path: Path, consequence: str) -> dict:
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(held, dict):
+            return held
+    except FileNotFoundError:
+        raise InputError(f"The folder {path.parent} has no {path.name}, {consequence}.") from None
+    except ValueError:
+        pass
+    raise InputError(f"The file {path} holds no JSON object, {consequence}.")
+
+
+def choose_device(device: str | None) -> str:
+    """`device` if torch knows it, CUDA where there is one if it is None, else "cpu". Raises InputError."""
+    import torch
+
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises for a device it has not
+        raise InputError(f"There is no device “{device}” here; use “cpu”.") from error
+    return str(device)
+
+
+def choose_dtype(device: str, kind: str):
+    """The torch dtype that weights of `kind` (see `resolve`) are computed in on `device`.
+
+    Small ones, that is the bundled ones and small local folders, in float32 everywhere: they gain nothing from less, and
+    their answers should not depend on the machine. Others in float16 on CUDA, and in bfloat16 on a CPU that multiplies it
+    in hardware. Never by timing, which would make answers depend on what else the machine is doing.
+    """
+    import torch
+
+    folder = Path(kind).expanduser()
+    if kind.startswith("bundled") or (folder.is_dir() and _bytes_in(folder) < SMALL):
+        return torch.float32
+    if device.startswith("cuda"):
+        return torch.float16
+    return torch.bfloat16 if device == "cpu" and multiplies_bfloat16() else torch.float32
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware: x86's AMX or AVX512-BF16."""
+    import torch
+
+    # Torch has no public name for it yet.
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(ask() for ask in asked if ask)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Loading without progress bars and without advice to people who did not choose the pipeline's parts.
+
+    In a terminal, downloads keep their bars: gigabytes should be seen coming.
+    """
+    import diffusers.utils.logging as ours
+    import huggingface_hub.utils as hub
+    import transformers.utils.logging as theirs
+
+    bars = [(log, log.is_progress_bar_enabled()) for log in (ours, theirs)]
+    levels = [(log, log.get_verbosity()) for log in (ours, theirs, hub.logging)]
+    downloads = not hub.are_progress_bars_disabled()
+
+    def show(bars, downloads):
+        with warnings.catch_warnings():  # that the environment has decided on downloads, which it may
+            warnings.simplefilter("ignore")
+            for log, on in bars:
+                (log.enable_progress_bar if on else log.disable_progress_bar)()
+            # last, because transformers' switch turns the Hub's as well
+            (hub.enable_progress_bars if downloads else hub.disable_progress_bars)()
+
+    try:
+        show([(log, False) for log, _ in bars], downloads and sys.stderr.isatty())
+        for log, _ in levels:
+            log.set_verbosity(logging.CRITICAL)  # errors are raised as well
+        yield
+    finally:
+        show(bars, downloads)
+        for log, level in levels:
+            log.set_verbosity(level)

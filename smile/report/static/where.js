@@ -1,0 +1,93 @@
+// Two pictures: an edit before and after, and where in it a word acts. A map is laid over the grey reference with one
+// pixel for each patch: the stronger a word acts there, the less is seen of the picture. A patch that is not significant
+// stays as it is.
+
+const slide = find(".before .slide");
+const where = find(".where");
+let multiples = null; // the value whose maps are drawn small
+
+function paintMap(canvas, map, { scale, map_limit: limit }) {
+  [canvas.height, canvas.width] = [map.length, map[0].length];
+  const brush = canvas.getContext("2d");
+  const pixels = brush.createImageData(canvas.width, canvas.height);
+  map.flat().forEach((weight, index) => {
+    if (weight === null) return;
+    const strength = Math.sqrt(Math.min(1, Math.abs(weight) / limit));
+    pixels.data.set([...colour(scale, weight, limit), Math.round(255 * strength)], 4 * index);
+  });
+  brush.putImageData(pixels, 0, 0);
+}
+
+// What the edits of a seed are compared with.
+const referenceOf = (value, seed) =>
+  value.reference === "input picture" ? value.input : value.edits.find((edit) => edit.seed === seed && edit.mask.every(Boolean)).src;
+
+function setPicture(image, src, alt) {
+  if (image.getAttribute("src") !== src) image.src = src;
+  image.alt = alt;
+}
+
+function drawBefore(value) {
+  const chosen = state.edit === null ? null : state.edit < value.edits.length ? value.edits[state.edit] : value.others[state.edit - value.edits.length];
+  const left = chosen?.src ?? value.input;
+  const right = chosen?.mask ? referenceOf(value, chosen.seed) : value.edits[0].src;
+  const [from, to] = [chosen ? "this edit" : "input", chosen && value.reference === "input picture" ? "input" : "all words"];
+  setPicture(find(".under", slide), right, to);
+  setPicture(find(".over", slide), left, from);
+  find(".left", slide).textContent = from;
+  find(".right", slide).textContent = to;
+  const what = find(".before .what");
+  if (!chosen) what.textContent = "the input, and the edit with all words";
+  else what.replaceChildren(...captionOf(value, chosen), ` · ${chosen.said}`);
+}
+
+function moveSlide() {
+  const share = find("input", slide).value;
+  find(".over", slide).style.clipPath = `inset(0 ${100 - share}% 0 0)`;
+  find(".line", slide).style.left = `${share}%`;
+}
+
+function drawWhere(value) {
+  where.hidden = find(".multiples").hidden = !value.maps;
+  if (!value.maps) return;
+  const size = (index) => Math.abs(value.weights[index] ?? 0);
+  const largest = value.words.map((_, index) => index).sort((a, b) => value.significant[b] - value.significant[a] || size(b) - size(a))[0];
+  const shown = state.word ?? largest;
+  const patches = value.maps[shown].flat().filter((weight) => weight !== null).length;
+  const of = value.maps[shown].flat().length;
+  find(".title", where).textContent = `Where “${value.words[shown]}” acts`;
+  find(".what", where).textContent = patches
+    ? `in the ${patches} of ${of} patches that are significant`
+    : "in no patch can it be told from chance";
+  setPicture(find(".base", where), referenceOf(value, value.edits[0].seed), "");
+  const canvas = find("canvas", where);
+  paintMap(canvas, value.maps[shown], value);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${patches} of ${of} patches of the picture change significantly with “${value.words[shown]}”`);
+  drawMultiples(value, shown);
+}
+
+// The buttons stay the same elements as long as the words do: focus is not lost when one is chosen.
+function drawMultiples(value, shown) {
+  const box = find(".maps");
+  const src = referenceOf(value, value.edits[0].seed);
+  if (multiples !== value) {
+    multiples = value;
+    box.replaceChildren(...value.words.map((word, index) => {
+      const canvas = make("canvas");
+      paintMap(canvas, value.maps[index], value);
+      const picture = make("span", { className: "slide" }, make("img", { src, alt: "" }), canvas);
+      const button = make("button", { type: "button" }, picture, make("span", { textContent: word }));
+      button.setAttribute("aria-label", `Where “${word}” acts`);
+      button.addEventListener("click", () => choose(index));
+      return button;
+    }));
+  }
+  [...box.children].forEach((button, index) => {
+    button.setAttribute("aria-pressed", String(state.word === index));
+    button.classList.toggle("shown", index === shown);
+  });
+}
+
+find("input", slide).addEventListener("input", moveSlide);
+find(".opacity input").addEventListener("input", ({ currentTarget }) => { find("canvas", where).style.opacity = currentTarget.value / 100; });

@@ -1,0 +1,293 @@
+"""How good are the bundled models? `python -m smile.toyroad.training.evaluate` measures and writes the model card.
+
+Everything is measured through the loaders and the pipeline that users get, on scenes from seeds that training never
+used. Three questions: does the editor do what it is told, how noisy is it, and does the explainer find the words that
+matter?
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from smile import explain, load_editor, load_embedder
+from smile.evaluation import metrics
+from smile.method import distance
+from smile.paths import MODELS
+from smile.toyroad.captions import plain, random_caption
+from smile.toyroad.grammar import COLOURS, Instruction, candidates, effective, random_instruction, relevant
+from smile.toyroad.regions import inside, seen, zone
+from smile.toyroad.scene import OPEN, SIZE, VALUES, Scene, draw, random_scene, redraw
+from smile.toyroad.training.card import write_card
+
+HELD_OUT = 20_000_000  # first part of every seed here; training seeds have 0
+DRAWS = 32  # of what is left open, for every candidate alike
+
+
+def error(a: Image.Image, b: Image.Image, region: np.ndarray | None = None) -> float:
+    """Mean absolute pixel difference, 0 to 255, over all pixels or those of `region` (h, w) bool."""
+    far = np.abs(np.asarray(a, float) - np.asarray(b, float)).mean(-1)
+    return float(far.mean() if region is None else far[region].mean())
+
+
+@dataclass(frozen=True)
+class Case:
+    """One held-out question to an editor: a picture and an instruction, and what an ideal editor would make of it."""
+
+    picture: Image.Image
+    instruction: Instruction
+    scene: Scene  # what the editor makes of the picture when the text asks for nothing
+    region: np.ndarray | None = None  # (SIZE, SIZE) bool, for inpainting
+    behind: Scene | None = None  # for inpainting: the scene with what the region hides
+
+    @property
+    def words(self) -> list[str]:
+        return self.instruction.words
+
+    def change(self, words) -> dict:
+        """What these words change of `scene`: attribute -> value."""
+        return self._effective(self.scene, words)
+
+    def relevant(self) -> np.ndarray:
+        """(k,) bool: the words that matter."""
+        return np.array(relevant(self.scene, self.words, self._effective))
+
+    def edit(self, editor, texts, seed) -> list[Image.Image]:
+        return editor.edit(self.picture, texts, seed=seed, **self.options)
+
+    @property
+    def options(self) -> dict:
+        """What the editor is given besides picture and texts."""
+        return {} if self.region is None else {"region": Image.fromarray(self.region).convert("L")}
+
+    def error(self, a: Image.Image, b: Image.Image) -> float:
+        """As `error`, where the editor may change the picture."""
+        return error(a, b, self.region)
+
+    def _effective(self, scene, words):
+        return effective(scene, words) if self.region is None else inside(self.behind, self.region, words)
+
+
+def instructed(number: int, kind: str | None) -> Case:
+    """For editors that follow instructions."""
+    rng = np.random.default_rng((HELD_OUT, number))
+    scene = random_scene(rng)
+    return Case(draw(scene), random_instruction(scene, rng, kind), scene)
+
+
+def captioned(number: int, kind: str | None) -> Case:
+    """For the editor that draws edges by a caption."""
+    rng = np.random.default_rng((HELD_OUT, number))
+    scene = random_scene(rng)
+    return Case(draw(scene), random_caption(scene, rng, kind), plain(scene))
+
+
+def inpainted(number: int, kind: str | None) -> Case:
+    """For inpainting: the region is where the attributes of the instruction are at home; an object's own zone, and for
+    the others the sky or the ground."""
+    rng = np.random.default_rng((HELD_OUT, number))
+    scene, regions = random_scene(rng), {}
+    for attribute in OPEN:
+        left, top, right, bottom = (round(v) for v in zone(scene, attribute))
+        if attribute == "season" or (attribute in ("time", "weather") and rng.random() < 0.5):
+            top, bottom = bottom, SIZE
+        regions[attribute] = np.zeros((SIZE, SIZE), bool)
+        regions[attribute][top:bottom, left:right] = True
+    while True:
+        if kind == "compound":
+            asked = list(rng.choice(list(OPEN), 2, replace=False))
+        else:
+            asked = [kind if kind in OPEN else list(OPEN)[rng.integers(len(OPEN))]]
+        region = np.any([regions[a] for a in asked], axis=0)
+        visible = seen(scene, region)
+        instruction = random_instruction(visible, rng, kind if kind in ("neutral", "compound") else str(asked[0]))
+        change = inside(scene, region, instruction.words)
+        if kind == "neutral" or set(change) == set(asked):  # what two clauses ask for has to suit the region
+            return Case(draw(scene), instruction, visible, region, scene)
+
+
+CASES = {
+    "instruct-pix2pix": instructed,
+    "img2img-turbo": instructed,
+    "img2img-turbo-edges": captioned,
+    "inpaint": inpainted,
+}
+
+
+def load(name: str, folder: Path):
+    """The editor whose weights are the folder `name`."""
+    return load_editor(name.removesuffix("-edges"), weights=str(folder / name))
+
+
+def nearest(edit: Image.Image, case: Case, options: list[dict], rng: np.random.Generator) -> tuple[dict, float]:
+    """The candidate nearest to the edit, and its error: each candidate's best of DRAWS draws of what is left open.
+
+    One of the draws is the input's own, so that a candidate that keeps an attribute can keep how it looks.
+    """
+    attributes = sorted({a for option in options for a in option})
+    draws = [case.scene] + [redraw(case.scene, attributes, rng) for _ in range(DRAWS - 1)]
+    errors = [min(case.error(edit, draw(replace(d, **option))) for d in draws) for option in options]
+    best = int(np.argmin(errors))
+    return options[best], errors[best]
+
+
+def carried_out(edit: Image.Image, case: Case, rng: np.random.Generator) -> tuple[bool, float]:
+    """Whether the edit is nearer to the ideal than to anything it could be mistaken for, and the error to the nearest.
+
+    For words that ask for nothing: whether it is nearer to the input than to any change of one attribute.
+    """
+    change = case.change(case.words)
+    if not change:
+        options = [{}] + [{a: v} for a, values in VALUES.items() for v in values if v != getattr(case.scene, a)]
+        found, distance_ = nearest(edit, case, options, rng)
+        return found == {}, distance_
+    found, distance_ = nearest(edit, case, candidates(change), rng)
+    if change.get("car") == "any" and found["car"] in COLOURS:
+        found = found | {"car": "any"}
+    return found == change, distance_
+
+
+def quality(editor, cases, pairs: int) -> dict:
+    """Per kind of instruction: share carried out, mean error to the nearest ideal draw (0 to 255), and n."""
+    rows: dict[str, list] = {}
+    for i in tqdm(range(pairs), desc="quality"):
+        kind = ("single", "compound", "single", "neutral", "single", "compound")[i % 6]
+        case = cases(i, kind)
+        edit = case.edit(editor, [case.instruction.text], seed=i)[0]
+        done, distance_ = carried_out(edit, case, np.random.default_rng((HELD_OUT, i, 1)))
+        rows.setdefault(kind, []).append((done, distance_))
+        if kind == "single":
+            rows.setdefault(f"single: {case.instruction.kind}", []).append((done, distance_))
+    return {
+        kind: {"carried out": float(np.mean([r[0] for r in rows[kind]])),
+               "error": float(np.mean([r[1] for r in rows[kind]])), "n": len(rows[kind])}
+        for kind in sorted(rows)
+    }  # fmt: skip
+
+
+def seed_noise(editor, cases, pairs: int) -> dict:
+    """Mean pixel distance between two seeds of the full instruction, over the mean distance that dropping the key word
+    makes under one seed: over all instructions, per attribute, and the mean of those."""
+    between: dict[str, list] = {}
+    dropped: dict[str, list] = {}
+    for i in tqdm(range(pairs), desc="seed noise"):
+        attribute = list(OPEN)[i % len(OPEN)]
+        case = cases(1_000_000 + i, attribute)
+        words, text = case.words, case.instruction.text
+        key = int(np.flatnonzero(case.relevant())[-1])
+        without = " ".join(words[:key] + words[key + 1 :])
+        first, less = case.edit(editor, [text, without], seed=i)
+        second = case.edit(editor, [text], seed=i + 500_000)[0]
+        between.setdefault(attribute, []).append(case.error(first, second))
+        dropped.setdefault(attribute, []).append(case.error(first, less))
+    ratios = {a: float(np.sum(between[a]) / np.sum(dropped[a])) for a in between}
+    everything = sum(map(sum, between.values())) / sum(map(sum, dropped.values()))
+    return {"all": float(everything)} | ratios | {"mean of the six": float(np.mean(list(ratios.values())))}
+
+
+class Remembering:
+    """An editor or embedder that does nothing twice, so that settings can be compared on the same edits."""
+
+    def __init__(self, inner):
+        self.inner, self.known, self.vectors = inner, {}, {}
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def edit(self, image, texts, *, seed, **options):
+        key = image.tobytes(), *(o.tobytes() for o in options.values())
+        new = [t for t in texts if (key, t, seed) not in self.known]
+        if new:
+            edits = self.inner.edit(image, new, seed=seed, **options)
+            self.known |= {(key, t, seed): e for t, e in zip(new, edits, strict=True)}
+        return [self.known[key, t, seed] for t in texts]
+
+    def embed(self, images):
+        keys = [i.tobytes() for i in images]
+        new = {k: i for k, i in zip(keys, images, strict=True) if k not in self.vectors}
+        if new:
+            vectors, patches = self.inner.embed(list(new.values()))
+            self.vectors |= {k: (v, p) for k, v, p in zip(new, vectors, patches, strict=True)}
+        pairs = [self.vectors[k] for k in keys]
+        return np.stack([v for v, _ in pairs]), np.stack([p for _, p in pairs])
+
+
+def word_accuracy(editor, cases, embedder, wanted: int, settings: list[dict], edits: int = 16) -> list[dict]:
+    """For each setting of `explain`: mean AUROC of absolute weights against the words that matter, and the share of
+    instructions whose top word matters; over the first `wanted` held-out instructions of 4 to 9 words that the editor
+    carries out, and over all that were tried until then."""
+    scores: list[list] = [[] for _ in settings]
+    number, done = 0, 0
+    bar = tqdm(total=wanted, desc="words")
+    while done < wanted:
+        number += 1
+        case = cases(2_000_000 + number, ("single", "compound")[number % 2])
+        matters = case.relevant()
+        if not 4 <= len(case.words) <= 9 or matters.all():
+            continue
+        cached, features = Remembering(editor), Remembering(embedder)
+        text = case.instruction.text
+        full = case.edit(cached, [text], seed=number)[0]
+        good, _ = carried_out(full, case, np.random.default_rng((HELD_OUT, number, 2)))
+        for setting, column in zip(settings, scores, strict=True):
+            e = explain(case.picture, text, cached, embedder=features, edits=edits, seed=number, permutations=1,
+                        noise_seeds=0, **case.options, **setting)  # fmt: skip
+            auroc = metrics.accuracy(e.weights, matters)["auroc"]
+            column.append((good, auroc, bool(matters[np.argmax(np.abs(e.weights))])))
+        done += good
+        bar.update(int(good))
+    bar.close()
+
+    def mean(column, index, only_good):
+        return float(np.mean([row[index] for row in column if row[0] or not only_good]))
+
+    return [
+        setting | {"AUROC": mean(c, 1, True), "top word": mean(c, 2, True), "n": wanted,
+                   "AUROC, all": mean(c, 1, False), "top word, all": mean(c, 2, False), "n, all": len(c)}
+        for setting, c in zip(settings, scores, strict=True)
+    ]  # fmt: skip
+
+
+def measure(part: str, name: str, folder: Path, options) -> dict:
+    """What is measured in one part for the editor `name`, as it stands in evaluation.json."""
+    editor = load(name, folder)
+    if part == "quality":
+        return {"quality": quality(editor, CASES[name], options.pairs)}
+    if part == "noise":
+        return {"seed noise": seed_noise(editor, CASES[name], options.pairs)}
+    embedder = load_embedder(str(folder / "dinov2"))
+    table = [{"distance": d, "locality": loc} for d in distance.NAMES for loc in ("none", "words", "wmd")]
+    table = table if name == "instruct-pix2pix" else []
+    default, *others = word_accuracy(editor, CASES[name], embedder, options.instructions, [{}, *table])
+    return {"words": [default], "settings": others}
+
+
+def main(arguments=None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m smile.toyroad.training.evaluate", description=__doc__.splitlines()[0])
+    parts = ("quality", "noise", "words")
+    parser.add_argument("what", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; all by default")
+    parser.add_argument("--editor", action="append", choices=CASES, help="all by default")
+    parser.add_argument("--pairs", type=int, default=300, help="for quality and noise")
+    parser.add_argument("--instructions", type=int, default=100, help="for words: how many that the editor carries out")
+    parser.add_argument("--models", type=Path, default=MODELS)
+    options = parser.parse_args(arguments)
+    if set(options.what) - set(parts):
+        parser.error(f"the parts are {', '.join(parts)}")
+    path = options.models / "evaluation.json"
+    for name in options.editor or CASES:
+        for part in options.what or parts:
+            measured = measure(part, name, options.models, options)
+            known = json.loads(path.read_text()) if path.exists() else {}  # written at once: a part takes minutes
+            known[name] = known.get(name, {}) | measured
+            path.write_text(json.dumps(known, indent=1) + "\n")
+    print(write_card(options.models))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The named endpoints, for programs: what they take and return is documented here, and shown by Gradio's client."""
+
+import tempfile
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image
+
+from smile import Explanation, InputError
+from smile.io.images import open_region
+from smile.ui import texts, validation
+from smile.ui.engine import DEFAULT, Engine
+from smile.ui.runs import running, together
+
+THUMBNAIL = 512  # pixels, the longest side of a picture
+
+
+class Api:
+    """The endpoints, on one engine."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+
+    def explain(
+        self,
+        picture: str | None,
+        instruction: str,
+        edits: float | None = None,
+        seed: float | None = 0,
+        editor: str = DEFAULT,
+        weights: str = "auto",
+        region: str | None = None,
+        region_phrase: str = "",
+        settings: dict | None = None,
+        options: dict | None = None,
+    ):
+        """Explain which words of an instruction made the editor change a picture as it did.
+
+        Yields (explanation, pictures) after each batch; the last one is final, and only it has pictures. The explanation
+        is a dict: words, weights, ci_low, ci_high, p_values, p_values_holm, mask, texts, distances, responses, finding,
+        provisional, done, total, settings and more; unknown numbers are None. The pictures are the edits with captions,
+        in the order of `texts`, then the full instruction under other seeds. edits=None takes as many as the number of
+        words needs. `region` is the part that may change, white on black, or `region_phrase` says what shows there;
+        "inpaint" needs one of the two. `settings` are the editor's own, by name, for example {"steps": 30}; `options` are
+        the method's: reference, design, distance, locality, surrogate, seeds and noise_seeds, for example {"seeds": 3}.
+        """
+        try:
+            asked = validation.common(picture, instruction, edits, seed, options)
+            part = self._region(asked["picture"], region, region_phrase)
+            request = validation.request(self.engine, asked, editor, weights, part, settings)
+            self.engine.models(editor, weights)
+            for explanation in running(self.engine, request):
+                if explanation.provisional:
+                    yield explanation.to_dict(), []
+            with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
+                yield explanation.to_dict(), _pictures(explanation, Path(folder))
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def compare(
+        self,
+        picture: str | None,
+        instruction: str,
+        edits: float | None = None,
+        seed: float | None = 0,
+        region: str | None = None,
+    ):
+        """Explain the same instruction on the same picture with every editor in turn.
+
+        Yields (explanations, pictures) after each batch; the last one is final, and only it has pictures. `explanations`
+        has for each editor, by name, a dict as `explain` returns it, or {"problem": sentence} where it cannot. The
+        pictures are all edits, editor by editor, with captions. `region`, white on black, is the part that "inpaint" may
+        change; without one it is the whole picture.
+        """
+        explanations = {}
+        try:
+            asked = validation.common(picture, instruction, edits, seed)
+            part = None if region is None else open_region(validation.open_file(region), asked["picture"].size)
+            for name, _, step in together(self.engine, asked, part):
+                if step is not None:
+                    explanations |= {name: step}
+                    yield _numbers(explanations), []
+            with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
+                pictures = []
+                for name, step in explanations.items():
+                    made = _pictures(step, Path(folder, name)) if isinstance(step, Explanation) else []
+                    pictures += [(path, f"{name}: {text}") for path, text in made]
+                yield _numbers(explanations), pictures
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def _region(self, picture: Image.Image, file: str | None, phrase: str):
+        """What is given as the region: a file, or a phrase for what shows there."""
+        if file and phrase:
+            raise InputError("Give either a region or a region_phrase, not both.")
+        return validation.found(self.engine, picture, phrase) if phrase else file
+
+
+def _numbers(explanations: dict) -> dict:
+    return {name: {"problem": e} if isinstance(e, str) else e.to_dict() for name, e in explanations.items()}
+
+
+def _pictures(e: Explanation, folder: Path) -> list[tuple[str, str]]:
+    """(path, caption) of every edit: the design's, then the full instruction under other seeds."""
+    captions = [texts.caption(e.words, mask, distance) for mask, distance in zip(e.mask, e.distances, strict=True)]
+    first = e.settings["seed"] + e.settings["seeds"]
+    distances = zip(e.noise_edits, e.noise_distances, strict=False)  # from the first seed's edit; then come the others'
+    captions += [texts.noise_caption(first + i, distance) for i, (_, distance) in enumerate(distances)]
+    edits = enumerate([*e.edits, *e.noise_edits])
+    files = [_written(edit, e.image.size, folder / f"{number:03}.png") for number, edit in edits]
+    return list(zip(files, captions, strict=True))
+
+
+def _written(edit: Image.Image | None, size, path: Path) -> str:
+    edit = edit.copy() if edit is not None else Image.new("RGB", size, "#888")
+    edit.thumbnail((THUMBNAIL, THUMBNAIL))
+    path.parent.mkdir(exist_ok=True)
+    edit.save(path)
+    return str(path)

@@ -1,0 +1,39 @@
+"""The explanation on the page as a file of one kind or another, made when it is asked for."""
+
+import re
+import tempfile
+import unicodedata
+from pathlib import Path
+
+from smile.io import bundle
+from smile.report import html
+from smile.report.plots import heatmap_png
+from smile.ui import examples, texts
+
+LONGEST = 48  # characters of a file's name
+KINDS = {
+    "json": lambda explanation, path: path.write_text(explanation.to_json(), encoding="utf-8"),
+    "zip": bundle.write,
+    "html": lambda explanation, path: path.write_text(html.render_page(explanation), encoding="utf-8"),
+    "png": lambda explanation, path: heatmap_png(explanation).save(path),
+}
+
+
+def take(kind: str, shown):
+    """(file, progress) of what is shown (the state); no file where nothing is. A generator, so that the file is there
+    until Gradio has it, and no longer."""
+    explanation = examples.shown(shown)
+    if explanation is None:
+        yield None, texts.problem(texts.NOTHING)
+        return
+    with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
+        path = Path(folder) / f"{slug(explanation.instruction)}.{kind}"
+        KINDS[kind](explanation, path)
+        yield str(path), ""
+
+
+def slug(instruction: str) -> str:
+    """A short name for a file, of letters and digits that every file system has."""
+    plain = unicodedata.normalize("NFKD", instruction).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return words[:LONGEST].strip("-") or "explanation"

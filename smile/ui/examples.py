@@ -1,0 +1,99 @@
+"""The examples: explanations that were saved beforehand and are replayed at once, without any model.
+
+`assets/examples` holds for each a picture, for some a region, and a bundle (`smile.io.bundle`); a comparison has a bundle for
+every editor. A bundle is read, and what the browser draws is made, when it is first asked for.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+
+from PIL import Image
+
+from smile import Explanation
+from smile.io import bundle
+from smile.paths import EXAMPLES
+from smile.report import citation, payload
+from smile.ui import texts
+
+
+@dataclass(frozen=True)
+class Example:
+    """One line of examples.json."""
+
+    name: str
+    instruction: str
+    editor: str = ""
+    weights: str = "auto"
+    region: bool = False
+    compare: tuple[str, ...] = ()  # the names of its bundles, if it is a comparison
+
+    @property
+    def title(self) -> str:
+        """What its button is called."""
+        return f"{self.instruction} ({self.editor or 'all editors'})"
+
+    @property
+    def picture(self) -> str:
+        """Its file."""
+        return str(EXAMPLES / f"{self.name}.png")
+
+    @property
+    def region_file(self) -> str | None:
+        """The file with the region, None where there is none."""
+        return str(EXAMPLES / f"{self.name}-region.png") if self.region else None
+
+    @property
+    def painted(self) -> str | Image.Image | None:
+        """The region as a file, or as the picture in a bundle of a comparison; None where there is none."""
+        return self.region_file or next((e.region for e in self.explanations().values() if e.region is not None), None)
+
+    def explanations(self) -> dict[str, Explanation]:
+        """By editor."""
+        saved = [_saved(name) for name in self.compare or (self.name,)]
+        return {explanation.settings["editor"]: explanation for explanation in saved}
+
+
+@functools.cache
+def examples() -> tuple[Example, ...]:
+    """All, in the page's order."""
+    lines = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
+    return tuple(Example(**line | {"compare": tuple(line.get("compare", ()))}) for line in lines)
+
+
+def named(name: str) -> Example | None:
+    """The example of that name."""
+    return next((example for example in examples() if example.name == name), None)
+
+
+def name_of(picture: str | None) -> str | None:
+    """The name of the example whose picture this file is."""
+    return next((example.name for example in examples() if picture == example.picture), None)
+
+
+def shown(state) -> Explanation | None:
+    """What the page's state of that name holds: an explanation, or (example, editor), or None."""
+    return named(state[0]).explanations()[state[1]] if isinstance(state, tuple) else state
+
+
+@functools.cache
+def drawn(example: Example, editor: str) -> dict:
+    """What the browser draws of the explanation of this editor."""
+    explanation, folder = example.explanations()[editor], "assets/examples"
+    return payload.explanation_payload(
+        explanation,
+        source=texts.REPLAYED,
+        link=citation.query(explanation, example=example.name),
+        files=(f"{folder}/{example.name}.png", f"{folder}/{example.name}-region.png"),
+    )
+
+
+@functools.cache
+def drawn_together(example: Example) -> dict | None:
+    """What the browser draws of a comparison; None where the example is none."""
+    return payload.comparison_payload(example.explanations(), source=texts.REPLAYED) if example.compare else None
+
+
+@functools.cache
+def _saved(name: str) -> Explanation:
+    return bundle.read(EXAMPLES / f"{name}.zip", refit=False)

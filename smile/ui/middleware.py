@@ -1,0 +1,292 @@
+"""What stands before Gradio: every request to the page passes here, whoever made it, before a file is looked for or a
+handler is called.
+
+Gradio's own doors are wider than this page needs: any field may name an address, which the server would then fetch, values
+of the wrong kind end as tracebacks, and `private` endpoints answer anybody. What the page's own script sends passes.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import inspect
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import unquote
+
+import gradio as gr
+from gradio.utils import get_upload_folder, is_in_or_equal, is_static_file
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse
+
+from smile.ui import components, texts
+from smile.ui.engine import SPACE
+
+MAX_BODY = 4_000_000  # bytes of a request that is no upload; a painted region has some thousands
+MAX_DEPTH = 32  # lists in lists
+PER_VISITOR = 3  # runs of one visitor, running or waiting, on a Space
+KEPT = 3600 * texts.KEPT_HOURS - 1200  # seconds that a file is kept: what texts.py promises, less two rounds
+SWEPT_EVERY = 600  # seconds
+SESSIONS = 100  # whose explanations are kept in memory; then the oldest is forgotten
+FOLDERS = re.compile(r"smile-page-[a-z0-9_]{8}")  # of files on their way to Gradio
+CALL = re.compile(r"/gradio_api/(?:queue/join|(?P<kind>call/v2|call|run|api)/(?P<name>[^/]+))/?")
+UNUSED = re.compile(
+    r"/gradio_api/(component_server|proxy=|dev/|deep_link|run-history|stream/|vibe|runs|(heartbeat|upload_progress).{200})"
+    r"|/monitoring|/login|/logout"
+)
+HEADERS = {
+    # Gradio's page is inline scripts and styles, and it makes code of templates; nothing comes from elsewhere. Any page may
+    # embed it, so there is no frame-ancestors: even * would shut out a tutorial that is opened as a file.
+    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; "
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "strict-origin-when-cross-origin",
+}
+
+
+def _cleared(folder: str, process: int) -> None:
+    if os.getpid() == process:  # a fork ends before the page does
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+if "GRADIO_TEMP_DIR" not in os.environ:  # a folder of the page's own, so that nobody else's files are swept
+    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="smile-page-")
+    atexit.register(_cleared, os.environ["GRADIO_TEMP_DIR"], os.getpid())
+
+
+class Refused(Exception):
+    """A request that goes no further: an HTTP status and a sentence."""
+
+    def __init__(self, sentence: str, status: int = 400):
+        super().__init__(sentence)
+        self.sentence, self.status = sentence, status
+
+
+class Gate:
+    """The middleware."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def send_with_headers(message):
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                added = [(n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in there]
+                message = message | {"headers": [*message["headers"], *added]}
+            await send(message)
+
+        try:
+            receive = await _checked(scope, receive)
+        except Refused as error:
+            return await _answer(error)(scope, receive, send_with_headers)
+        await self.app(scope, receive, send_with_headers)
+
+
+async def _checked(scope, receive):
+    """`receive` for the app. Raises Refused."""
+    path = scope["path"].removeprefix(scope.get("root_path", ""))  # the page may be mounted below another one
+    if UNUSED.match(path):
+        raise Refused("There is nothing here.", 404)
+    if scope["method"] != "POST" or path.rstrip("/") == "/gradio_api/upload":
+        return receive
+    body = await _body(receive)
+    if call := CALL.fullmatch(path):
+        _check_call(scope["app"].get_blocks(), _parsed(body), call["kind"] or "", unquote(call["name"] or ""), scope)
+    elif body:
+        _parsed(body)
+    return _replayed(body, receive)
+
+
+async def _body(receive) -> bytes:
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
+        if size > MAX_BODY:
+            raise Refused(f"The request has more than {MAX_BODY // 10**6} MB; upload files instead.", 413)
+    return b"".join(parts)
+
+
+def _replayed(body: bytes, receive):
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay():
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def _parsed(body: bytes) -> dict:
+    def refuse(name):
+        raise ValueError(name)
+
+    try:
+        values = json.loads(body, parse_constant=refuse)
+        _check_depth(values)
+        json.dumps(values, ensure_ascii=False).encode()  # JSON may hold half of a character
+    except (ValueError, RecursionError) as error:
+        raise Refused("The request is no JSON.") from error
+    if not isinstance(values, dict):
+        raise Refused("The request is no JSON object.")
+    return values
+
+
+def _check_depth(value, left: int = MAX_DEPTH) -> None:
+    if not left:
+        raise ValueError("too deep")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_depth(each, left - 1)
+
+
+def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
+    """A call of one of the page's functions has the right number of values, each of the kind that its field gives."""
+    session = values.get("session_hash")
+    if not (session is None or (isinstance(session, str) and len(session) <= 64)):
+        raise Refused("The session_hash is none.")
+    if values.get("batched"):
+        raise Refused("There are no batches here.")
+    fn = _function(blocks, None if kind.startswith("call") else values.get("fn_index"), name)
+    inputs = fn.inputs
+    if kind == "call/v2":
+        parameters = inspect.signature(fn.fn).parameters
+        fields = dict(zip(parameters, inputs, strict=False))
+        if missing := [each for each in fields if each not in values and parameters[each].default is inspect.Parameter.empty]:
+            raise Refused(f"There is no {' and no '.join(missing)}.")
+        if unknown := [each for each in values if each not in fields]:
+            raise Refused(f"There is no parameter {_short(unknown[0])}.")
+        inputs, data = [fields[each] for each in values], list(values.values())
+    else:
+        data = values.get("data")
+        if not isinstance(data, list):
+            raise Refused("The data are no list.")
+        if len(data) != len(inputs) and kind == "call":
+            inputs = [each for each in inputs if not each.skip_api]
+        if len(data) != len(inputs):
+            raise Refused(f"There are {len(data)} values instead of {len(inputs)}.")
+    _check_files([data, values.get("event_data")])
+    for each, value in zip(inputs, data, strict=True):
+        if problem := _problem(each, value):
+            raise Refused(f"“{each.label or 'the value'}” {problem}.", 422)
+    if SPACE and fn.concurrency_id == "editor" and _waiting(blocks, visitor(scope)) >= PER_VISITOR:
+        raise Refused(texts.ENOUGH, 429)
+
+
+def _function(blocks, index, name: str):
+    by_name = (fn for fn in blocks.fns.values() if fn.api_name == name)
+    fn = next(by_name, None) if index is None else blocks.fns.get(index) if isinstance(index, int) else None
+    if fn is None or (fn.fn is None and not fn.cancels):
+        raise Refused("There is no such function.", 404)
+    return fn
+
+
+def _check_files(value) -> None:
+    """Files are those that were uploaded, or the page's own."""
+    if isinstance(value, dict) and ("path" in value or "url" in value):
+        path = value.get("path")
+        if not isinstance(path, str) or not _is_ours(path):
+            raise Refused("A file must be uploaded first; no address, data or path is opened.")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_files(each)
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        return is_static_file(path) or (is_in_or_equal(path, get_upload_folder()) and Path(path).is_file())
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _problem(field, value) -> str:
+    """What is wrong with a value for this field; empty where nothing is."""
+    if value is None or isinstance(field, gr.State):
+        return ""
+    if isinstance(field, components.Choice):  # whose choices change with another field's value
+        return "" if isinstance(value, (str, int, float)) and len(str(value)) < 200 else "is not in the list of choices"
+    if isinstance(field, gr.Number):
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63
+        return "" if good and math.isfinite(value) else f"must be a number, not {_short(value)}"
+    if isinstance(field, (gr.Radio, gr.Dropdown)):
+        choices = [each for _, each in field.choices]
+        there = isinstance(value, str) and value in choices
+        return "" if there else f"is not in the list of choices: {_short(value)}; there is {', '.join(choices)}"
+    if isinstance(field, (gr.Image, gr.UploadButton, gr.DownloadButton)):
+        return "" if isinstance(value, dict) and "path" in value else "must be a file that was uploaded"
+    if isinstance(field, gr.CheckboxGroup):
+        return "" if isinstance(value, list) and len(value) <= 64 else "must be a list"
+    if isinstance(field, gr.JSON):
+        return ""
+    return "" if isinstance(value, str) else f"must be text, not {_short(value)}"
+
+
+def _short(value) -> str:
+    return json.dumps(value, ensure_ascii=True)[:40]
+
+
+def visitor(scope) -> str:
+    """Where a request comes from. A Space is behind a proxy, which says for whom it asks."""
+    said = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")[0].strip() if SPACE else ""
+    return said or (scope.get("client") or ("",))[0]
+
+
+def _waiting(blocks, who: str) -> int:
+    """How many runs of a visitor are running or waiting: Gradio's own lists, which lose nothing when a tab is closed."""
+    queue = blocks._queue
+    events = [event for job in queue.active_jobs if job for event in job]
+    events += [event for waiting in queue.event_queue_per_concurrency_id.values() for event in waiting.queue]
+    return sum(event.fn.concurrency_id == "editor" and visitor(event.request.scope) == who for event in events)
+
+
+def _answer(error: Refused) -> JSONResponse:
+    detail = error.sentence
+    if error.status == 422:  # as Gradio's clients expect it, who then show the sentence
+        detail = [{"__type__": "validate", "is_valid": False, "message": error.sentence}]
+    return JSONResponse({"detail": detail, "error": error.sentence}, error.status)
+
+
+# Nothing is kept
+
+
+def sweep(older_than: float = KEPT) -> int:
+    """Delete what was put into the page's folders longer ago than that, also what Gradio does not know of; how many."""
+    before, gone = time.time() - older_than, 0
+    cache, temporary = Path(get_upload_folder()), Path(tempfile.gettempdir())
+    for folder in (each for each in temporary.glob("smile-page-*") if FOLDERS.fullmatch(each.name)):
+        with contextlib.suppress(OSError):
+            if folder != cache and folder.lstat().st_mtime < before:
+                shutil.rmtree(folder)
+                gone += 1
+    for path in sorted(cache.rglob("*"), reverse=True):  # what is in a folder before the folder
+        with contextlib.suppress(OSError):  # a folder that is not empty, or somebody was faster
+            if path.lstat().st_mtime < before:
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+                gone += 1
+    return gone
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(app):
+    async def forever():
+        while True:
+            await asyncio.to_thread(sweep)
+            await asyncio.sleep(SWEPT_EVERY)
+
+    task = asyncio.create_task(forever())
+    yield
+    task.cancel()
+
+
+OPTIONS = {"app_kwargs": {"middleware": [Middleware(Gate)], "lifespan": _sweeping}}  # for launch

@@ -1,0 +1,70 @@
+"""Theme and CSS: ink on paper, one family of system type, nothing loaded from anywhere."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from smile.report import files
+from smile.report.html import PLOTLY_JS
+
+CSS = files.STYLE + (Path(__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
+# Not as `css`, which Gradio repeats with a prefix before every selector and every comma: rules then outweigh one another in
+# ways that nobody wrote. The script says, before anything is drawn, whether this is in somebody's page, and sends for
+# plotly.js, which is what the heatmap waits for longest.
+HEAD = (
+    f"<style>{CSS}</style>"
+    + """<script>
+{
+  const query = new URLSearchParams(location.search);
+  document.documentElement.classList.toggle("embed", query.get("embed") === "1");
+  query.delete("embed");
+  addEventListener("click", ({ target }) => {
+    const link = target.closest?.("#header .full");
+    if (link) link.href = `${location.pathname}?${query}`;
+    // On a phone the answer stands above the question.
+    if (innerWidth <= 860 && target.closest?.("#explain, #compare")) document.querySelector("#answer").scrollIntoView();
+  }, true);
+  const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
+  const plot = Object.assign(document.createElement("link"), { rel: "preload", as: "script", fetchPriority: "low" });
+  plot.href = `${root}${api_prefix}/file=${encodeURI("PLOTLY_JS")}`;
+  document.head.append(plot);
+}
+</script>""".replace("PLOTLY_JS", str(PLOTLY_JS))
+)
+SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def theme() -> gr.themes.Base:
+    """Neutral greys; the only saturated colours on the page are those of the heatmap and the pictures."""
+    return gr.themes.Base(
+        primary_hue="stone", secondary_hue="stone", neutral_hue="stone", radius_size="md", font=SANS, font_mono=MONO
+    ).set(
+        body_background_fill="#faf9f7",
+        body_background_fill_dark="#161514",
+        body_text_color_subdued="#6b645c",
+        body_text_color_subdued_dark="#a8a29e",
+        block_label_text_color="#6b645c",
+        block_label_text_color_dark="#a8a29e",
+        block_title_text_color="#57514b",
+        block_title_text_color_dark="#c4beb7",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#1f1e1c",
+        block_border_width="1px",
+        block_border_color="#e7e3dd",
+        block_border_color_dark="#35322f",
+        block_shadow="none",
+        block_label_background_fill="#ffffff",
+        block_label_background_fill_dark="#1f1e1c",
+        block_label_border_width="0px",
+        button_primary_background_fill="#1c1917",
+        button_primary_background_fill_hover="#3a3530",
+        button_primary_text_color="#ffffff",
+        button_primary_background_fill_dark="#f5f3ef",
+        button_primary_background_fill_hover_dark="#ffffff",
+        button_primary_text_color_dark="#1c1917",
+        button_secondary_background_fill="transparent",
+        button_secondary_background_fill_dark="transparent",
+        button_secondary_border_color="#d6d1c9",
+        button_secondary_border_color_dark="#4a4641",
+    )
