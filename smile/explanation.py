@@ -46,7 +46,7 @@ class Explanation:
     edit_p_values: np.ndarray  # (n,) is the edit farther from the full one than another seed alone moves it?
     noise_distances: np.ndarray  # full-instruction edits under other seeds, from the full-instruction edit
     noise_floor: float | None  # how far an edit moves when nothing is left out, on average; None without noise seeds
-    fidelity: dict[str, float | None]  # smile.evaluation.metrics.fidelity; empty before there are weights
+    fidelity: dict[str, float | None]  # smile.method.fidelity; empty before there are weights
     settings: dict  # everything needed to run it again
     seconds: dict[str, float]  # the only part that differs between two equal runs
     failed: int  # edits that failed or were blocked; they are not in the fit

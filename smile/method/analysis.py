@@ -7,10 +7,10 @@ from dataclasses import asdict
 
 import numpy as np
 
-from smile.evaluation import metrics
 from smile.method import distance as distances_
 from smile.method import group_sequential, noise_floor
 from smile.method import surrogate as surrogates
+from smile.method.fidelity import fidelity
 from smile.method.interaction import interaction
 
 FITTED = ("weights", "ci_low", "ci_high", "p_values", "p_values_holm")
@@ -41,12 +41,12 @@ def from_distances(
             edit_p_values[blocks == block] = noise_floor.edit_p_values(distances_from_full[blocks == block], floor)
 
     # 8. Surrogate, as soon as the edits tell the words apart. 10. Trust.
-    fitted, fidelity, pair = dict.fromkeys(FITTED, np.full(mask.shape[1], np.nan)) | {"untested": ""}, {}, {}
+    fitted, quality, pair = dict.fromkeys(FITTED, np.full(mask.shape[1], np.nan)) | {"untested": ""}, {}, {}
     data, blocks = (mask[usable], responses[usable], locality_weights[usable]), blocks[usable]
     if _determined(mask[usable], locality_weights[usable], blocks, whole=not provisional):
         kind, chance = settings["surrogate"], {name: settings[name] for name in ("permutations", "seed")} | {"blocks": blocks}
         fitted = _fit(data, usable, settings["looks"], kind, chance)
-        fidelity = metrics.fidelity(*data, kind=kind, blocks=blocks)
+        quality = fidelity(*data, kind=kind, blocks=blocks)
         pair = {} if provisional else asdict(interaction(*data[:2], **chance))
     return {
         "responses": responses,
@@ -54,7 +54,7 @@ def from_distances(
         "noise_floor": noise_floor.floor(noise_distances),
         **fitted,
         "interaction": pair,
-        "fidelity": fidelity,
+        "fidelity": quality,
     }
 
 

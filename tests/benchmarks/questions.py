@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 
 from smile.evaluation import metrics
 from smile.method.distance import to_reference
+from smile.method.fidelity import fidelity
 
 EDITS = (8, 16, 32, 64, 128)
 DRAWS = 8  # designs, ours and theirs, per instruction: the same edits in other choices
@@ -142,9 +143,9 @@ def scores(question, found, disjoint: bool) -> dict:
         pairs = [(one[0], other[0]) for one, other in zip(found[::2], found[1::2], strict=False)]
         result["rank correlation"] = np.mean([rank(*pair) for pair in pairs])
         result["spread"] = np.sqrt(np.mean([(_share(one) - _share(other)) ** 2 for one, other in pairs]) / 2)
-    fidelity = [metrics.fidelity(mask, response, weight) for _, mask, response, weight in found[:2]]
+    fits = [fidelity(mask, response, weight) for _, mask, response, weight in found[:2]]
     for key, name in (("R2_weighted", "R2"), ("R2_weighted_leave_one_out", "R2, left out")):
-        known = [f[key] for f in fidelity if f[key] is not None]
+        known = [fit[key] for fit in fits if fit[key] is not None]
         if known:
             result[name] = np.mean(known)
     return result
