@@ -12,4 +12,5 @@ from smile.models.editors import load_editor
 from smile.models.embedders import load_embedder
 from smile.models.segmenter import load_segmenter
 
+__version__ = "0.1.0"
 __all__ = ["Explanation", "InputError", "explain", "explain_stream", "load_editor", "load_embedder", "load_segmenter"]
