@@ -1,17 +1,22 @@
-"""The options of an explanation: the presets, and everything that can be wrong with them before a model is loaded."""
+"""The options of an explanation: names, defaults, choices and one line of help each.
 
+The check at the door, the command line, the page, the record and the Python lines of an explanation read them here, so a
+new option is one field here and the step of the method that uses it.
+"""
+
+import inspect
 import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
 from smile.errors import InputError, shown
-from smile.method import design as designs
-from smile.method import distance as distances
-from smile.method import kernel as localities
-from smile.method import surrogate as surrogates
+from smile.method import design, distance, kernel, least_squares
 
-REFERENCES = ("edit", "input")
-PRESETS = {
+DEFAULT_DISTANCE = "patches"  # where the embedder gives patches; "wasserstein" where it does not
+PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "design": "random",
         "edits": 30,
@@ -19,47 +24,153 @@ PRESETS = {
         "similarity": "minmax",
         "locality": "wmd",
         "kernel": "paper",
-        "sigma": localities.PAPER_WIDTH,
+        "sigma": kernel.PAPER_WIDTH,
         "surrogate": "linear",
     }
 }
+UNNAMED = {"similarity": "largest", "kernel": "gaussian"}  # settings that only a preset changes
+LARGEST = 2**32  # counts and seeds are below
 
 
-def from_preset(preset, edits) -> dict:
-    if preset is None:
-        return {}
-    if preset not in PRESETS:
-        raise InputError(f"There is no preset “{shown(preset)}”; there is {', '.join(PRESETS)}.")
-    return PRESETS[preset] | ({} if edits is None else {"edits": edits})
+def _option(default, help: str, *, label: str = "", choices: tuple[str, ...] = (), least: int | None = None, kind=str) -> Any:
+    """A field. `label`: what the page calls it; "" where it is not among the page's advanced options. `kind`: what makes a
+    value of the command line's text; int where there is a `least`."""
+    kind = kind if least is None else int
+    return field(default=default, metadata={"help": help, "label": label, "choices": choices, "least": least, "kind": kind})
 
 
-def check(options) -> None:
-    """Everything about the options that can be wrong before any model is loaded."""
-    choices = {
-        "design": designs.KINDS,
-        "distance": (None, *distances.NAMES),
-        "reference": REFERENCES,
-        "locality": localities.NAMES,
-        "surrogate": surrogates.KINDS,
-    }
-    for name, allowed in choices.items():
-        if options[name] not in allowed:
-            raise InputError(f"There is no {name} “{shown(options[name])}”; there is {', '.join(filter(None, allowed))}.")
-    least = {"edits": 2, "seed": 0, "seeds": 1, "noise_seeds": 0, "permutations": 1}
-    for name, lowest in least.items():
-        value = options[name]
-        if value is None and name in ("edits", "permutations"):
-            continue
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not lowest <= value < 2**32:
-            raise InputError(f"{name} must be a whole number of at least {lowest}, not {shown(value)}.")
-        options[name] = int(value)
-    sigma = options["sigma"]
-    if sigma != "auto" and not (isinstance(sigma, (int, float)) and math.isfinite(sigma) and sigma > 0):
-        raise InputError(f"sigma must be “auto” or a number above 0, not {shown(sigma)}.")
-    smallest = options["smallest_effect"]
-    if smallest is None:
-        return
-    if not isinstance(smallest, (int, float)) or isinstance(smallest, bool) or not 0 < smallest <= 1:
-        raise InputError(f"smallest_effect must be a number above 0 and at most 1, not {shown(smallest)}.")
-    if options["design"] != "balanced" or options["seeds"] != 1:
-        raise InputError("smallest_effect needs the balanced design and one seed, because edits are added block by block.")
+def _width(text: str) -> float | str:
+    return text if text == "auto" else float(text)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may be chosen about an explanation. None means: what suits the text and the embedder.
+
+    Raises InputError where a value is not one that is possible; whole numbers may be NumPy's.
+    """
+
+    edits: int | None = _option(None, "How many edits are made; by default what the number of words needs, mostly 16.", least=2)
+    seed: int = _option(0, "The noise of every edit, the draw of the design, and the permutations.", least=0)
+    reference: str = _option(
+        "edit",
+        "What every edit is compared with. With the input picture, a weight says how well a word keeps it.",
+        label="Compare with",
+        choices=("edit", "input"),
+    )
+    design: str = _option(
+        "balanced",
+        "Balanced: each word in half of the edits, the others evenly mixed. Random: as published. Exhaustive: all ways.",
+        label="Which words to leave out",
+        choices=design.KINDS,
+    )
+    distance: str | None = _option(
+        None,
+        "Patches: place by place. Wasserstein: all features in one heap, as published. Cosine: the angle between them.",
+        label="Distance between edits",
+        choices=distance.NAMES,
+    )
+    locality: str = _option(
+        "wmd",
+        "More, the nearer its text is to the full one: in meaning (wmd), in the number of words (words), or all alike (none).",
+        label="How much an edit counts",
+        choices=kernel.NAMES,
+    )
+    sigma: float | str = _option(
+        "auto", "Width of the locality kernel, above 0, or auto: nine tenths of the edits count.", kind=_width
+    )
+    surrogate: str = _option(
+        "linear",
+        "Turns distances into weights. Linear: least squares. Ridge, bayesian: weights drawn toward zero.",
+        label="Model",
+        choices=least_squares.KINDS,
+    )
+    seeds: int = _option(
+        1,
+        "One explains this edit; several explain the editor on it, and take as many times as long.",
+        label="Seeds",
+        least=1,
+    )
+    noise_seeds: int = _option(
+        4,
+        "How often the full instruction is edited again, to see how far chance moves it.",
+        label="Seeds for the noise floor",
+        least=0,
+    )
+    permutations: int | None = _option(
+        None, "Permutations for the p-values; by default 999, or 100 for each word where that is more.", least=1
+    )
+    smallest_effect: float | None = _option(
+        None,
+        "Edits are added in blocks until each word is significant or surely below this weight, say 0.2. Else all at once.",
+        label="Stop when sure, below",
+        kind=float,
+    )
+    preset: str | None = _option(None, "paper: the published procedure.", choices=tuple(PRESETS))
+
+    def __post_init__(self):
+        for name, option in OPTIONS.items():
+            object.__setattr__(self, name, _checked(name, option.metadata, getattr(self, name)))
+        if self.sigma != "auto" and not (_is_number(self.sigma) and math.isfinite(self.sigma) and self.sigma > 0):
+            raise InputError(f"sigma must be “auto” or a number above 0, not {shown(self.sigma)}.")
+        if self.smallest_effect is None:
+            return
+        if not _is_number(self.smallest_effect) or not 0 < self.smallest_effect <= 1:
+            raise InputError(f"smallest_effect must be a number above 0 and at most 1, not {shown(self.smallest_effect)}.")
+        if self.settings()["design"] != "balanced" or self.seeds != 1:
+            raise InputError("smallest_effect needs the balanced design and one seed, because edits are added block by block.")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Options":
+        """The options with these names and values. Raises InputError for a name that is none, too."""
+        for name in given:
+            if name not in OPTIONS:
+                raise InputError(f"There is no option “{shown(name)}”; there is {', '.join(OPTIONS)}.")
+        return cls(**given)
+
+    def settings(self) -> dict[str, Any]:
+        """The options by name as they will be used: with what the preset decides, which only `edits` can change."""
+        decided = PRESETS[self.preset] if self.preset is not None else {}
+        return asdict(self) | UNNAMED | decided | ({} if self.edits is None else {"edits": self.edits})
+
+    def but(self, **changes) -> "Options":
+        """The same with some changed."""
+        return replace(self, **changes)
+
+
+OPTIONS = {option.name: option for option in fields(Options)}
+DEFAULTS = {name: option.default for name, option in OPTIONS.items()}
+
+
+def count_permutations(words: int) -> int:
+    """How many permutations so many words get by default: enough for Holm's correction to reach 0.05."""
+    return max(999, 100 * words)
+
+
+def takes_options(function):
+    """Show the options behind **options in the function's signature and docstring, for help() and editors."""
+    signature = inspect.signature(function)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    named = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each) for name, each in DEFAULTS.items()]
+    function.__signature__ = signature.replace(parameters=[*own, *named])
+    lines = (f"    - {name} ({option.default!r}): {option.metadata['help']}" for name, option in OPTIONS.items())
+    function.__doc__ = f"{inspect.cleandoc(function.__doc__)}\n\nOptions:\n\n{inspect.cleandoc(chr(10).join(lines))}\n"
+    return function
+
+
+def _checked(name: str, about: Mapping[str, Any], value):
+    """The value, whole numbers as int. Raises InputError."""
+    choices, least = about["choices"], about["least"]
+    if value is None and DEFAULTS[name] is None:
+        return None
+    if choices and not (isinstance(value, str) and value in choices):
+        raise InputError(f"There is no {name} “{shown(value)}”; there is {', '.join(choices)}.")
+    if least is None:
+        return value
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or not least <= value < LARGEST:
+        raise InputError(f"{name} must be a whole number of at least {least}, not {shown(value)}.")
+    return int(value)
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -159,7 +159,7 @@ WRONG = [
     ({"editors": [EDITOR | {"settings": {"steps": "many"}}]}, "Steps of editor 1 must be a number, not “many”"),
     ({"editors": ["inpaint"]}, "inpaint needs a region"),
     ({"trust": "yes, please"}, "Trust must be one of true, false, not “yes, please”"),
-    ({"options": {"speed": 3}}, "Options cannot have “speed”; it can have design, distance"),
+    ({"options": {"speed": 3}}, "Options cannot have “speed”; it can have reference, design"),
     ({"options": {"seed": 3}}, "Options cannot have “seed”"),
     ({"options": {"design": "clever"}}, "There is no design “clever”"),
     ({"options": {"seeds": 0}}, "seeds must be a whole number of at least 1"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from smile.cli.columns import print_columns
 from smile.errors import InputError, shown
 from smile.models.editors import EDITORS
+from smile.options import OPTIONS
 
 HELP = "which words of an instruction made an editor change a picture as it did"
 SHARED = (
@@ -35,18 +36,11 @@ def arguments(add, required: bool) -> None:
     add.add_argument("--setting", action="append", default=[], type=_setting, metavar="NAME=VALUE", help=one)
     add.add_argument("--embedder", metavar="WEIGHTS", help="DINOv2 weights, as for --weights")
     add.add_argument("--device", help="a torch device; by default CUDA where there is one")
-    add.add_argument("--edits", type=int, help="number of edits; by default what the number of words needs")
-    add.add_argument("--seed", type=int, default=0, help="the noise of the edits, and the design (default 0)")
-    add.add_argument("--seeds", type=int, default=1, help="explain the editor over this many seeds (default 1)")
-    add.add_argument("--noise-seeds", type=int, default=4, help="other seeds for the noise floor (default 4)")
-    sure = "add edits block by block, and stop when each word is significant or surely below this weight, for example 0.1"
-    add.add_argument("--smallest-effect", type=float, metavar="WEIGHT", help=sure)
-    add.add_argument("--design", default="balanced", help="balanced (default), random or exhaustive")
-    add.add_argument("--distance", help="patches, wasserstein or cosine")
-    add.add_argument("--reference", default="edit", help="compare with the full-instruction edit (default) or input")
-    add.add_argument("--locality", default="wmd", help="wmd (default), words or none")
-    add.add_argument("--surrogate", default="linear", help="linear (default), ridge or bayesian")
-    add.add_argument("--preset", help="paper: the published procedure")
+    for name, option in OPTIONS.items():
+        about, default = option.metadata, "" if option.default is None else f" (default {option.default})"
+        choices = f" [{', '.join(about['choices'])}]" if about["choices"] else ""
+        flag, said = f"--{name.replace('_', '-')}", f"{about['help']}{choices}{default}".replace("%", "%%")
+        add.add_argument(flag, type=about["kind"], default=option.default, help=said)
     region = add.add_mutually_exclusive_group()
     region.add_argument("--region", metavar="PATH", help="the part that may change, white on black")
     region.add_argument("--region-phrase", metavar="TEXT", help="what shows there, for example “the sky”")
@@ -142,7 +136,7 @@ def explained(args, image, editor):
 
     if args.region_phrase is not None:
         args.region = _found(image, args.region_phrase, editor)
-    options = {name: value for name, value in vars(args).items() if name in explain_stream.__kwdefaults__}
+    options = {name: getattr(args, name) for name in (*OPTIONS, "embedder", "region", "cache")}
     return followed(explain_stream(image, args.instruction, editor, **options), "edits")
 
 

@@ -16,11 +16,11 @@ import numpy as np
 from smile.errors import InputError
 from smile.explanation import PICTURES, Explanation
 from smile.method import units as instructions
-from smile.method.analysis import FITTED, from_distances
+from smile.method.analysis import FITTED, analyse
 from smile.method.group_sequential import MOST, undecided
 from smile.method.interaction import Interaction
 from smile.method.surrogate import holm
-from smile.options import PRESETS, check
+from smile.options import OPTIONS, PRESETS, Options
 
 FIELDS = {field.name for field in fields(Explanation)} - set(PICTURES) | {"finding"}
 MAX_TEXT = 10_000  # characters of an instruction or of a sentence
@@ -185,7 +185,7 @@ def _check_settings(settings) -> None:
     need((sigma is None) == (settings["locality"] == "none"), "the settings “sigma” and “locality” do not agree")
     need(sigma is None or _is_number(sigma, 0, HUGE), "the setting “sigma” is no width")
     try:
-        check(settings | {"sigma": "auto" if sigma is None else sigma})
+        Options.of({name: settings[name] for name in OPTIONS} | {"sigma": "auto" if sigma is None else sigma})
     except InputError as error:
         said = str(error).rstrip(".")
         raise refused(f"of its settings, {said[0].lower()}{said[1:]}") from error
@@ -274,7 +274,7 @@ def _check_results(values: dict) -> None:
     measured = [values[name] for name in ("distances", "distances_from_full", "noise_distances")]
     design = [values[name] for name in ("mask", "blocks", "locality_weights")]
     try:
-        results = from_distances(*design, *measured, settings, values["provisional"])
+        results = analyse(*design, *measured, settings, values["provisional"])
     except np.linalg.LinAlgError as error:
         raise InputError(CHANGED) from error
     if work > MAX_WORK and results["fidelity"]:

@@ -16,7 +16,7 @@ from smile.method.interaction import interaction
 FITTED = ("weights", "ci_low", "ci_high", "p_values", "p_values_holm")
 
 
-def from_distances(
+def analyse(
     mask, blocks, locality_weights, distances, distances_from_full, noise_distances, settings: dict, provisional: bool
 ) -> dict:
     """Steps 5, 6, 8 and 10 of the method for n edits, by the names of the fields of `Explanation`: responses (n,),

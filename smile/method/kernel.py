@@ -108,6 +108,25 @@ def auto_sigma(t, kept=KEPT):
     return float(high)
 
 
+def weigh_texts(mask, embed, locality: str, shape: str, sigma: float | str) -> tuple[np.ndarray, dict]:
+    """Locality weights (N,) in [0, 1] of the rows of mask (N, k), row 0 the full text, and what was really used, by the names
+    of the settings: locality, sigma, and locality_note where another text distance had to be taken.
+
+    embed() -> the texts' token embeddings, N arrays (tokens, d), or None where there are none: called for "wmd" only.
+    locality: "wmd", "words" or "none". shape: "gaussian" or "paper". sigma: width > 0 or "auto".
+    """
+    if locality == "none":
+        return np.ones(len(mask)), {"sigma": None}
+    used: dict = {}
+    embeddings = embed() if locality == "wmd" else None
+    if locality == "wmd" and embeddings is None:
+        used |= {"locality": "words"}
+        used |= {"locality_note": "this editor gives no token embeddings, so words are counted instead"}
+    distances = words_distance(mask) if embeddings is None else wmd_distance(embeddings, embeddings[0])
+    width = auto_sigma(distances) if sigma == "auto" else sigma
+    return (paper_kernel if shape == "paper" else kernel)(distances, width), used | {"sigma": width}
+
+
 def _unit(embeddings):
     embeddings = np.asarray(embeddings, float)
     if embeddings.ndim != 2 or not embeddings.size or not np.isfinite(embeddings).all():

@@ -45,13 +45,3 @@ def words(instruction: str) -> list[str]:
 def perturbed(words: list[str], mask: Iterable[bool]) -> str:
     """The kept words in their original order; "" when none is kept. `mask` has one value for each word."""
     return " ".join(word for word, kept in zip(words, mask, strict=True) if kept)
-
-
-def check_fits(words: list[str], editor: object) -> None:
-    """Raise InputError, naming the words that would be lost, where the editor's token limit truncates the instruction.
-
-    An editor that has such a limit offers `lost_words(text) -> list[str]`; others take any text.
-    """
-    lost = editor.lost_words(" ".join(words)) if hasattr(editor, "lost_words") else []
-    if lost:
-        raise InputError(f"The instruction is longer than this editor reads; it would lose “{' '.join(lost)}”, so shorten it.")

@@ -5,12 +5,12 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from smile.explain import DEFAULT_DISTANCE, explain_stream
 from smile.method import design as designs
 from smile.method import kernel as localities
 from smile.models.editors import EDITORS
+from smile.options import DEFAULT_DISTANCE, DEFAULTS, count_permutations
 
-USUAL = explain_stream.__kwdefaults__ | {"distance": DEFAULT_DISTANCE}
+USUAL = DEFAULTS | {"distance": DEFAULT_DISTANCE}
 PRESET = ("design", "distance", "locality", "surrogate")  # what a preset decides
 OWN = "# {} stands for {}, which is to be put here.\n"
 ROUND_OFF = 1e-6  # relative
@@ -84,7 +84,7 @@ def options(e) -> dict:
         said += [name for name in PRESET if (name, "locality_note" in settings) != ("locality", True)]
         said += ["sigma"] * (settings["sigma"] is not None and not _is_auto(e))
     options |= {name: settings[name] for name in said if settings[name] != USUAL[name]}
-    usual = max(999, 100 * len(e.words))
+    usual = count_permutations(len(e.words))
     options |= {"permutations": settings["permutations"]} if settings["permutations"] != usual else {}
     if settings["embedder"] == "dinov2" and not (_is_bundled(settings, "editor") and _is_bundled(settings, "embedder")):
         options["embedder"] = settings.get("embedder_weights", "auto")

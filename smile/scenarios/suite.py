@@ -32,11 +32,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smile.errors import InputError
-from smile.explain import explain_stream
 from smile.method import design
 from smile.method import units as instructions
 from smile.models.editors import EDITORS
-from smile.options import check, from_preset
+from smile.options import DEFAULTS, Options
 from smile.scenarios import source
 from smile.scenarios.fields import each, known, listed, need, number, text, whole
 from smile.scenarios.pictures import Picture, pictures
@@ -51,8 +50,7 @@ ODD = {
 }
 REQUIRED = ("name", "attributes", "templates", "pictures", "editors")
 KEYS = (*REQUIRED, "description", "seed", "edits", "options", "trust")
-OWN = ("embedder", "region", "seed", "edits")  # of explain's options, what a suite says elsewhere or not at all
-OPTIONS = {name: value for name, value in explain_stream.__kwdefaults__.items() if name not in OWN}
+OPTIONS = {name: value for name, value in DEFAULTS.items() if name not in ("seed", "edits")}  # which a suite says elsewhere
 TOKEN = re.compile(r"(?:\{[^{}]*\}|\S)+")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 MAX_CELLS = 10_000
@@ -243,13 +241,13 @@ def _long_label(editor: Editor) -> str:
 
 def _options(given) -> dict:
     known(given, "options", OPTIONS)
-    check(_chosen(given, None))
+    Options.of(given)
     return dict(given)
 
 
 def _chosen(options: dict, edits: int | None) -> dict:
     """All of explain's options as they will be."""
-    return explain_stream.__kwdefaults__ | {"edits": edits} | options | from_preset(options.get("preset"), edits)
+    return Options.of(options | {"edits": edits}).settings()
 
 
 def _check_size(suite: Suite, allowed: Allowed) -> None:

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from smile import explain_stream
 from smile.method import design
 from smile.method.units import perturbed
 from smile.models.hub import choose_dtype
+from smile.options import DEFAULTS
 from smile.paths import MODELS
 
 UNET = 0.80e12  # operations of one evaluation for one picture: Stable Diffusion 1.5, 2 and Turbo alike
@@ -63,7 +63,7 @@ FULL = {
 def edits_made(k: int, edits: int | None, options: dict) -> tuple[int, int]:
     """How many edits a run on k words makes, or at most, under its own seeds and under those for the noise floor. Raises
     InputError where there are too few for blocks."""
-    seeds, noise_seeds = (options.get(name, explain_stream.__kwdefaults__[name]) for name in ("seeds", "noise_seeds"))
+    seeds, noise_seeds = (options.get(name, DEFAULTS[name]) for name in ("seeds", "noise_seeds"))
     return design.planned_edits(k, edits, options.get("smallest_effect") is not None) * seeds, noise_seeds
 
 
@@ -71,9 +71,9 @@ def edits_asked(words: list[str], edits: int | None, seed: int, options: dict) -
     """(seed, text) of the edits of such a run, or of those that it makes at most."""
     (_, noise_seeds), blocks = edits_made(len(words), edits, options), options.get("smallest_effect") is not None
     count = design.planned_edits(len(words), edits, blocks)
-    kind = options.get("design", explain_stream.__kwdefaults__["design"])
+    kind = options.get("design", DEFAULTS["design"])
     mask = design.in_blocks(len(words), count, seed) if blocks else design.choose(len(words), count, kind, seed)
-    last = seed + options.get("seeds", explain_stream.__kwdefaults__["seeds"])
+    last = seed + options.get("seeds", DEFAULTS["seeds"])
     texts = {perturbed(words, row) for row in mask}
     noise = {(other, " ".join(words)) for other in range(last, last + noise_seeds)}
     return {(block, text) for block in range(seed, last) for text in texts} | noise

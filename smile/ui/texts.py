@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from smile import Explanation, options
-from smile.method import design, distance, kernel, surrogate
 
 TITLE = "Which words did it?"
 INTRODUCTION = (
@@ -38,41 +37,15 @@ SETTINGS = {
     "high": ("Canny, high", "Stronger outlines than this are always taken."),
     "gamma": ("Gamma", "How much the strokes count against noise."),
 }
-OPTIONS = {  # of the method, by explain_stream's names
-    "reference": (
-        "Compare with",
-        "What every edit is compared with. With the input picture, a weight says how well a word keeps it.",
-    ),
-    "design": (
-        "Which words to leave out",
-        "Balanced: each word in half of the edits, the others evenly mixed. Random: as published. Exhaustive: all ways.",
-    ),
-    "distance": (
-        "Distance between edits",
-        "Patches: place by place. Wasserstein: all features in one heap, as published. Cosine: the angle between them.",
-    ),
-    "locality": (
-        "How much an edit counts",
-        "More, the nearer its text is to the full one: in meaning (wmd), in the number of words (words), or all alike (none).",
-    ),
-    "surrogate": ("Model", "Turns distances into weights. Linear: least squares. Ridge, bayesian: weights drawn toward zero."),
-    "seeds": ("Seeds", "One explains this edit; several explain the editor on it, and take as many times as long."),
-    "noise_seeds": (
-        "Seeds for the noise floor",
-        "How often the full instruction is edited again, to see how far chance moves it.",
-    ),
-    "smallest_effect": (
-        "Stop when sure, below",
-        "Edits are added in blocks until each word is significant or surely below this weight, say 0.2. 0: all at once.",
-    ),
+OPTIONS = {  # of the method: label and help
+    name: (option.metadata["label"], option.metadata["help"])
+    for name, option in options.OPTIONS.items()
+    if option.metadata["label"]
 }
 CHOICES = {
-    "reference": [({"edit": "the full edit", "input": "the input picture"}[each], each) for each in options.REFERENCES],
-    "design": design.KINDS,
-    "distance": distance.NAMES,
-    "locality": kernel.NAMES,
-    "surrogate": surrogate.KINDS,
+    name: list(options.OPTIONS[name].metadata["choices"]) for name in OPTIONS if options.OPTIONS[name].metadata["choices"]
 }
+CHOICES["reference"] = [({"edit": "the full edit", "input": "the input picture"}[each], each) for each in CHOICES["reference"]]
 NAMED = 4  # words in a line
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 NEEDS_GPU = "The full weights ({}) need a GPU, which this Space does not have."

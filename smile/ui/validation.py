@@ -4,21 +4,19 @@ from pathlib import Path
 
 from PIL import Image
 
-from smile import InputError, explain_stream
+from smile import InputError
 from smile.errors import shown
-from smile.explain import DEFAULT_DISTANCE
 from smile.io.images import open_picture, open_region
 from smile.method import design as designs
 from smile.method.units import words
 from smile.models.editors import EDITORS
-from smile.options import check
+from smile.options import DEFAULT_DISTANCE, DEFAULTS, Options
 from smile.ui import texts
 from smile.ui.engine import Engine, Request
 from smile.ui.estimate import edits_made
 
 MAX_EDITS = 256  # in one run of a page that others may be waiting for
 MAX_BYTES = 20_000_000  # of a picture's file
-DEFAULTS = explain_stream.__kwdefaults__
 METHOD = {name: DEFAULTS[name] for name in texts.OPTIONS}  # as it stands in the fields
 METHOD |= {"distance": DEFAULT_DISTANCE, "smallest_effect": 0}
 
@@ -110,7 +108,7 @@ def _method(options) -> dict:
     for name in given:
         if name not in texts.OPTIONS:
             raise InputError(f"There is no option “{shown(name)}”; there is {', '.join(texts.OPTIONS)}.")
-    check(DEFAULTS | given)
+    Options.of(given)
     return given
 
 

@@ -25,7 +25,7 @@ from scipy.stats import kstest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from smile.method import inference
-from smile.method.analysis import from_distances
+from smile.method.analysis import analyse
 from smile.method.design import choose, default_edits, in_blocks
 from smile.method.group_sequential import levels, planned, repeated_p_values, undecided
 from smile.method.interaction import interaction
@@ -113,7 +113,7 @@ def from_editor(k, edits, noise, runs, reference="edit", seeds=1, seed=0):
         distances[np.diff(blocks, prepend=-1) > 0] = 0
     settings = {"similarity": "largest", "surrogate": "linear", "permutations": permutations(k), "looks": None}
     for run, d in enumerate(distances.T):
-        results = from_distances(mask, blocks, weight, d, d, np.array([]), settings | {"seed": run}, True)
+        results = analyse(mask, blocks, weight, d, d, np.array([]), settings | {"seed": run}, True)
         p_values.append(results["p_values"])
     return {"type I": (np.array(p_values) <= 0.05).mean(), "Holm": np.mean([(holm(p) <= 0.05).any() for p in p_values])}
 

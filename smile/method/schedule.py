@@ -1,0 +1,28 @@
+"""In which order and in which batches outcomes are made."""
+
+from itertools import pairwise
+
+Batch = tuple[int, list[str]]  # (seed, texts)
+
+
+def plan_batches(
+    texts: list[str], looks: list[int] | None, seed: int, seeds: int, noise_seeds: int, batch_size: int
+) -> list[list[Batch]]:
+    """The batches (seed, texts) up to the first look at the results, up to the next, and so on.
+
+    First the full text (row 0) alone, so that one sees something soon, then the rest; the other seeds in the same way; then
+    the full text under the noise seeds. No text comes twice under a seed. `looks` are numbers of rows, rising, or None
+    for a single look at the end.
+    """
+
+    def split(block, some):
+        return [(block, some[start : start + batch_size]) for start in range(0, len(some), batch_size)]
+
+    looks = looks or [len(texts)]
+    full, *rest = dict.fromkeys(texts[: looks[0]])
+    first = [batch for block in range(seed, seed + seeds) for batch in [(block, [full]), *split(block, rest)]]
+    first += [(other, [full]) for other in range(seed + seeds, seed + seeds + noise_seeds)]
+    further = [dict.fromkeys(texts[start:end]) for start, end in pairwise(looks)]
+    before = [set(texts[:start]) for start in looks]
+    new = ([text for text in some if text not in had] for some, had in zip(further, before, strict=False))
+    return [first, *(split(seed, some) for some in new)]

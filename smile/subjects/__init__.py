@@ -1,0 +1,1 @@
+"""What is explained: the outcomes of a model for texts, and how far they are from each other."""

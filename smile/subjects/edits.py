@@ -1,0 +1,154 @@
+"""Edits of one picture, as a subject: an editor makes them, an embedder says how far apart they are."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from smile.errors import InputError
+from smile.io.images import open_picture
+from smile.method import distance, maps
+from smile.method.schedule import Batch
+from smile.models import protocols
+from smile.models.cache import Reusing, as_cache
+from smile.options import DEFAULT_DISTANCE
+from smile.subjects.subject import INPUT, Key
+
+
+class Edits:
+    """What `editor` makes of `image` (see `smile.subjects.subject.Subject`). Nothing is opened or loaded before `prepare`.
+
+    - image: a path, PIL image or array (`smile.io.images.open_picture`).
+    - editor: a name for `load_editor`, or any object with `edit`.
+    - embedder: any object with `embed`, or weights for `load_embedder`; by default the one that suits the editor.
+    - region: the part that may change, white on black, for editors that take one.
+    - cache: a folder or a `smile.models.cache.Cache` for edits made before; None for none.
+    """
+
+    def __init__(self, image, editor, *, embedder=None, region=None, cache=None):
+        self._given = image, editor, embedder, region, cache
+        self.outcomes: dict[Key, Image.Image | None] = {}
+        self.seconds = {"edits": 0.0, "embedding": 0.0}
+        self._embedded: dict[Key | str, tuple] = {}  # (vector (d,), patches (p, d) or None)
+        self._distances: dict[tuple, float] = {}  # (outcome, reference) -> distance
+
+    def prepare(self, units: list[str], settings: dict[str, Any]) -> None:
+        """Open the picture, load what has to be loaded, and check that they suit each other. Raises InputError."""
+        image, editor, embedder, region, cache = self._given
+        picture = open_picture(image)
+        editor = protocols.as_editor(editor)
+        self.editor = editor if cache is None else Reusing(editor, as_cache(cache))
+        _check_length(units, self.editor)
+        self.picture, self.region = protocols.seen(self.editor, picture, region)
+        self.embedder = protocols.as_embedder(embedder, self.editor)
+        self._distance = settings["distance"]
+        if settings["reference"] == INPUT:
+            self._embed({INPUT: self.picture})
+
+    @property
+    def batch_size(self) -> int:
+        """The editor's own, or 8."""
+        return getattr(self.editor, "batch_size", protocols.BATCH)
+
+    @property
+    def nothing_to_compare(self) -> str:
+        """The sentence for when the edit of the full instruction failed."""
+        return (
+            "The edit of the full instruction failed or was blocked, so there is nothing to compare with; "
+            "try another seed, picture or instruction."
+        )
+
+    def run(self, batches: list[Batch]) -> Iterator[Batch]:
+        """Edit and embed batch by batch. Raises InputError where edits differ in size."""
+        made = protocols.edited_batches(self.editor, self.picture, batches, self.region)
+        for seed, texts in batches:
+            with self._timed("edits"):
+                images = next(made)
+            known = next((edit.size for edit in self.outcomes.values() if edit is not None), None)
+            if len({image.size for image in images if image is not None} | ({known} if known else set())) > 1:
+                raise InputError("The editor returned pictures of different sizes, which cannot be compared place by place.")
+            edits = {(seed, text): image for text, image in zip(texts, images, strict=True)}
+            self.outcomes |= edits
+            self._embed({key: image for key, image in edits.items() if image is not None})
+            yield seed, texts
+
+    def measure_distances(self, keys: list[Key], references: list[Key | str]) -> np.ndarray:
+        """(n,) distance >= 0 of each edit from its reference, NaN for a failed one. Nothing is measured twice."""
+        for pair in dict.fromkeys(zip(keys, references, strict=True)):
+            key, reference = pair
+            if pair not in self._distances and self.outcomes[key] is not None:
+                (vector, patches), (reference_vector, reference_patches) = self._embedded[key], self._embedded[reference]
+                clouds = None if patches is None else patches[None]
+                found = distance.to_reference(self._distance, vector[None], clouds, reference_vector, reference_patches)
+                self._distances[pair] = found[0]
+        return np.array([self._distances.get(pair, np.nan) for pair in zip(keys, references, strict=True)])
+
+    def respond_by_part(self, keys: list[Key], references: list[Key | str]) -> tuple[np.ndarray, tuple[int, int]] | None:
+        """Responses (n, p) of the embedder's patches and their grid (rows, columns); None without patches or grid. A
+        patch is compared with the same patch of the reference, so a word's map is where leaving it out changes the edit."""
+        patches = [self._embedded[key][1] for key in keys]
+        grid = None if patches[0] is None else _find_grid(self.embedder, len(patches[0]))
+        if grid is None:
+            return None
+        origin = np.stack([self._embedded[reference][1] for reference in references])
+        return maps.respond_by_patch(np.stack(patches), origin), grid
+
+    def embed_tokens(self, texts: list[str]) -> list[np.ndarray] | None:
+        """The editor's own token embeddings of each text, where it gives them."""
+        if not hasattr(self.editor, "token_embeddings"):
+            return None
+        tokens = {text: np.asarray(self.editor.token_embeddings(text)) for text in dict.fromkeys(texts)}
+        return [tokens[text] for text in texts]
+
+    def describe(self) -> dict[str, Any]:
+        """Editor, embedder, distance, region and size."""
+        own = {"region": self.region is not None, "size": list(self.picture.size), "distance": self._distance}
+        return own | protocols.described(self.editor, self.embedder)
+
+    def collect(self, keys: list[Key], noise_keys: list[Key]) -> dict[str, Any]:
+        """The pictures of an `Explanation`."""
+        return {
+            "image": self.picture,
+            "region": self.region,
+            "edits": [self.outcomes[key] for key in keys],
+            "noise_edits": [self.outcomes[key] for key in noise_keys],
+        }
+
+    def _embed(self, images: dict) -> None:
+        if not images:
+            return
+        with self._timed("embedding"):
+            vectors, patches = protocols.embedded(self.embedder, list(images.values()))
+        clouds = [None] * len(vectors) if patches is None else patches
+        embedded = dict(zip(images, zip(vectors, clouds, strict=True), strict=True))
+        shapes = {(v.shape, None if p is None else p.shape) for v, p in [*self._embedded.values(), *embedded.values()]}
+        if len(shapes) > 1:
+            raise InputError("The embedder must return vectors and patches of the same length for all pictures.")
+        self._embedded |= embedded
+        self._distance = self._distance or ("wasserstein" if patches is None else DEFAULT_DISTANCE)
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[what] += time.perf_counter() - began
+
+
+def _check_length(units: list[str], editor) -> None:
+    """Raise InputError, naming the words that would be lost, where the editor's token limit truncates the instruction."""
+    lost = editor.lost_words(" ".join(units)) if hasattr(editor, "lost_words") else []
+    if lost:
+        raise InputError(f"The instruction is longer than this editor reads; it would lose “{' '.join(lost)}”, so shorten it.")
+
+
+def _find_grid(embedder, patch_count: int) -> tuple[int, int] | None:
+    """(rows, columns) of the embedder's patches: its own `grid`, else a square, else None: no map can be drawn."""
+    side = math.isqrt(patch_count)
+    rows, columns = getattr(embedder, "grid", (side, side))
+    return (rows, columns) if rows * columns == patch_count else None

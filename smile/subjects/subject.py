@@ -1,0 +1,55 @@
+"""The seam between the method and the models: what the spine (`smile.explain`) asks of whatever is explained.
+
+The spine knows texts, seeds and arrays. A subject makes one outcome for each text and seed, for example an edit of a
+picture, keeps it, and says how far outcomes are from each other.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from smile.method.schedule import Batch
+
+Key = tuple[int, str]  # (seed, text): equal texts under one seed are one outcome
+INPUT = "input"  # the reference that is no outcome: what the model was given
+
+
+class Subject(Protocol):
+    """What is explained, with the outcomes made so far."""
+
+    outcomes: dict[Key, Any]  # None for one that failed or was blocked
+    seconds: dict[str, float]  # spent so far, by what they were spent on
+
+    @property
+    def batch_size(self) -> int:
+        """How many texts the model likes at a time."""
+
+    @property
+    def nothing_to_compare(self) -> str:
+        """The sentence for when the outcome of the full text failed."""
+
+    def prepare(self, units: list[str], settings: dict[str, Any]) -> None:
+        """Load the models and check what is given against them. Called once, before `run`.
+
+        Raises InputError for what the caller can put right, for example a text that the model would truncate.
+        """
+
+    def run(self, batches: list[Batch]) -> Iterator[Batch]:
+        """Make the outcomes of each batch (seed, texts), keep them in `outcomes`, and yield the batch."""
+
+    def measure_distances(self, keys: list[Key], references: list[Key | str]) -> np.ndarray:
+        """(n,) distance >= 0 of each outcome from its reference (a key, or INPUT); NaN for a failed one."""
+
+    def respond_by_part(self, keys: list[Key], references: list[Key | str]) -> tuple[np.ndarray, tuple[int, int]] | None:
+        """Responses (n, p) in [0, 1] of the p parts of each outcome (the patches of a picture), 1 where a part is that of the
+        reference, and the shape (rows, columns) in which the parts lie. None where there are no parts."""
+
+    def embed_tokens(self, texts: list[str]) -> list[np.ndarray] | None:
+        """Each text's token embeddings (tokens, d), for the word mover's distance; None where the model gives none."""
+
+    def describe(self) -> dict[str, Any]:
+        """Model, embedder and their settings, for the record. Plain JSON values."""
+
+    def collect(self, keys: list[Key], noise_keys: list[Key]) -> dict[str, Any]:
+        """The fields of an `Explanation` that hold outcomes."""
