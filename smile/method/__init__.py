@@ -1,0 +1,1 @@
+"""The mathematics of SMILE on arrays, with NumPy and SciPy: nothing here knows a model, a picture or a file."""
