@@ -12,9 +12,9 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from sklearn.linear_model import RidgeClassifier
 
 from smile import explain, load_editor, load_embedder
+from smile.toyroad.cases import CASES, HELD_OUT, measure_pixel_error
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
 from smile.toyroad.training import evaluate
-from smile.toyroad.training.evaluate import CASES
 
 MODELS = Path(__file__).resolve().parents[1] / "assets" / "models"
 
@@ -32,7 +32,7 @@ def embedder():
 @pytest.fixture(scope="module", params=CASES)
 def any_editor(request):
     """(editor, its held-out cases) for each of the bundled editors."""
-    return evaluate.load(request.param, MODELS), CASES[request.param]
+    return evaluate.load_trained_editor(request.param, MODELS), CASES[request.param]
 
 
 def test_every_weight_file_is_safetensors_under_10_mb_and_all_are_under_80():
@@ -63,10 +63,10 @@ def test_unknown_words_and_neutral_words_do_next_to_nothing(editor):
     picture = draw(Scene())
     texts = ["", "zebra qwxyz", "please", "hello there", "make it night", "make it night zebra qwxyz"]
     empty, *quiet, night, night_zebra = editor.edit(picture, texts, seed=0)
-    change = evaluate.error(empty, night)
-    assert evaluate.error(picture, empty) < 0.25 * change
-    assert max(evaluate.error(empty, edit) for edit in quiet) < 0.1 * change
-    assert evaluate.error(night, night_zebra) < 0.15 * change
+    change = measure_pixel_error(empty, night)
+    assert measure_pixel_error(picture, empty) < 0.25 * change
+    assert max(measure_pixel_error(empty, edit) for edit in quiet) < 0.1 * change
+    assert measure_pixel_error(night, night_zebra) < 0.15 * change
 
 
 def test_both_guidance_scales_work(editor):
@@ -77,8 +77,8 @@ def test_both_guidance_scales_work(editor):
 
     plain, strong = edit(guidance=1.5), edit(guidance=3.0)
     faithful = edit(guidance=1.5, image_guidance=2.0)
-    assert evaluate.error(picture, strong) > evaluate.error(picture, plain)  # more of what the words ask
-    assert evaluate.error(picture, faithful) < evaluate.error(picture, plain)  # more of the picture
+    assert measure_pixel_error(picture, strong) > evaluate.error(picture, plain)  # more of what the words ask
+    assert measure_pixel_error(picture, faithful) < evaluate.error(picture, plain)  # more of the picture
 
 
 @pytest.mark.slow
@@ -96,11 +96,11 @@ def test_a_batch_gives_the_edits_of_single_texts_and_order_does_not_matter(any_e
     single = [case.edit(editor, [text], seed=3)[0] for text in reversed(texts)][::-1]
     for a, b in zip(together, single, strict=True):
         assert np.abs(np.asarray(a, int) - np.asarray(b, int)).max() <= 1
-    assert evaluate.error(together[0], together[2]) > 2
+    assert measure_pixel_error(together[0], together[2]) > 2
 
 
 def test_inpainting_leaves_what_is_outside_the_region_as_it_is():
-    editor, cases = evaluate.load("inpaint", MODELS), CASES["inpaint"]
+    editor, cases = evaluate.load_trained_editor("inpaint", MODELS), CASES["inpaint"]
     for number in range(4):
         case = cases(number, "single")
         edit = case.edit(editor, [case.instruction.text], seed=number)[0]
@@ -109,7 +109,7 @@ def test_inpainting_leaves_what_is_outside_the_region_as_it_is():
 
 
 def test_the_embedder_sees_weather_time_colour_and_objects(embedder):
-    rng = np.random.default_rng((evaluate.HELD_OUT, 99))
+    rng = np.random.default_rng((HELD_OUT, 99))
     scenes = [random_scene(rng) for _ in range(400)]
     vectors, patches = embedder.embed([draw(s) for s in scenes])
     assert vectors.shape == (400, 96) and patches.shape == (400, 256, 96)

@@ -11,11 +11,11 @@ from smile.io import bundle
 from smile.models.editors import EDITORS
 from smile.paths import EXAMPLES
 from smile.toyroad import examples
-from smile.toyroad.captions import plain
-from smile.toyroad.grammar import effective, ideal, relevant
-from smile.toyroad.regions import composed, ideal_inside, inside
+from smile.toyroad.captions import make_plain_scene
+from smile.toyroad.cases import measure_pixel_error
+from smile.toyroad.grammar import find_changes, find_relevant_words, make_ideal_scene
+from smile.toyroad.regions import compose_pictures, find_changes_inside, make_ideal_scene_inside
 from smile.toyroad.scene import draw
-from smile.toyroad.training.evaluate import error
 
 BUNDLES = examples.EXAMPLES | examples.compared()
 
@@ -49,7 +49,7 @@ def test_a_bundle_is_of_its_picture_instruction_and_editor(saved):
     settings = explanation.settings
     assert (explanation.instruction, settings["editor"]) == (example.instruction, example.editor)
     assert settings["editor_weights"] == example.weights and settings["embedder_weights"] == "bundled"
-    assert error(explanation.image, draw(example.scene)) < 1
+    assert measure_pixel_error(explanation.image, draw(example.scene)) < 1
     assert settings["seed"] == 0 and settings["edits"] == example.edits
     assert not explanation.provisional and not explanation.failed
     assert explanation.seconds == {} and explanation.maps is not None
@@ -60,7 +60,7 @@ def test_a_bundle_is_of_its_picture_instruction_and_editor(saved):
 
 def test_the_files_beside_a_bundle_are_its_picture_and_region():
     for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
-        assert error(Image.open(EXAMPLES / f"{name}.png"), draw(one.scene)) < 1  # Pillow draws as its version does
+        assert measure_pixel_error(Image.open(EXAMPLES / f"{name}.png"), draw(one.scene)) < 1
         if one.region:
             assert np.array_equal(Image.open(EXAMPLES / f"{name}-region.png"), examples.region(one))
 
@@ -69,13 +69,13 @@ def read_by(example):
     """(the scene that the editor begins with, what words change of it)."""
     if example.editor == "inpaint":
         painted = np.asarray(examples.region(example)) > 0
-        return example.scene, lambda scene, words: inside(scene, painted, words)
-    return (plain(example.scene) if example.weights == "bundled-edges" else example.scene), effective
+        return example.scene, lambda scene, words: find_changes_inside(scene, painted, words)
+    return (make_plain_scene(example.scene) if example.weights == "bundled-edges" else example.scene), find_changes
 
 
 def test_the_words_that_are_found_are_those_that_matter(saved):
     example, explanation = saved
-    matter = relevant(read_by(example)[0], explanation.words, read_by(example)[1])
+    matter = find_relevant_words(read_by(example)[0], explanation.words, read_by(example)[1])
     assert explanation.significant.tolist() == matter
     assert (explanation.weights[matter] > 0.25).all()
     assert "pulled the result toward the full edit" in explanation.finding and "But no edit" not in explanation.finding
@@ -88,12 +88,12 @@ def test_the_full_edit_is_what_was_asked_for(saved):
     words, rng = explanation.words, np.random.default_rng(0)
     if example.editor == "inpaint":
         painted = np.asarray(examples.region(example)) > 0
-        drawn = (ideal_inside(scene, painted, words, rng) for _ in range(16))
-        ideals = [Image.fromarray(composed(scene, painted, each)) for each in drawn]
+        drawn = (make_ideal_scene_inside(scene, painted, words, rng) for _ in range(16))
+        ideals = [Image.fromarray(compose_pictures(scene, painted, each)) for each in drawn]
     else:
-        ideals = [draw(ideal(scene, words, rng)) for _ in range(16)]
+        ideals = [draw(make_ideal_scene(scene, words, rng)) for _ in range(16)]
     edit, before = explanation.edits[0], draw(scene)
-    assert min(error(edit, each) for each in ideals) < 0.75 * error(edit, before)
+    assert min(measure_pixel_error(edit, each) for each in ideals) < 0.75 * measure_pixel_error(edit, before)
 
 
 def test_the_first_example_shows_two_words_at_work_in_two_places():

@@ -37,7 +37,7 @@ TAB = "#tabs button[role=tab]:has-text('{}')"
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
     """Whether an edit was carried out is told from two draws of what is left open, which is quicker."""
-    monkeypatch.setattr("smile.toyroad.training.evaluate.DRAWS", 2)
+    monkeypatch.setattr("smile.toyroad.cases.DRAWS", 2)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def finished(tmp_path_factory):
     place = tmp_path_factory.mktemp("run")
     (place / "suite.yaml").write_text(yaml.safe_dump(SMALL))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smile.toyroad.training.evaluate.DRAWS", 2)
+        patch.setattr("smile.toyroad.cases.DRAWS", 2)
         list(run.cells(suite.read(place / "suite.yaml"), place / "out", load=fake_models))
     report.write(place / "out")
     return place / "out"

@@ -53,7 +53,7 @@ def place(tmp_path):
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
     """Whether an edit was carried out is told from two draws of what is left open, which is quicker."""
-    monkeypatch.setattr("smile.toyroad.training.evaluate.DRAWS", 2)
+    monkeypatch.setattr("smile.toyroad.cases.DRAWS", 2)
 
 
 def fake(name, weights):

@@ -12,7 +12,7 @@ from tiny import picture
 
 from smile import InputError
 from smile.scenarios import cells, suite
-from smile.scenarios.pictures import shown
+from smile.scenarios.pictures import is_shown
 from smile.toyroad.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,11 +45,11 @@ def write(tmp_path):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_shipped_suites(name):
     read = suite.read(ROOT / "assets" / "scenarios" / f"{name}.yaml")
-    made, left_out = cells.plan(read)
+    made, left_out = cells.plan_cells(read)
     assert len(made) == SHIPPED[name] and (left_out > 0) == (name != "first-steps")
     assert {cell.id for cell in made} == {f"{i + 1:04}" for i in range(len(made))}
     assert [cell.editor for cell in made] == sorted((cell.editor for cell in made), key=read.editors.index)
-    assert all(any(cell.relevant) and len(cell.relevant) == len(cell.slots) for cell in made)
+    assert all(any(cell.find_relevant_words()) and len(cell.find_relevant_words()) == len(cell.slots) for cell in made)
     asked = {pair for cell in made for pair in cell.values.items()}
     assert name == "weather" or asked == {(a.name, value) for a in read.attributes.values() for value in a.values}
 
@@ -57,7 +57,7 @@ def test_the_shipped_suites(name):
 def test_yaml_and_json_say_the_same(write):
     one, two = suite.read(write()), suite.read(write(name="suite.json"))
     assert one == two and one.seed == 0 and one.edits is None and one.options == {}
-    texts = [cell.instruction for cell in cells.plan(one)[0]]
+    texts = [cell.instruction for cell in cells.plan_cells(one)[0]]
     assert texts == ["make it snow", "make it rain", "make it snow at night", "make it rain at night"]
 
 
@@ -66,8 +66,8 @@ def test_words_know_their_place(write):
         "attributes": {"weather": ["heavy snow", "rain"]},
         "templates": [{"text": "make: {weather}!", "relevant": ["make:"]}],
     }
-    first, second = cells.plan(suite.read(write(values)))[0]
-    assert first.instruction == "make: heavy snow!" and first.relevant == [True, False, False]
+    first, second = cells.plan_cells(suite.read(write(values)))[0]
+    assert first.instruction == "make: heavy snow!" and first.find_relevant_words() == [True, False, False]
     assert [tuple(slot) for slot in first.slots] == [(0, 0, None), (1, 0, "weather"), (1, 1, "weather")]
     assert second.slots == first.slots[:2]
 
@@ -76,19 +76,19 @@ def test_toy_road_knows_what_matters_and_leaves_out_what_is_there(write):
     scenes = {"toyroad": {"weather": "snow", "time": "day", "car": None}}
     values = {"attributes": {"weather": ["snowy", "rainy"], "illumination": ["night", "daytime"], "scenery": ["house"]}}
     values["templates"] = ["make it {weather}", "make it {illumination}"]
-    made, left_out = cells.plan(suite.read(write(values, pictures=[scenes])))
+    made, left_out = cells.plan_cells(suite.read(write(values, pictures=[scenes])))
     assert [cell.instruction for cell in made] == ["make it rainy", "make it night"] and left_out == 2
-    assert made[0].relevant == [False, False, True]
-    assert made[0].meets(suite.read(write(values, pictures=[scenes]))) == [
+    assert made[0].find_relevant_words() == [False, False, True]
+    assert made[0].list_meeting_values(suite.read(write(values, pictures=[scenes]))) == [
         ("weather", "rainy"), ("illumination", "daytime"), ("scenery", "house")
     ]  # fmt: skip
 
 
 def test_an_editor_that_takes_a_region_gets_the_one_where_the_words_act(write):
     values = {"attributes": {"scenery": ["tree"]}, "templates": ["add a {scenery}"], "editors": ["inpaint"]}
-    (cell,), _ = cells.plan(suite.read(write(values, pictures=[{"toyroad": {"tree": True}}])))
+    (cell,), _ = cells.plan_cells(suite.read(write(values, pictures=[{"toyroad": {"tree": True}}])))
     region = cell.case.options["region"]
-    assert region.getbbox() and region.getbbox() != (0, 0, 128, 128) and cell.relevant == [True, False, True]
+    assert region.getbbox() and region.getbbox() != (0, 0, 128, 128) and cell.find_relevant_words() == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_an_editor_that_takes_a_region_gets_the_one_where_the_words_act(write):
      ("blue car", False), ("house", False), ("car", True), ("anything", False)],
 )  # fmt: skip
 def test_what_a_scene_shows(value, seen):
-    assert shown(Scene(time="night", weather="fog", car="red", tree=True, house=False), value) == seen
+    assert is_shown(Scene(time="night", weather="fog", car="red", tree=True, house=False), value) == seen
 
 
 def test_scenes_are_the_same_each_time_and_can_be_fixed_in_part(write):

@@ -10,28 +10,36 @@ import numpy as np
 import pytest
 import torch
 
-from smile.toyroad.captions import plain, random_caption
+from smile.toyroad.captions import make_plain_scene, random_caption
+from smile.toyroad.cases import CASES
 from smile.toyroad.grammar import (
     MEANINGFUL,
     NEUTRAL_PHRASES,
-    candidates,
-    changes,
-    effective,
-    ideal,
+    find_changes,
+    find_relevant_words,
+    list_candidates,
+    make_ideal_scene,
     normalise,
     random_instruction,
-    relevant,
+    read_changes,
 )
-from smile.toyroad.regions import GONE, composed, ideal_inside, inside, random_region, seen, zone
+from smile.toyroad.regions import (
+    GONE,
+    compose_pictures,
+    find_changes_inside,
+    find_zone,
+    make_ideal_scene_inside,
+    random_region,
+    remove_hidden,
+)
 from smile.toyroad.scene import OPEN, SIZE, VALUES, Scene, draw, random_scene, redraw
 from smile.toyroad.training.data import FILLERS, add_fillers, same_meaning, training_words
-from smile.toyroad.training.evaluate import CASES
 from smile.toyroad.training.loop import train
 
 
 def words_that_matter(scene, text):
     words = text.split()
-    return [w for w, matters in zip(words, relevant(scene, words), strict=True) if matters]
+    return [w for w, matters in zip(words, find_relevant_words(scene, words), strict=True) if matters]
 
 
 def difference(a, b):
@@ -78,10 +86,10 @@ def test_the_words_that_matter(text, expected):
 
 def test_a_car_can_be_added_with_and_without_a_colour():
     empty = Scene(car=None)
-    assert effective(empty, ["paint", "the", "car", "red"]) == {}
-    assert effective(empty, "add a red car".split()) == {"car": "red"}
-    assert effective(empty, "add a car".split()) == {"car": "any"}
-    colours = {ideal(empty, "add a car".split(), np.random.default_rng(i)).car for i in range(40)}
+    assert find_changes(empty, ["paint", "the", "car", "red"]) == {}
+    assert find_changes(empty, "add a red car".split()) == {"car": "red"}
+    assert find_changes(empty, "add a car".split()) == {"car": "any"}
+    colours = {make_ideal_scene(empty, "add a car".split(), np.random.default_rng(i)).car for i in range(40)}
     assert colours == {"red", "blue", "yellow", "green"}
 
 
@@ -90,7 +98,7 @@ def test_the_ideal_edit_changes_what_is_asked_and_draws_only_what_is_left_open()
     for _ in range(200):
         scene = random_scene(rng)
         words = random_instruction(scene, rng).words
-        change, edited = effective(scene, words), ideal(scene, words, rng)
+        change, edited = find_changes(scene, words), make_ideal_scene(scene, words, rng)
         free = {name for attribute in change for name in OPEN[attribute]} | set(change)
         assert all(v == getattr(edited, n) for n, v in asdict(scene).items() if n not in free)
         assert all(getattr(edited, a) == v or v == "any" for a, v in change.items())
@@ -101,7 +109,7 @@ def test_instructions_ask_for_as_much_as_their_kind_says():
     for kind, count in (("single", 1), ("compound", 2), ("neutral", 0), ("weather", 1), ("car", 1)):
         for _ in range(200):
             scene = random_scene(rng)
-            assert len(effective(scene, random_instruction(scene, rng, kind).words)) == count
+            assert len(find_changes(scene, random_instruction(scene, rng, kind).words)) == count
 
 
 def test_relevant_is_the_definition_by_brute_force_over_all_words():
@@ -111,11 +119,11 @@ def test_relevant_is_the_definition_by_brute_force_over_all_words():
         words = random_instruction(scene, rng, "single").words
         if len(words) > 8:
             continue
-        for i, claimed in enumerate(relevant(scene, words)):
+        for i, claimed in enumerate(find_relevant_words(scene, words)):
             others = [j for j in range(len(words)) if j != i]
             differs = any(
-                effective(scene, [words[j] for j in others if on[j]])
-                != effective(scene, [words[j] for j in range(len(words)) if j == i or on[j]])
+                find_changes(scene, [words[j] for j in others if on[j]])
+                != find_changes(scene, [words[j] for j in range(len(words)) if j == i or on[j]])
                 for on in product((False, True), repeat=len(words))
             )
             assert claimed == differs
@@ -123,16 +131,16 @@ def test_relevant_is_the_definition_by_brute_force_over_all_words():
 
 def test_fillers_mean_nothing_and_same_meaning_keeps_the_meaning():
     assert not {normalise(w) for w in FILLERS} & MEANINGFUL
-    assert all(not effective(Scene(), text.split()) for text in NEUTRAL_PHRASES)
+    assert all(not find_changes(Scene(), text.split()) for text in NEUTRAL_PHRASES)
     rng = np.random.default_rng(5)
     for _ in range(500):
         words = training_words(random_scene(rng), rng)
-        assert changes(add_fillers(words, rng)) == changes(same_meaning(words, rng)) == changes(words)
+        assert read_changes(add_fillers(words, rng)) == read_changes(same_meaning(words, rng)) == read_changes(words)
 
 
 def test_candidates_hold_the_ideal_first_and_the_input():
     scene = Scene(time="day", weather="clear")
-    options = candidates(effective(scene, "make it snow at night".split()))
+    options = list_candidates(find_changes(scene, "make it snow at night".split()))
     assert options[0] == {"time": "night", "weather": "snow"}
     assert {"time": "day", "weather": "clear"} in options
     assert len(options) == 3 * 4 and len({tuple(sorted(o.items())) for o in options}) == 12
@@ -190,14 +198,14 @@ def test_a_caption_asks_for_what_the_edges_leave_open():
         for _ in range(60):
             scene = random_scene(rng)
             caption = random_caption(scene, rng, kind)
-            asked = effective(plain(scene), caption.words)
+            asked = find_changes(make_plain_scene(scene), caption.words)
             assert len(asked) == count and (kind != "single" or list(asked) == [caption.kind])
-    night = ideal(plain(Scene(time="sunset", car="blue")), "a green car on a road at night".split(), rng)
+    night = make_ideal_scene(make_plain_scene(Scene(time="sunset", car="blue")), "a green car on a road at night".split(), rng)
     assert (night.time, night.weather, night.car) == ("night", "clear", "green")
 
 
 def zoned(scene, attribute):
-    left, top, right, bottom = (round(v) for v in zone(scene, attribute))
+    left, top, right, bottom = (round(v) for v in find_zone(scene, attribute))
     region = np.zeros((SIZE, SIZE), bool)
     region[top:bottom, left:right] = True
     return region
@@ -208,12 +216,19 @@ def test_a_region_hides_what_lies_in_it_and_the_words_bring_it_back():
     for thing, words in (("car", "paint the car blue"), ("tree", "add a tree"), ("house", "put a house here")):
         scene = Scene(car="red")
         region = zoned(scene, thing)
-        assert getattr(seen(scene, region), thing) in (None, False)
-        assert inside(scene, region, ["please"]) == {} and inside(scene, region, ["remove", "the", thing]) == {}
-        assert inside(scene, region, words.split()) == {thing: "blue" if thing == "car" else True}
-        assert getattr(ideal_inside(scene, region, words.split(), rng), thing) == ("blue" if thing == "car" else True)
+        assert getattr(remove_hidden(scene, region), thing) in (None, False)
+        assert (
+            find_changes_inside(scene, region, ["please"]) == {}
+            and find_changes_inside(scene, region, ["remove", "the", thing]) == {}
+        )
+        assert find_changes_inside(scene, region, words.split()) == {thing: "blue" if thing == "car" else True}
+        assert getattr(make_ideal_scene_inside(scene, region, words.split(), rng), thing) == (
+            "blue" if thing == "car" else True
+        )
     sky = zoned(Scene(tree=False), "time")
-    assert inside(Scene(tree=False), sky, "add a tree and make it night".split()) == {"time": "night"}  # no room there
+    assert find_changes_inside(Scene(tree=False), sky, "add a tree and make it night".split()) == {
+        "time": "night"
+    }  # no room there
 
 
 def test_a_zone_holds_its_object_wherever_it_is_drawn_and_nothing_outside_the_region_changes():
@@ -225,7 +240,7 @@ def test_a_zone_holds_its_object_wherever_it_is_drawn_and_nothing_outside_the_re
             drawn = np.abs(np.asarray(draw(shown), int) - np.asarray(draw(replace(shown, **{thing: gone})), int)).max(-1) > 24
             region = zoned(scene, thing)
             assert drawn[region].sum() > 0.95 * drawn.sum()
-        result = composed(scene, region, ideal_inside(scene, region, ["night"], rng))
+        result = compose_pictures(scene, region, make_ideal_scene_inside(scene, region, ["night"], rng))
         assert np.array_equal(result[~region], np.asarray(draw(scene))[~region])
         assert not np.array_equal(result, np.asarray(draw(scene)))
 
@@ -242,10 +257,10 @@ def test_held_out_cases_are_what_they_claim():
         for number in range(40):
             kind = ("single", "compound", "neutral")[number % 3]
             case = cases(number, kind)
-            change = case.change(case.words)
+            change = case.find_changes(case.words)
             assert len(change) == {"single": 1, "compound": 2, "neutral": 0}[kind], (name, case.instruction)
-            assert case.relevant().any() == (kind != "neutral")
+            assert case.find_relevant_words().any() == (kind != "neutral")
             if case.region is not None and kind == "single":  # what is asked for shows inside the region
                 shown = replace(case.scene, **{a: "red" if v == "any" else v for a, v in change.items()})
-                ideal_, empty = (composed(case.behind, case.region, s) for s in (shown, case.scene))
+                ideal_, empty = (compose_pictures(case.behind, case.region, s) for s in (shown, case.scene))
                 assert (ideal_ != empty).any()

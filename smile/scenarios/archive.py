@@ -189,7 +189,7 @@ def _check_plan(plan: dict, most: int) -> None:
         known(cell["values"], f"values of {where}", template.attributes, template.attributes)
         for name, value in cell["values"].items():
             listed(value, f"{name} of {where}", attributes[name])
-        said, slots = template.spelt(cell["values"])
+        said, slots = template.fill_in(cell["values"])
         same = cell["instruction"] == said and cell["slots"] == [list(slot) for slot in slots]
         need(same, f"The instruction of {where} is not what its template and values say.")
         meets = cell["meets"]

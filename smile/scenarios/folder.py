@@ -55,7 +55,7 @@ def begin(out: Path, suite: Suite, cells: list[Cell], left_out: int) -> None:
                     "instruction": cell.instruction,
                     "slots": cell.slots,
                     "picture": cell.picture.name,
-                    "meets": cell.meets(suite),
+                    "meets": cell.list_meeting_values(suite),
                 }
                 for cell in cells
             ],

@@ -13,13 +13,13 @@ from PIL import Image
 
 from smile.io.images import open_picture, open_region
 from smile.scenarios.fields import each, known, listed, need, number, text, whole
+from smile.toyroad.cases import HELD_OUT
 from smile.toyroad.grammar import COLOURS, OBJECTS, STATES, normalise
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
-from smile.toyroad.training.evaluate import HELD_OUT
 
 MAX_SCENES = 1000
 NO_FILES = "Only Toy Road's pictures are used here, and the {} is a file; a suite with files is run on the command line."
-drawn = lru_cache(maxsize=MAX_SCENES)(draw)  # a scene is in many cells; its picture is never changed
+draw_once = lru_cache(maxsize=MAX_SCENES)(draw)  # a scene is in many cells; its picture is never changed
 OPTIONS = {field.name: field.type for field in fields(Scene)}
 
 
@@ -34,7 +34,7 @@ class Picture:
     region_path: Path | None = None
 
     def open(self) -> Image.Image:
-        return drawn(self.scene) if self.scene else open_picture(self.path)
+        return draw_once(self.scene) if self.scene else open_picture(self.path)
 
     def region(self, picture: Image.Image) -> Image.Image | None:
         return open_region(self.region_path, picture.size) if self.region_path else None
@@ -54,7 +54,7 @@ def pictures(entries, folder: Path | None, attributes: dict) -> list[Picture]:
             known(entry, f"{where}, which is drawn,", ("toyroad",))
             for scene in _scenes(entry["toyroad"], f"toyroad of {where}"):
                 scenes += 1
-                shows = {name: tuple(v for v in a.values if shown(scene, v)) for name, a in attributes.items()}
+                shows = {name: tuple(v for v in a.values if is_shown(scene, v)) for name, a in attributes.items()}
                 found.append(Picture(f"scene {scenes}", shows, scene=scene))
             need(scenes <= MAX_SCENES, f"There may be at most {MAX_SCENES} Toy Road scenes in a suite.")
         else:
@@ -66,7 +66,7 @@ def pictures(entries, folder: Path | None, attributes: dict) -> list[Picture]:
     return found
 
 
-def shown(scene: Scene, value: str) -> bool:
+def is_shown(scene: Scene, value: str) -> bool:
     """Whether the scene shows what `value` names: a state, a thing, or the car's colour."""
     words = [normalise(word) for word in value.split()]
     states = [getattr(scene, STATES[word][0]) == STATES[word][1] for word in words if word in STATES]

@@ -93,7 +93,7 @@ class Template(NamedTuple):
     def tokens(self) -> list[str]:
         return TOKEN.findall(self.text)
 
-    def spelt(self, values: dict[str, str]) -> tuple[str, list[Slot]]:
+    def fill_in(self, values: dict[str, str]) -> tuple[str, list[Slot]]:
         """The instruction with these values, and where each of its words comes from."""
         words, slots = [], []
         for number_, token in enumerate(self.tokens):
@@ -140,7 +140,7 @@ class Suite:
         """All of explain's options as they will be."""
         return _chosen(self.options, self.edits)
 
-    def instructions(self, template: Template) -> list[dict[str, str]]:
+    def list_instructions(self, template: Template) -> list[dict[str, str]]:
         """The values, by attribute, of each instruction that the template makes."""
         values = [self.attributes[name].values for name in template.attributes]
         return [dict(zip(template.attributes, each_, strict=True)) for each_ in product(*values)]
@@ -262,8 +262,8 @@ def _check_instructions(suite: Suite) -> None:
     """What explain would say of an instruction before it loads anything."""
     chosen = suite.method
     for template in suite.templates:
-        for values in suite.instructions(template):
-            said, _ = template.spelt(values)
+        for values in suite.list_instructions(template):
+            said, _ = template.fill_in(values)
             try:
                 k = len(instructions.words(said))
                 design.choose(k, chosen["edits"] or design.default_edits(k), chosen["design"], suite.seed)

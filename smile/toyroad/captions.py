@@ -14,7 +14,7 @@ from smile.toyroad.grammar import COLOURS, Instruction
 from smile.toyroad.scene import Scene
 
 
-def plain(scene: Scene) -> Scene:
+def make_plain_scene(scene: Scene) -> Scene:
     """The scene that an empty caption asks for: the same things in the same places, everything else ordinary."""
     return replace(scene, time="day", weather="clear", season="summer", car="red" if scene.car else None)
 

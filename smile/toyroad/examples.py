@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from smile import Explanation, explain, load_editor, load_embedder, paths
 from smile.io import bundle
 from smile.models.editors import EDITORS
-from smile.toyroad.regions import zone
+from smile.toyroad.regions import find_zone
 from smile.toyroad.scene import SIZE, Scene, draw
 
 
@@ -105,7 +105,7 @@ def compared() -> dict[str, Example]:
 def region(example: Example) -> Image.Image:
     """Its region (L, 0 and 255)."""
     painted = Image.new("L", (SIZE, SIZE))
-    ImageDraw.Draw(painted).rectangle(zone(example.scene, example.region), fill=255)
+    ImageDraw.Draw(painted).rectangle(find_zone(example.scene, example.region), fill=255)
     return painted
 
 

@@ -1,6 +1,6 @@
 """Edit instructions for Toy Road, and what each of them means.
 
-The meaning belongs to the *text*, not to the template it came from: `changes` reads any sequence of words, so the ideal
+The meaning belongs to the *text*, not to the template it came from: `read_changes` reads any sequence of words, so the ideal
 edit is known for every subset of the words of an instruction too. That is what makes the training targets for partial
 instructions, and the words that should matter, exact instead of guessed.
 
@@ -14,8 +14,10 @@ How a text is read, word by word, case and outer punctuation ignored:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +34,7 @@ STATES = {
     **dict.fromkeys(("autumn", "autumnal"), ("season", "autumn")),
     **dict.fromkeys(("summer", "summery"), ("season", "summer")),
 }
+Changes = dict[str, Any]  # attribute -> value; a bool for tree and house, None for no car, "any" for one of any colour
 COLOURS = ("red", "blue", "yellow", "green")
 OBJECTS = ("tree", "house", "car")
 ADD, REMOVE = ("add", "put", "place"), ("remove", "erase", "delete")
@@ -42,8 +45,8 @@ def normalise(word: str) -> str:
     return word.lower().strip(".,;:!?\"'()")
 
 
-def changes(words) -> dict[str, str | bool | None]:
-    """What a sequence of words asks for: attribute -> value. A car that is added without a colour has the value "any".
+def read_changes(words: Iterable[str]) -> Changes:
+    """What a sequence of words asks for. A car that is added without a colour has the value "any".
 
     The last word for an attribute wins. Words that ask for nothing give an empty dict.
     """
@@ -68,10 +71,10 @@ def changes(words) -> dict[str, str | bool | None]:
     return asked
 
 
-def effective(scene: Scene, words) -> dict[str, str | bool | None]:
-    """The part of `changes` that this scene does not show already."""
+def find_changes(scene: Scene, words: Iterable[str]) -> Changes:
+    """The part of `read_changes` that this scene does not show already."""
     result = {}
-    for attribute, value in changes(words).items():
+    for attribute, value in read_changes(words).items():
         present = getattr(scene, attribute)
         if attribute == "car" and isinstance(value, str):
             adds, colour = value.startswith("add "), value.removeprefix("add ")
@@ -85,9 +88,9 @@ def effective(scene: Scene, words) -> dict[str, str | bool | None]:
     return result
 
 
-def ideal(scene: Scene, words, rng: np.random.Generator) -> Scene:
+def make_ideal_scene(scene: Scene, words: Iterable[str], rng: np.random.Generator) -> Scene:
     """The scene after an ideal edit by these words; what they leave open is drawn from `rng`."""
-    change = effective(scene, words)
+    change = find_changes(scene, words)
     edited = redraw(scene, change, rng)
     for attribute, value in sorted(change.items()):
         if value == "any":
@@ -99,17 +102,17 @@ def ideal(scene: Scene, words, rng: np.random.Generator) -> Scene:
 MEANINGFUL = {*STATES, *COLOURS, *OBJECTS, *ADD, *REMOVE, *OTHER_VERBS}
 
 
-def relevant(scene: Scene, words, effective=effective) -> list[bool]:
+def find_relevant_words(scene: Scene | None, words: Sequence[str], find: Callable = find_changes) -> list[bool]:
     """For each position, whether that word matters: some subset of the other words means something else with it.
 
-    effective: what a scene and words come to, where an editor reads them in its own way (inside a region).
+    find: (scene, words) -> changes, where an editor reads words in its own way, as inside a region (default `find_changes`).
     Brute force over all subsets of the words that can mean anything, so exact. Raises ValueError for over 16 of those.
     """
     able = [i for i, word in enumerate(words) if normalise(word) in MEANINGFUL]
     if len(able) > 16:
         raise ValueError(f"{len(able)} meaningful words give 2^{len(able)} subsets; relevant() takes at most 16.")
     meaning = {
-        mask: effective(scene, [words[i] for i, on in zip(able, mask, strict=True) if on])
+        mask: find(scene, [words[i] for i, on in zip(able, mask, strict=True) if on])
         for mask in product((False, True), repeat=len(able))
     }
     matters = [False] * len(words)
@@ -118,7 +121,20 @@ def relevant(scene: Scene, words, effective=effective) -> list[bool]:
     return matters
 
 
-def candidates(change: dict[str, str | bool | None]) -> list[dict[str, str | bool | None]]:
+def label_words(words: Sequence[str]) -> list[bool] | None:
+    """(k,) for each word of an instruction, whether it matters on a scene that shows nothing of what they ask for.
+
+    None where the words ask for nothing on Toy Road, or more of them than 16 can mean something.
+    """
+    if not read_changes(words):
+        return None
+    try:
+        return find_relevant_words(None, words, lambda _, kept: read_changes(kept))
+    except ValueError:
+        return None
+
+
+def list_candidates(change: Changes) -> list[Changes]:
     """What an edit that asks for `change` could be mistaken for: every combination of values of the attributes in it.
 
     The first is the ideal one, unless the words leave the car's colour open: then each colour is ideal. The values that
@@ -182,7 +198,7 @@ BEFORE = ("please", "now", "just", "kindly", "can you", "then please")
 AFTER = ("please", "now", "in this image", "in the picture", "here", "of this scene", "for me")
 
 
-def clause(scene: Scene, rng: np.random.Generator, kind: str) -> str:
+def random_clause(scene: Scene, rng: np.random.Generator, kind: str) -> str:
     """One clause that changes the attribute `kind` of this scene."""
 
     def pick(options):
@@ -211,10 +227,10 @@ def random_instruction(scene: Scene, rng: np.random.Generator, kind: str | None 
         parts = [NEUTRAL_PHRASES[rng.integers(len(NEUTRAL_PHRASES))]]
     elif kind == "compound":
         a, b = rng.choice(len(attributes), 2, replace=False)
-        parts = [clause(scene, rng, attributes[a]), "and", clause(scene, rng, attributes[b])]
+        parts = [random_clause(scene, rng, attributes[a]), "and", random_clause(scene, rng, attributes[b])]
     else:
         kind = attributes[rng.integers(len(attributes))] if kind == "single" else kind
-        parts = [clause(scene, rng, kind)]
+        parts = [random_clause(scene, rng, kind)]
     if rng.random() < 0.25:
         parts.insert(0, BEFORE[rng.integers(len(BEFORE))])
     if rng.random() < 0.25:

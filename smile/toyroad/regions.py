@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageDraw
 
-from smile.toyroad.grammar import COLOURS, changes, effective
+from smile.toyroad.grammar import COLOURS, find_changes, read_changes
 from smile.toyroad.scene import SIZE, Scene, draw, redraw
 
 GONE = {"car": None, "tree": False, "house": False}
 
 
-def box(scene: Scene, thing: str) -> tuple[float, float, float, float]:
+def find_box(scene: Scene, thing: str) -> tuple[float, float, float, float]:
     """Where `thing` stands, or would stand: left, top, right, bottom in pixels, without its shadow."""
     horizon = 52 + 12 * scene.horizon
     side = -1 if scene.tree_right else 1
@@ -31,66 +31,66 @@ def box(scene: Scene, thing: str) -> tuple[float, float, float, float]:
     return x - 18, y - 33, min(x + 18, SIZE), y
 
 
-def zone(scene: Scene, attribute: str) -> tuple[float, float, float, float]:
+def find_zone(scene: Scene, attribute: str) -> tuple[float, float, float, float]:
     """A box that holds `attribute` wherever its open draws put it: of an object all its places, else the sky."""
     if attribute in GONE:
         ends = [replace(scene, tree_x=v, house_x=v, tree_size=1.0) for v in (0.0, 1.0)]
-        boxes = np.array([box(s, attribute) for s in ends])
+        boxes = np.array([find_box(s, attribute) for s in ends])
         left, top, right, bottom = *boxes[:, :2].min(0), *boxes[:, 2:].max(0)
         return max(left - 4, 0), max(top - 4, 0), min(right + 4, SIZE), min(bottom + 5, SIZE)
     return 0, 0, SIZE, 52 + 12 * scene.horizon
 
 
-def share_inside(scene: Scene, thing: str, region: np.ndarray) -> float:
+def measure_share_inside(scene: Scene, thing: str, region: np.ndarray) -> float:
     """The share of the thing's box that `region` (SIZE, SIZE) covers."""
-    left, top, right, bottom = (round(v) for v in box(scene, thing))
+    left, top, right, bottom = (round(v) for v in find_box(scene, thing))
     return float(region[max(top, 0) : bottom, max(left, 0) : right].mean())
 
 
-def seen(scene: Scene, region: np.ndarray) -> Scene:
+def remove_hidden(scene: Scene, region: np.ndarray) -> Scene:
     """The scene without the objects that lie mostly inside `region`."""
-    return replace(scene, **{a: gone for a, gone in GONE.items() if share_inside(scene, a, region) >= 0.5})
+    return replace(scene, **{a: gone for a, gone in GONE.items() if measure_share_inside(scene, a, region) >= 0.5})
 
 
-def inside(scene: Scene, region: np.ndarray, words) -> dict:
-    """What `words` change inside `region`: attribute -> value, relative to `seen(scene, region)`.
+def find_changes_inside(scene: Scene, region: np.ndarray, words) -> dict:
+    """What `words` change inside `region`: attribute -> value, relative to `remove_hidden(scene, region)`.
 
     A car that the region hides cannot be painted, so a colour asks for a car. A new object needs the region's room:
     three quarters of all the places where it could stand.
     """
-    visible = seen(scene, region)
-    change = effective(visible, words)
-    colour = changes(words).get("car")
+    visible = remove_hidden(scene, region)
+    change = find_changes(visible, words)
+    colour = read_changes(words).get("car")
     if visible.car is None and colour in COLOURS:
         change["car"] = colour
     for thing, gone in GONE.items():
         if thing in change and change[thing] != gone:
-            left, top, right, bottom = (round(v) for v in zone(scene, thing))
+            left, top, right, bottom = (round(v) for v in find_zone(scene, thing))
             if region[top:bottom, left:right].mean() < 0.75:
                 del change[thing]
-        elif thing in change and share_inside(scene, thing, region) < 0.5:
+        elif thing in change and measure_share_inside(scene, thing, region) < 0.5:
             del change[thing]  # it stands outside, where nothing may change
     return change
 
 
-def ideal_inside(scene: Scene, region: np.ndarray, words, rng: np.random.Generator) -> Scene:
+def make_ideal_scene_inside(scene: Scene, region: np.ndarray, words, rng: np.random.Generator) -> Scene:
     """The scene whose drawing an ideal editor puts inside `region`; what the words leave open is drawn from `rng`."""
-    change = inside(scene, region, words)
-    edited = redraw(seen(scene, region), change, rng)
+    change = find_changes_inside(scene, region, words)
+    edited = redraw(remove_hidden(scene, region), change, rng)
     for attribute, value in sorted(change.items()):
         value = COLOURS[rng.integers(len(COLOURS))] if value == "any" else value
         edited = replace(edited, **{attribute: value})
     return edited
 
 
-def composed(scene: Scene, region: np.ndarray, edited: Scene) -> np.ndarray:
+def compose_pictures(scene: Scene, region: np.ndarray, edited: Scene) -> np.ndarray:
     """(SIZE, SIZE, 3) uint8: `edited` inside `region`, `scene` outside."""
     return np.where(region[..., None], np.asarray(draw(edited)), np.asarray(draw(scene)))
 
 
 def random_region(scene: Scene, rng: np.random.Generator, words=()) -> np.ndarray:
     """(SIZE, SIZE) bool: often where the words act, else anything somebody might paint; never empty."""
-    asked = [a for a in changes(words)] or ["time"]
+    asked = [a for a in read_changes(words)] or ["time"]
     canvas = Image.new("1", (SIZE, SIZE))
     pen = ImageDraw.Draw(canvas)
     kind = rng.choice(("zone", "any", "brush", "whole"), p=(0.6, 0.2, 0.1, 0.1))
@@ -105,7 +105,7 @@ def random_region(scene: Scene, rng: np.random.Generator, words=()) -> np.ndarra
     else:
         if kind == "zone":
             asked = asked[rng.integers(len(asked))]
-            left, top, right, bottom = zone(scene, asked)
+            left, top, right, bottom = find_zone(scene, asked)
             if asked not in GONE and rng.random() < 0.4:  # the ground instead of the sky
                 top, bottom = bottom, SIZE
         else:

@@ -145,7 +145,7 @@ class Suites:
             self.engine.taken(editor.name, editor.weights)  # raises for weights that this page does not know
         if (chosen.method["permutations"] or 0) > MAX_DRAWS:
             raise InputError(texts.TOO_MANY_DRAWS.format(MAX_DRAWS))
-        made, _ = cells.plan(chosen)
+        made, _ = cells.plan_cells(chosen)
         if not made:
             raise InputError(texts.NOTHING_ASKED)
         edits = {

@@ -13,8 +13,9 @@ from PIL import Image
 
 from smile.io.images import fit, open_region
 from smile.paths import MODELS
+from smile.toyroad.cases import CASES, HELD_OUT, Case, carried_out
 from smile.toyroad.scene import OPEN
-from smile.toyroad.training.evaluate import CASES, HELD_OUT, Case, carried_out, load
+from smile.toyroad.training.evaluate import load_trained_editor
 
 KEPT = Path(__file__).resolve().parents[2] / ".training" / "method" / "edits.sqlite"
 FIRST = 3_000_000  # of the held-out pictures and instructions here; the model card's begin elsewhere
@@ -33,7 +34,7 @@ def held_out(editor: str, count: int, compound: bool = False, longest: int | Non
     shortest, longest = LENGTHS[compound][0], longest or LENGTHS[compound][1]
     while len(found) < count:
         case = CASES[editor](number, "compound" if compound else list(OPEN)[number % len(OPEN)])
-        if shortest <= len(case.words) <= longest and 0 < case.relevant().sum() < len(case.words):
+        if shortest <= len(case.words) <= longest and 0 < case.find_relevant_words().sum() < len(case.words):
             found.append((number, case))
         number += 1
     return found
@@ -55,7 +56,7 @@ class Bank:
 
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)  # this and the memory format: a third faster, at most one level of 255 apart
-        editor = load(self.name, MODELS)
+        editor = load_trained_editor(self.name, MODELS)
         models = editor.turbo() if hasattr(editor, "turbo") else editor.pipeline
         for model in (models.unet, models.vae):
             model.to(memory_format=torch.channels_last)
@@ -113,7 +114,7 @@ class Bank:
         return [Image.open(io.BytesIO(rows[key])) for key in keys]
 
     def carries_out(self, case: Case, number: int, seed: int) -> bool:
-        """Whether the edit of the full instruction is what was asked for (`smile.toyroad.training.evaluate.carried_out`)."""
+        """Whether the edit of the full instruction is what was asked for (`smile.toyroad.cases.carried_out`)."""
         one = (case.instruction.text, seed)
         key = self._key(case, *one)
         if not (known := dict(self._rows("judged", "key, done", [key]))):

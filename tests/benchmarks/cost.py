@@ -281,7 +281,7 @@ def fewer() -> str:
     with 10 steps (`smile.toyroad.training.evaluate`), 16 edits each."""
     from smile import explain
     from smile.evaluation.metrics import accuracy
-    from smile.toyroad.training.evaluate import CASES, HELD_OUT, carried_out
+    from smile.toyroad.cases import CASES, HELD_OUT, carried_out
 
     editor, embedder = bundled()
     scores: dict = {steps: [] for steps in (10, 5, 3)}
@@ -289,7 +289,7 @@ def fewer() -> str:
     while len(scores[3]) < 16:
         number += 1
         case = CASES["instruct-pix2pix"](2_000_000 + number, ("single", "compound")[number % 2])
-        matters = case.relevant()
+        matters = case.find_relevant_words()
         if not 4 <= len(case.words) <= 9 or matters.all():
             continue
         for steps, column in scores.items():

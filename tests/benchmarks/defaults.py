@@ -24,7 +24,7 @@ from smile.evaluation import metrics
 from smile.method import distance as distances
 from smile.method.design import default_edits
 from smile.method.noise_floor import edit_p_values
-from smile.toyroad.training.evaluate import CASES
+from smile.toyroad.cases import CASES
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "method"
 REACHED = 0.95
@@ -69,7 +69,7 @@ def measured(bank, number, case, compound) -> dict:
     """{(choice, edits): (AUROC, top-1, rank correlation with the exact values)} of one instruction, means over designs.
     Of a compound one: {(choice, 16): (AUROC, top-1)} by the default number of edits."""
     found = Combinations(bank, case, number, mask=rows_of(case.words, number, compound))
-    matters, table = case.relevant(), {}
+    matters, table = case.find_relevant_words(), {}
     for index, choice in enumerate(CHOICES):
         if compound:
             table[index, AT] = np.array(judged(found.weights(found.mask, **choice), matters))

@@ -45,7 +45,7 @@ class Question:
         self.marked = [*self.words, TOKEN]
         self.marked_keep = design(len(self.marked), 16, "balanced", number)
         self.marked_theirs = drawn(self.marked, number, 16, stream=2)
-        self.matters = case.relevant()
+        self.matters = case.find_relevant_words()
 
     @property
     def needed(self) -> list:
@@ -78,8 +78,8 @@ class Question:
         text = self.case.instruction.text
         asked_ = [(text, self.number), self.without_key, (text, self.seeds[1]), *self.theirs.references]
         first, less, *rest = self.bank.pictures(self.case, asked_)
-        self.between = float(np.mean([self.case.error(first, other) for other in rest]))
-        self.dropped = self.case.error(first, less)
+        self.between = float(np.mean([self.case.measure_error(first, other) for other in rest]))
+        self.dropped = self.case.measure_error(first, less)
         return self.between / self.dropped
 
     # Ours. Two seeds in turn, with designs of their own.

@@ -18,7 +18,7 @@ from smile import explain, load_editor
 from smile.evaluation import metrics
 from smile.method.design import BLOCKS, default_edits
 from smile.models.cache import Cache
-from smile.toyroad.training.evaluate import carried_out
+from smile.toyroad.cases import carried_out
 
 EDITORS = ("instruct-pix2pix", "img2img-turbo")
 COLUMNS = ("edits", "decided", "AUROC", "top-1", "others called significant")
@@ -51,7 +51,7 @@ def main():
     for name in EDITORS:
         editor, rows = load_editor(name, "bundled"), {}
         for number, case in held_out(name, options.instructions, compound=True):
-            matters, rng = np.asarray(case.relevant()), np.random.default_rng(number)
+            matters, rng = np.asarray(case.find_relevant_words()), np.random.default_rng(number)
             for kind, e in asked(number, case, editor, effect=options.effect):
                 if carried_out(e.edits[0], case, rng)[0]:
                     rows.setdefault(kind, []).append(measured(e, matters, options.effect))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from smile.toyroad.grammar import MEANINGFUL, changes, random_instruction
+from smile.toyroad.grammar import MEANINGFUL, random_instruction, read_changes
 from smile.toyroad.scene import Scene
 
 # Words that ask for nothing on Toy Road. Together with random letters they teach the editor to ignore what it does not know.
@@ -44,18 +44,18 @@ def training_words(scene: Scene, rng: np.random.Generator) -> list[str]:
 
 def add_fillers(words: list[str], rng: np.random.Generator) -> list[str]:
     """One to three words that mean nothing, anywhere."""
-    words, meaning = list(words), changes(words)
+    words, meaning = list(words), read_changes(words)
     for _ in range(rng.integers(1, 4)):
         words.insert(rng.integers(len(words) + 1), unknown_word(rng))
-    assert changes(words) == meaning
+    assert read_changes(words) == meaning
     return words
 
 
 def same_meaning(words: list[str], rng: np.random.Generator) -> list[str]:
     """Another text that asks for the same: words that carry no meaning left out, fillers put in."""
-    meaning = changes(words)
+    meaning = read_changes(words)
     for i in reversed(range(len(words))):
         shorter = words[:i] + words[i + 1 :]
-        if rng.random() < 0.5 and changes(shorter) == meaning:
+        if rng.random() < 0.5 and read_changes(shorter) == meaning:
             words = shorter
     return add_fillers(words, rng) if rng.random() < 0.5 else list(words)

@@ -9,148 +9,23 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from smile import explain, load_editor, load_embedder
 from smile.evaluation import metrics
 from smile.method import distance
 from smile.paths import MODELS
-from smile.toyroad.captions import plain, random_caption
-from smile.toyroad.grammar import COLOURS, Instruction, candidates, effective, random_instruction, relevant
-from smile.toyroad.regions import inside, seen, zone
-from smile.toyroad.scene import OPEN, SIZE, VALUES, Scene, draw, random_scene, redraw
+from smile.toyroad.cases import CASES, HELD_OUT, carried_out
+from smile.toyroad.scene import OPEN
 from smile.toyroad.training.card import write_card
 
-HELD_OUT = 20_000_000  # first part of every seed here; training seeds have 0
-DRAWS = 32  # of what is left open, for every candidate alike
 
-
-def error(a: Image.Image, b: Image.Image, region: np.ndarray | None = None) -> float:
-    """Mean absolute pixel difference, 0 to 255, over all pixels or those of `region` (h, w) bool."""
-    far = np.abs(np.asarray(a, float) - np.asarray(b, float)).mean(-1)
-    return float(far.mean() if region is None else far[region].mean())
-
-
-@dataclass(frozen=True)
-class Case:
-    """One held-out question to an editor: a picture and an instruction, and what an ideal editor would make of it."""
-
-    picture: Image.Image
-    instruction: Instruction
-    scene: Scene  # what the editor makes of the picture when the text asks for nothing
-    region: np.ndarray | None = None  # (SIZE, SIZE) bool, for inpainting
-    behind: Scene | None = None  # for inpainting: the scene with what the region hides
-
-    @property
-    def words(self) -> list[str]:
-        return self.instruction.words
-
-    def change(self, words) -> dict:
-        """What these words change of `scene`: attribute -> value."""
-        return self._effective(self.scene, words)
-
-    def relevant(self) -> np.ndarray:
-        """(k,) bool: the words that matter."""
-        return np.array(relevant(self.scene, self.words, self._effective))
-
-    def edit(self, editor, texts, seed) -> list[Image.Image]:
-        return editor.edit(self.picture, texts, seed=seed, **self.options)
-
-    @property
-    def options(self) -> dict:
-        """What the editor is given besides picture and texts."""
-        return {} if self.region is None else {"region": Image.fromarray(self.region).convert("L")}
-
-    def error(self, a: Image.Image, b: Image.Image) -> float:
-        """As `error`, where the editor may change the picture."""
-        return error(a, b, self.region)
-
-    def _effective(self, scene, words):
-        return effective(scene, words) if self.region is None else inside(self.behind, self.region, words)
-
-
-def instructed(number: int, kind: str | None) -> Case:
-    """For editors that follow instructions."""
-    rng = np.random.default_rng((HELD_OUT, number))
-    scene = random_scene(rng)
-    return Case(draw(scene), random_instruction(scene, rng, kind), scene)
-
-
-def captioned(number: int, kind: str | None) -> Case:
-    """For the editor that draws edges by a caption."""
-    rng = np.random.default_rng((HELD_OUT, number))
-    scene = random_scene(rng)
-    return Case(draw(scene), random_caption(scene, rng, kind), plain(scene))
-
-
-def inpainted(number: int, kind: str | None) -> Case:
-    """For inpainting: the region is where the attributes of the instruction are at home; an object's own zone, and for
-    the others the sky or the ground."""
-    rng = np.random.default_rng((HELD_OUT, number))
-    scene, regions = random_scene(rng), {}
-    for attribute in OPEN:
-        left, top, right, bottom = (round(v) for v in zone(scene, attribute))
-        if attribute == "season" or (attribute in ("time", "weather") and rng.random() < 0.5):
-            top, bottom = bottom, SIZE
-        regions[attribute] = np.zeros((SIZE, SIZE), bool)
-        regions[attribute][top:bottom, left:right] = True
-    while True:
-        if kind == "compound":
-            asked = list(rng.choice(list(OPEN), 2, replace=False))
-        else:
-            asked = [kind if kind in OPEN else list(OPEN)[rng.integers(len(OPEN))]]
-        region = np.any([regions[a] for a in asked], axis=0)
-        visible = seen(scene, region)
-        instruction = random_instruction(visible, rng, kind if kind in ("neutral", "compound") else str(asked[0]))
-        change = inside(scene, region, instruction.words)
-        if kind == "neutral" or set(change) == set(asked):  # what two clauses ask for has to suit the region
-            return Case(draw(scene), instruction, visible, region, scene)
-
-
-CASES = {
-    "instruct-pix2pix": instructed,
-    "img2img-turbo": instructed,
-    "img2img-turbo-edges": captioned,
-    "inpaint": inpainted,
-}
-
-
-def load(name: str, folder: Path):
+def load_trained_editor(name: str, folder: Path):
     """The editor whose weights are the folder `name`."""
     return load_editor(name.removesuffix("-edges"), weights=str(folder / name))
-
-
-def nearest(edit: Image.Image, case: Case, options: list[dict], rng: np.random.Generator) -> tuple[dict, float]:
-    """The candidate nearest to the edit, and its error: each candidate's best of DRAWS draws of what is left open.
-
-    One of the draws is the input's own, so that a candidate that keeps an attribute can keep how it looks.
-    """
-    attributes = sorted({a for option in options for a in option})
-    draws = [case.scene] + [redraw(case.scene, attributes, rng) for _ in range(DRAWS - 1)]
-    errors = [min(case.error(edit, draw(replace(d, **option))) for d in draws) for option in options]
-    best = int(np.argmin(errors))
-    return options[best], errors[best]
-
-
-def carried_out(edit: Image.Image, case: Case, rng: np.random.Generator) -> tuple[bool, float]:
-    """Whether the edit is nearer to the ideal than to anything it could be mistaken for, and the error to the nearest.
-
-    For words that ask for nothing: whether it is nearer to the input than to any change of one attribute.
-    """
-    change = case.change(case.words)
-    if not change:
-        options = [{}] + [{a: v} for a, values in VALUES.items() for v in values if v != getattr(case.scene, a)]
-        found, distance_ = nearest(edit, case, options, rng)
-        return found == {}, distance_
-    found, distance_ = nearest(edit, case, candidates(change), rng)
-    if change.get("car") == "any" and found["car"] in COLOURS:
-        found = found | {"car": "any"}
-    return found == change, distance_
 
 
 def quality(editor, cases, pairs: int) -> dict:
@@ -180,12 +55,12 @@ def seed_noise(editor, cases, pairs: int) -> dict:
         attribute = list(OPEN)[i % len(OPEN)]
         case = cases(1_000_000 + i, attribute)
         words, text = case.words, case.instruction.text
-        key = int(np.flatnonzero(case.relevant())[-1])
+        key = int(np.flatnonzero(case.find_relevant_words())[-1])
         without = " ".join(words[:key] + words[key + 1 :])
         first, less = case.edit(editor, [text, without], seed=i)
         second = case.edit(editor, [text], seed=i + 500_000)[0]
-        between.setdefault(attribute, []).append(case.error(first, second))
-        dropped.setdefault(attribute, []).append(case.error(first, less))
+        between.setdefault(attribute, []).append(case.measure_error(first, second))
+        dropped.setdefault(attribute, []).append(case.measure_error(first, less))
     ratios = {a: float(np.sum(between[a]) / np.sum(dropped[a])) for a in between}
     everything = sum(map(sum, between.values())) / sum(map(sum, dropped.values()))
     return {"all": float(everything)} | ratios | {"mean of the six": float(np.mean(list(ratios.values())))}
@@ -228,7 +103,7 @@ def word_accuracy(editor, cases, embedder, wanted: int, settings: list[dict], ed
     while done < wanted:
         number += 1
         case = cases(2_000_000 + number, ("single", "compound")[number % 2])
-        matters = case.relevant()
+        matters = case.find_relevant_words()
         if not 4 <= len(case.words) <= 9 or matters.all():
             continue
         cached, features = Remembering(editor), Remembering(embedder)
@@ -256,7 +131,7 @@ def word_accuracy(editor, cases, embedder, wanted: int, settings: list[dict], ed
 
 def measure(part: str, name: str, folder: Path, options) -> dict:
     """What is measured in one part for the editor `name`, as it stands in evaluation.json."""
-    editor = load(name, folder)
+    editor = load_trained_editor(name, folder)
     if part == "quality":
         return {"quality": quality(editor, CASES[name], options.pairs)}
     if part == "noise":

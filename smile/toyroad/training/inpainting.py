@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from tqdm import trange
 
-from smile.toyroad.regions import composed, ideal_inside, random_region, seen
+from smile.toyroad.regions import compose_pictures, make_ideal_scene_inside, random_region, remove_hidden
 from smile.toyroad.scene import draw, random_scene
 from smile.toyroad.training.data import same_meaning, training_words
 from smile.toyroad.training.loop import half_precision, step_rng, train
@@ -39,12 +39,12 @@ def make_chunk(vae, chunk: int, *, seed: int, folder, device, examples: int = EX
         latents: dict[str, list] = {name: [] for name in pictures}
         for i in trange(examples, desc=f"holes {chunk}", mininterval=5):
             scene = random_scene(rng)
-            bare = seen(scene, np.ones((1, 1)).repeat(128, 0).repeat(128, 1))
+            bare = remove_hidden(scene, np.ones((1, 1)).repeat(128, 0).repeat(128, 1))
             words = training_words(scene if rng.random() < 0.4 else bare, rng)
             region = random_region(scene, rng, words)
             pictures["masked"].append(np.where(region[..., None], 127.5, np.asarray(draw(scene))))
-            pictures["target"].append(composed(scene, region, ideal_inside(scene, region, words, rng)))
-            pictures["empty"].append(composed(scene, region, seen(scene, region)))
+            pictures["target"].append(compose_pictures(scene, region, make_ideal_scene_inside(scene, region, words, rng)))
+            pictures["empty"].append(compose_pictures(scene, region, remove_hidden(scene, region)))
             regions.append(region)
             texts.append(" ".join(words))
             if len(pictures["masked"]) == 40 or i + 1 == examples:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from tqdm import trange
 
-from smile.toyroad.captions import plain, random_caption
-from smile.toyroad.grammar import ideal
+from smile.toyroad.captions import make_plain_scene, random_caption
+from smile.toyroad.grammar import make_ideal_scene
 from smile.toyroad.scene import draw, random_scene
 from smile.toyroad.training.data import add_fillers, same_meaning, training_words
 from smile.toyroad.training.loop import half_precision, step_rng, train
@@ -42,7 +42,7 @@ def edited_picture(rng) -> tuple:
     """(source scene, edited scene, text) for the editor on pictures."""
     scene = random_scene(rng)
     words = training_words(scene, rng)
-    edited = ideal(scene, words, rng)
+    edited = make_ideal_scene(scene, words, rng)
     return scene, edited, " ".join(same_meaning(words, rng) if rng.random() < 0.5 else words)
 
 
@@ -55,7 +55,7 @@ def drawn_edges(rng) -> tuple:
         words = [w for w in words if rng.random() < kept]
     if rng.random() < 0.3:
         words = add_fillers(words, rng)
-    return scene, ideal(plain(scene), words, rng), " ".join(words)
+    return scene, make_ideal_scene(make_plain_scene(scene), words, rng), " ".join(words)
 
 
 def make_edge_pairs(vae, *, chunks: int, seed: int, folder, device, examples: int = EXAMPLES) -> dict:

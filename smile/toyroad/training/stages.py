@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import trange
 
-from smile.toyroad.grammar import ideal
+from smile.toyroad.grammar import make_ideal_scene
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
 from smile.toyroad.training.data import same_meaning, training_words
 from smile.toyroad.training.loop import half_precision, step_rng, train
@@ -127,7 +127,7 @@ def make_chunk(vae, chunk: int, *, seed: int, folder, device, chains: int = CHAI
             for _ in range(length):
                 words = training_words(scenes[-1], rng)
                 source.append(len(scenes) - 1)
-                edited = ideal(scenes[-1], words, rng)
+                edited = make_ideal_scene(scenes[-1], words, rng)
                 if edited != scenes[-1]:
                     scenes.append(edited)
                 target.append(len(scenes) - 1)

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import CLIPTokenizer
 
-from smile.toyroad.grammar import COLOURS, changes
+from smile.toyroad.grammar import COLOURS, read_changes
 from smile.toyroad.scene import VALUES, random_scene
 from smile.toyroad.training.data import FILLERS, same_meaning, training_words
 from smile.toyroad.training.loop import half_precision, train
@@ -84,7 +84,7 @@ def train_text_encoder(encoder, tokenizer, *, steps: int, seed: int, folder, dev
         hidden = hidden.float()
         total = 0.0
         for a, options in REQUESTS.items():
-            wanted = torch.tensor([options.index(changes(t).get(a, "nothing")) for t in pairs], device=device)
+            wanted = torch.tensor([options.index(read_changes(t).get(a, "nothing")) for t in pairs], device=device)
             each = F.cross_entropy(logits[a].float().transpose(1, 2), wanted[:, None].expand(ids.shape), reduction="none")
             total = total + (each * after).sum() / after.sum()
         first, second = hidden[:batch], hidden[batch:]
