@@ -90,7 +90,7 @@ def _export(args) -> int:
 
 if __name__ == "__main__":
     status = main()
-    if distributed.several():
+    if distributed.is_distributed():
         # torch's CUDA build, one of several processes on CPUs, aborts now and then in what C++ does when a process ends,
         # and the launcher then reports a failure although everything is written.
         sys.stdout.flush()

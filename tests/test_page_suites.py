@@ -64,8 +64,8 @@ def finished(tmp_path_factory):
     (place / "suite.yaml").write_text(yaml.safe_dump(SMALL))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("smile.toyroad.cases.DRAWS", 2)
-        list(run.cells(suite.read(place / "suite.yaml"), place / "out", load=fake_models))
-    report.write(place / "out")
+        list(run.explain_cells(suite.read_suite(place / "suite.yaml"), place / "out", load=fake_models))
+    report.write_report(place / "out")
     return place / "out"
 
 
@@ -215,8 +215,8 @@ def test_a_run_ends_with_a_report_and_leaves_no_files(suites, write, tmp_path, m
 
 def test_a_run_of_the_page_is_that_of_the_command_line(suites, write, finished):
     last = steps(suites.run(None, brought(suites, write())))[-1]["made"]
-    assert last.plan == archive.kept(finished).plan
-    for one, other in zip(last.cells, archive.kept(finished).cells, strict=True):
+    assert last.plan == archive.collect_run(finished).plan
+    for one, other in zip(last.cells, archive.collect_run(finished).cells, strict=True):
         assert one == other
 
 
@@ -301,15 +301,15 @@ def test_a_run_of_the_command_line_is_opened(suites, finished, tmp_path):
         (tmp_path / "run.zip").write_bytes(zipped(finished, above, more=[("__MACOSX/suite.json", "x"), ("notes.txt", "x")]))
         now = named(suites.open(str(tmp_path / "run.zip")))
         assert texts.RUN_OPENED in now["suite_status"] and "4 of 4" in now["report"]["page"]
-        assert now["made"] == archive.kept(finished) and now["take_report"]["visible"]
+        assert now["made"] == archive.collect_run(finished) and now["take_report"]["visible"]
 
 
 def test_what_was_taken_away_is_opened_again_and_makes_the_same_bytes(suites, finished, tmp_path):
-    made = archive.kept(finished)
+    made = archive.collect_run(finished)
     ((file, _),) = ((Path(file).read_bytes(), said) for file, said in page_suites.report_file("zip", made))
     (tmp_path / "taken.zip").write_bytes(file)
     assert named(suites.open(str(tmp_path / "taken.zip")))["made"] == made
-    archive.write(made, tmp_path / "again.zip")
+    archive.write_archive(made, tmp_path / "again.zip")
     assert (tmp_path / "again.zip").read_bytes() == file
     assert zipfile.ZipFile(tmp_path / "taken.zip").read("report.html") == (finished / "report.html").read_bytes()
     assert [said for _, said in page_suites.report_file("zip", None)] == [texts.problem(texts.NO_REPORT)]
@@ -492,7 +492,7 @@ def test_a_suite_is_run_in_its_tab_and_its_report_shown(visit, fake_page, theme,
     with page.expect_download() as taken:
         page.click("#take-report-zip")
     taken.value.save_as(tmp_path / "taken.zip")
-    assert len(archive.read(tmp_path / "taken.zip").cells) == 12
+    assert len(archive.read_archive(tmp_path / "taken.zip").cells) == 12
     with page.expect_file_chooser() as chooser:
         page.click("#open-run")
     chooser.value.set_files(tmp_path / "taken.zip")

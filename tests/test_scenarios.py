@@ -62,7 +62,7 @@ def fake(name, weights):
 
 def finished(place, out="out", load=fake, **how):
     """The steps of a whole run."""
-    return list(run.cells(suite.read(place / "suite.yaml"), place / out, load=load, **how))
+    return list(run.explain_cells(suite.read_suite(place / "suite.yaml"), place / out, load=load, **how))
 
 
 def files(out):
@@ -72,7 +72,7 @@ def files(out):
 def test_every_cell_is_explained_and_kept(place):
     steps = finished(place)
     assert [step.done for step in steps] == list(range(CELLS + 1)) and steps[-1] == (CELLS, CELLS, 0.0)
-    results = table.read(place / "out")
+    results = table.read_results(place / "out")
     assert len(results.rows) == CELLS and not any(row.failed for row in results.rows)
     first = results.rows[0]
     assert first.instruction == "make it snow please" and first.words[first.top] == "snow" and not first.significant[0]
@@ -85,7 +85,7 @@ def test_every_cell_is_explained_and_kept(place):
 
 
 def test_what_is_there_is_not_done_again(place):
-    stream = run.cells(suite.read(place / "suite.yaml"), place / "out", load=fake)
+    stream = run.explain_cells(suite.read_suite(place / "suite.yaml"), place / "out", load=fake)
     for _ in range(5):
         next(stream)
     stream.close()
@@ -108,9 +108,10 @@ def test_what_is_there_is_not_done_again(place):
 
 def test_processes_share_the_cells_and_write_the_same(place):
     finished(place, "alone")
-    read = suite.read(place / "suite.yaml")
+    read = suite.read_suite(place / "suite.yaml")
     streams = [
-        run.cells(read, place / "shared", load=fake, share=lambda names, i=i: names[i::2], is_main=i == 0) for i in range(2)
+        run.explain_cells(read, place / "shared", load=fake, share=lambda names, i=i: names[i::2], is_main=i == 0)
+        for i in range(2)
     ]
     for stream in streams:
         next(stream)  # both have their list before either begins, as accelerate's broadcast sees to
@@ -132,7 +133,7 @@ def test_a_cell_that_fails_is_kept_and_tried_again(place):
         return Blocked(name, weights), FakeEmbedder()
 
     assert finished(place, load=load)[-1].done == CELLS
-    found = report.write(place / "out")["summary"]
+    found = report.write_report(place / "out")["summary"]
     whys = [failure["why"] for failure in found["failures"]]
     assert whys.count("There are no weights.") == CELLS // 2 and whys.count("Hail is blocked <here>.") == 7
     assert found["cells"]["done"] == CELLS // 2 - 7 and found["cells"]["failed"] == CELLS // 2 + 7
@@ -141,7 +142,18 @@ def test_a_cell_that_fails_is_kept_and_tried_again(place):
     steps = finished(place)
     assert steps[0].done == CELLS // 2 - 7 and steps[-1].done == CELLS
     finished(place, "other")
-    assert table.cells_csv(table.read(place / "out")) == table.cells_csv(table.read(place / "other"))
+    assert table.cells_csv(table.read_results(place / "out")) == table.cells_csv(table.read_results(place / "other"))
+
+
+def test_words_that_nobody_can_judge_fail_their_cell_before_it_is_edited(place):
+    words = "add put place remove erase delete make paint turn change show let set give transform cover color"
+    plain = f"name: n\nattributes: {{weather: [snow]}}\ntemplates: ['{words} {{weather}}', 'make it {{weather}}']\n"
+    (place / "suite.yaml").write_text(plain + "editors: [instruct-pix2pix]\npictures: [{toyroad: {weather: clear}}]\n")
+    made = finished(place)
+    assert made[-1].done == 2
+    results = table.read_results(place / "out")
+    assert [row.failed is None for row in results.rows] == [False, True]
+    assert results.rows[0].failed == f"Toy Road cannot say which words of “{words} snow” matter; use fewer verbs."
 
 
 def test_another_suite_is_refused(place):
@@ -163,11 +175,11 @@ def test_a_folder_that_cannot_be_used(place):
     with pytest.raises(InputError, match="cannot be written to"):
         finished(place, "file")
     with pytest.raises(InputError, match="There are no results of a suite in"):
-        report.page(place)
+        report.render_folder(place)
     finished(place)
     (place / "out" / "cells" / "0003.json").write_text("{")
     with pytest.raises(InputError, match="0003.json cannot be read; delete it"):
-        report.page(place / "out")
+        report.render_folder(place / "out")
 
 
 def test_where_there_is_nothing_to_explain(place):
@@ -179,7 +191,7 @@ def test_where_there_is_nothing_to_explain(place):
 
 def test_the_tables_say_what_the_cells_say(place):
     finished(place)
-    found = report.write(place / "out")["summary"]
+    found = report.write_report(place / "out")["summary"]
     assert json.loads((place / "out" / "summary.json").read_text()) == found
     rows = list(csv.DictReader((place / "out" / "words.csv").open()))
     cells = list(csv.DictReader((place / "out" / "cells.csv").open()))
@@ -211,7 +223,7 @@ def test_a_suite_may_ask_for_trust(place):
     text = (place / "suite.yaml").read_text().replace("  - {path: two.png}\n", "").replace('snow, "<i>hail</i>"', "snow")
     (place / "suite.yaml").write_text(text.partition("  - toyroad")[0] + "editors: [instruct-pix2pix]\ntrust: true\n")
     finished(place)
-    found = report.write(place / "out")["summary"]["attributes"][0]
+    found = report.write_report(place / "out")["summary"]["attributes"][0]
     assert found["cells"] == 3 and found["inserted_overlap"] > 0.5 and found["seeds_top_word"] == 1
     assert 0 <= found["seeds_spread"] < 0.1 and found["better_than_random"] > 0.5 and found["area_between"] > 0
     kept = json.loads((place / "out" / "cells" / "0001.json").read_text())
@@ -241,8 +253,8 @@ def test_alike_explanations_are_consistent_and_stable():
 
 def test_the_report_is_one_page_and_says_what_a_suite_says_as_text(place):
     finished(place)
-    page = report.page(place / "out")
-    assert len(page.encode()) < 10_000_000 and page == report.page(place / "out")
+    page = report.render_folder(place / "out")
+    assert len(page.encode()) < 10_000_000 and page == report.render_folder(place / "out")
     assert "<b>three</b>" not in page and "<i>hail</i>" not in page and page.count("</script>") == page.count("<script")
     assert "&lt;b&gt;three&lt;/b&gt; &amp; one" in page
     own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
@@ -252,18 +264,18 @@ def test_the_report_is_one_page_and_says_what_a_suite_says_as_text(place):
 
 
 def test_an_unfinished_run_has_a_report(place):
-    stream = run.cells(suite.read(place / "suite.yaml"), place / "out", load=fake)
+    stream = run.explain_cells(suite.read_suite(place / "suite.yaml"), place / "out", load=fake)
     next(stream)
-    assert "This run is not finished" in report.page(place / "out")
+    assert "This run is not finished" in report.render_folder(place / "out")
     next(stream)
-    assert report.write(place / "out")["summary"]["cells"]["done"] == 1
+    assert report.write_report(place / "out")["summary"]["cells"]["done"] == 1
     stream.close()
 
 
 @pytest.mark.browser
 def test_the_report_in_a_browser(place, visit):
     finished(place)
-    path = report.write(place / "out")["report"]
+    path = report.write_report(place / "out")["report"]
     for width in (1440, 390):
         page = visit(path.as_uri(), width=width, wait="#pairs .main-svg")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -306,7 +318,7 @@ def test_an_interrupted_run_says_how_to_go_on(place, capsys, monkeypatch):
     monkeypatch.setattr(run, "load_models", lambda name, weights, device: (Interrupted(name, weights), FakeEmbedder()))
     assert main(["scenarios", str(place / "suite.yaml"), "--out", str(place / "out")]) == 130
     assert "the same command goes on from here" in capsys.readouterr().err
-    assert 0 < len(folder.made(place / "out")) < CELLS
+    assert 0 < len(folder.list_done_cells(place / "out")) < CELLS
 
 
 @pytest.mark.slow
@@ -330,7 +342,7 @@ def test_two_processes_killed_and_resumed_write_what_one_writes(tmp_path):
 
     killed = subprocess.Popen(command(many, "shared"), **how)
     deadline = time.time() + 240
-    while len(folder.made(tmp_path / "shared")) < 2 and time.time() < deadline:
+    while len(folder.list_done_cells(tmp_path / "shared")) < 2 and time.time() < deadline:
         time.sleep(0.02)
     for process in [psutil.Process(killed.pid), *psutil.Process(killed.pid).children(recursive=True)]:
         process.kill()  # the launcher puts each process into a group of its own

@@ -44,7 +44,7 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_shipped_suites(name):
-    read = suite.read(ROOT / "assets" / "scenarios" / f"{name}.yaml")
+    read = suite.read_suite(ROOT / "assets" / "scenarios" / f"{name}.yaml")
     made, left_out = cells.plan_cells(read)
     assert len(made) == SHIPPED[name] and (left_out > 0) == (name != "first-steps")
     assert {cell.id for cell in made} == {f"{i + 1:04}" for i in range(len(made))}
@@ -55,7 +55,7 @@ def test_the_shipped_suites(name):
 
 
 def test_yaml_and_json_say_the_same(write):
-    one, two = suite.read(write()), suite.read(write(name="suite.json"))
+    one, two = suite.read_suite(write()), suite.read_suite(write(name="suite.json"))
     assert one == two and one.seed == 0 and one.edits is None and one.options == {}
     texts = [cell.instruction for cell in cells.plan_cells(one)[0]]
     assert texts == ["make it snow", "make it rain", "make it snow at night", "make it rain at night"]
@@ -66,7 +66,7 @@ def test_words_know_their_place(write):
         "attributes": {"weather": ["heavy snow", "rain"]},
         "templates": [{"text": "make: {weather}!", "relevant": ["make:"]}],
     }
-    first, second = cells.plan_cells(suite.read(write(values)))[0]
+    first, second = cells.plan_cells(suite.read_suite(write(values)))[0]
     assert first.instruction == "make: heavy snow!" and first.find_relevant_words() == [True, False, False]
     assert [tuple(slot) for slot in first.slots] == [(0, 0, None), (1, 0, "weather"), (1, 1, "weather")]
     assert second.slots == first.slots[:2]
@@ -76,17 +76,17 @@ def test_toy_road_knows_what_matters_and_leaves_out_what_is_there(write):
     scenes = {"toyroad": {"weather": "snow", "time": "day", "car": None}}
     values = {"attributes": {"weather": ["snowy", "rainy"], "illumination": ["night", "daytime"], "scenery": ["house"]}}
     values["templates"] = ["make it {weather}", "make it {illumination}"]
-    made, left_out = cells.plan_cells(suite.read(write(values, pictures=[scenes])))
+    made, left_out = cells.plan_cells(suite.read_suite(write(values, pictures=[scenes])))
     assert [cell.instruction for cell in made] == ["make it rainy", "make it night"] and left_out == 2
     assert made[0].find_relevant_words() == [False, False, True]
-    assert made[0].list_meeting_values(suite.read(write(values, pictures=[scenes]))) == [
+    assert made[0].list_meeting_values(suite.read_suite(write(values, pictures=[scenes]))) == [
         ("weather", "rainy"), ("illumination", "daytime"), ("scenery", "house")
     ]  # fmt: skip
 
 
 def test_an_editor_that_takes_a_region_gets_the_one_where_the_words_act(write):
     values = {"attributes": {"scenery": ["tree"]}, "templates": ["add a {scenery}"], "editors": ["inpaint"]}
-    (cell,), _ = cells.plan_cells(suite.read(write(values, pictures=[{"toyroad": {"tree": True}}])))
+    (cell,), _ = cells.plan_cells(suite.read_suite(write(values, pictures=[{"toyroad": {"tree": True}}])))
     region = cell.case.options["region"]
     assert region.getbbox() and region.getbbox() != (0, 0, 128, 128) and cell.find_relevant_words() == [True, False, True]
 
@@ -102,10 +102,10 @@ def test_what_a_scene_shows(value, seen):
 
 def test_scenes_are_the_same_each_time_and_can_be_fixed_in_part(write):
     entry = {"toyroad": {"count": 5, "seed": 7, "weather": "fog", "horizon": 0.25}}
-    one, two = (suite.read(write(pictures=[entry])).pictures for _ in range(2))
+    one, two = (suite.read_suite(write(pictures=[entry])).pictures for _ in range(2))
     assert one == two and len({p.scene for p in one}) == 5
     assert all(p.scene.weather == "fog" and p.scene.horizon == 0.25 for p in one)
-    assert suite.read(write(pictures=[{"toyroad": {"count": 5, "seed": 8}}])).pictures != one
+    assert suite.read_suite(write(pictures=[{"toyroad": {"count": 5, "seed": 8}}])).pictures != one
 
 
 EDITOR = {"name": "instruct-pix2pix"}
@@ -182,7 +182,7 @@ def test_what_is_wrong_is_said_in_one_sentence(write, tmp_path, changes, says, f
     for name in (format_, "street.png"):
         (tmp_path / name).rename(inside / name)
     with pytest.raises(InputError) as error:
-        suite.read(inside / path.name)
+        suite.read_suite(inside / path.name)
     said = str(error.value)
     assert says in said and "\n" not in said and len(said) < 500
 
@@ -219,7 +219,7 @@ def test_hostile_yaml(tmp_path, content, says):
     path = tmp_path / "suite.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError) as error:
-        suite.read(path)
+        suite.read_suite(path)
     assert says in str(error.value) and "\n" not in str(error.value)
     assert not Path("/tmp/pwned").exists()
 
@@ -232,7 +232,7 @@ def test_hostile_yaml(tmp_path, content, says):
 def test_hostile_json(tmp_path, content, says):
     (tmp_path / "suite.json").write_text(content)
     with pytest.raises(InputError, match=says):
-        suite.read(tmp_path / "suite.json")
+        suite.read_suite(tmp_path / "suite.json")
 
 
 @pytest.mark.parametrize(
@@ -240,11 +240,11 @@ def test_hostile_json(tmp_path, content, says):
 )
 def test_what_is_no_suite_at_all(tmp_path, name, says):
     with pytest.raises(InputError, match=says):
-        suite.read(tmp_path / name)
+        suite.read_suite(tmp_path / name)
 
 
 def test_reading_a_suite_loads_no_torch():
-    code = "import sys; from smile.scenarios import suite; suite.read(sys.argv[1]); print('torch' in sys.modules)"
+    code = "import sys; from smile.scenarios import suite; suite.read_suite(sys.argv[1]); print('torch' in sys.modules)"
     command = [sys.executable, "-c", code, "assets/scenarios/weather.yaml"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert shown.stdout == "False\n", shown.stderr

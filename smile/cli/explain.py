@@ -79,8 +79,8 @@ def shared(args, run, load) -> int:
 
     if args.threads is not None and args.threads < 1:
         raise InputError("--threads must be at least 1.")
-    if not distributed.several():
-        distributed.use_threads(args.threads)
+    if not distributed.is_distributed():
+        distributed.limit_threads(args.threads)
         return run(args, load)
     here = distributed.Processes(args.threads, "edits")
     args.device = args.device or here.device

@@ -30,10 +30,10 @@ def scenarios(args) -> int:
 
     if args.threads < 1:
         raise InputError("--threads must be at least 1.")
-    given = suite.read(args.suite)
-    folder.check(Path(args.out), given)
+    given = suite.read_suite(args.suite)
+    folder.check_folder(Path(args.out), given)
     if args.report_only:
-        _tell(report.write(args.out))
+        _tell(report.write_report(args.out))
         return 0
     from smile.scenarios.distributed import Processes
 
@@ -44,7 +44,7 @@ def scenarios(args) -> int:
         _run(given, args.out, processes, args.cache)
         processes.wait()
         if processes.is_main:
-            _tell(report.write(args.out))
+            _tell(report.write_report(args.out))
     except KeyboardInterrupt:
         if processes.is_main:
             print("\nStopped; the same command goes on from here, and --report-only reports on what is there.", file=sys.stderr)
@@ -58,7 +58,7 @@ def _run(suite, out, processes, cache) -> None:
     from smile.scenarios import run
 
     load = functools.partial(run.load_models, device=processes.device)
-    for progress in run.cells(suite, out, load=load, share=processes.share, is_main=processes.is_main, cache=cache):
+    for progress in run.explain_cells(suite, out, load=load, share=processes.share, is_main=processes.is_main, cache=cache):
         if processes.is_main:
             print(f"\r{_said(progress):<60}", end="", file=sys.stderr, flush=True)
     if processes.is_main:

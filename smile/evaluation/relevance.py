@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smile.errors import InputError
-from smile.toyroad.grammar import changes, normalise
-from smile.toyroad.grammar import relevant as meant
+from smile.toyroad.grammar import label_words, normalise
 
 
 class Labels(NamedTuple):
@@ -30,12 +29,8 @@ def known(words: list[str]) -> Labels | None:
     labelled = _i2ebench().get(" ".join(words))
     if labelled is not None:
         return Labels([normalise(word) in labelled for word in words], "published labels (I2EBench)")
-    if not changes(words):
-        return None
-    try:
-        return Labels(meant(None, words, lambda _, kept: changes(kept)), "Toy Road's grammar")
-    except ValueError:  # more words than it can go through
-        return None
+    relevant = label_words(words)
+    return None if relevant is None else Labels(relevant, "Toy Road's grammar")
 
 
 def given(text: str, words: list[str]) -> Labels:

@@ -22,7 +22,7 @@ from smile.io import schema
 from smile.io.bundle import DATE, DIRECTORY_END, ZIP_ERRORS
 from smile.scenarios import folder, report, run, source, table
 from smile.scenarios.fields import each, known, listed, need, number, text, whole
-from smile.scenarios.suite import MAX_CELLS, ODD, PLACEHOLDER, Allowed, Template
+from smile.scenarios.suite import MAX_CELLS, ODD, PLACEHOLDER, Limits, Template
 
 CELL = re.compile(r"cells/([0-9]{4,5})\.json")
 PICTURE = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,200000}={0,2}")
@@ -44,15 +44,15 @@ class Run(NamedTuple):
 
     @property
     def results(self) -> table.Results:
-        return table.results(self.plan, self.cells)
+        return table.collect_results(self.plan, self.cells)
 
 
-def kept(out) -> Run:
+def collect_run(out) -> Run:
     """What is in the folder of a run. Raises InputError where there is none, or it is damaged."""
-    return Run(folder.read_suite(Path(out)), list(folder.read_cells(Path(out))))
+    return Run(folder.read_plan(Path(out)), list(folder.read_cells(Path(out))))
 
 
-def write(run_: Run, target) -> None:
+def write_archive(run_: Run, target) -> None:
     """Write the run with its report as a zip into `target`; the same run makes the same bytes."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in _files(run_):
@@ -61,7 +61,7 @@ def write(run_: Run, target) -> None:
             archive.writestr(entry, content)
 
 
-def read(path, most: int = MAX_CELLS) -> Run:
+def read_archive(path, most: int = MAX_CELLS) -> Run:
     """The run in a zip, of at most so many cells. Raises InputError, in one sentence, for what is not as it should be."""
     try:
         with Path(path).open("rb") as file:
@@ -86,7 +86,7 @@ def _files(run_: Run) -> Iterator[tuple[str, str]]:
     yield "suite.json", json.dumps(run_.plan, ensure_ascii=False, allow_nan=False) + "\n"
     for cell in run_.cells:
         yield f"cells/{cell['id']}.json", json.dumps(cell, ensure_ascii=False, allow_nan=False) + "\n"
-    yield from report.files(run_.results, table.summary(run_.results))
+    yield from report.make_files(run_.results, table.summarise(run_.results))
 
 
 # Opening
@@ -193,7 +193,7 @@ def _check_plan(plan: dict, most: int) -> None:
         same = cell["instruction"] == said and cell["slots"] == [list(slot) for slot in slots]
         need(same, f"The instruction of {where} is not what its template and values say.")
         meets = cell["meets"]
-        need(isinstance(meets, list) and len(meets) <= Allowed().values, f"meets of {where} must be a list.")
+        need(isinstance(meets, list) and len(meets) <= Limits().values, f"meets of {where} must be a list.")
         for pair in meets:
             need(isinstance(pair, list) and len(pair) == 2, f"meets of {where} must be pairs.")
             listed(pair[1], f"value in meets of {where}", attributes[listed(pair[0], f"attribute in {where}", attributes)])
@@ -209,7 +209,7 @@ def _attributes(entries) -> dict[str, list[str]]:
         listed(entry["of"], f"of, in {where},", ODD)
         found[name] = [text(value, what) for what, value in each(entry["values"], f"value of {where}, no.")]
         need(len(set(found[name])) == len(found[name]), f"A value of {where} is there twice.")
-    need(sum(map(len, found.values())) <= Allowed().values, f"There are more than {Allowed().values} values.")
+    need(sum(map(len, found.values())) <= Limits().values, f"There are more than {Limits().values} values.")
     return found
 
 
@@ -261,8 +261,8 @@ def _check_numbers(cell: dict) -> None:
         return
     where = f"cell {cell['id']}"
     values = _explanation(cell, where, refit=True)
-    own = run.scores(cell["relevant"], values["weights"], values["fidelity"], {})
-    measured = run.scores(cell["relevant"], values["weights"], values["fidelity"], {"": {}})  # with the names of all
+    own = run.score_cell(cell["relevant"], values["weights"], values["fidelity"], {})
+    measured = run.score_cell(cell["relevant"], values["weights"], values["fidelity"], {"": {}})  # with the names of all
     known(cell["scores"], f"scores of {where}", measured, own)
     for name, value in cell["scores"].items():
         if value is not None:

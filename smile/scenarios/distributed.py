@@ -20,12 +20,12 @@ PATIENCE = timedelta(days=30)  # that a process waits for another, which may hav
 ALONE = "accelerate has started one process; to start several on CPUs, launch with --multi_gpu, and without --cpu."
 
 
-def several() -> bool:
+def is_distributed() -> bool:
     """Whether this process was started among others."""
     return int(os.environ.get("WORLD_SIZE", 1)) > 1
 
 
-def use_threads(threads: int | None) -> None:
+def limit_threads(threads: int | None) -> None:
     """On a CPU, so many; None leaves it to the libraries. Imports torch."""
     if threads is not None:
         import torch
@@ -49,7 +49,7 @@ class Processes:
 
         cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
         self.state, self.what = PartialState(cpu=bool(cpu), timeout=PATIENCE), what
-        use_threads(threads)
+        limit_threads(threads)
 
     @property
     def is_main(self) -> bool:

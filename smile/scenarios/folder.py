@@ -17,7 +17,7 @@ from smile.scenarios.suite import Suite
 NAMELESS = ("name", "description")  # of a suite, what changes no result
 
 
-def fingerprint(suite: Suite) -> str:
+def compute_fingerprint(suite: Suite) -> str:
     """SHA-256 of all that determines the results: the suite but for its name and description, and its files' bytes."""
     known = hashlib.sha256(_json({name: value for name, value in suite.plain.items() if name not in NAMELESS}).encode())
     for picture in suite.pictures:
@@ -26,19 +26,19 @@ def fingerprint(suite: Suite) -> str:
     return known.hexdigest()
 
 
-def check(out: Path, suite: Suite) -> None:
+def check_folder(out: Path, suite: Suite) -> None:
     """Raise InputError where the folder has the results of another suite."""
-    if (out / "suite.json").exists() and read_suite(out)["fingerprint"] != fingerprint(suite):
+    if (out / "suite.json").exists() and read_plan(out)["fingerprint"] != compute_fingerprint(suite):
         raise InputError(f"{out} has the results of another suite; choose another folder, or put the suite back as it was.")
 
 
-def begin(out: Path, suite: Suite, cells: list[Cell], left_out: int) -> None:
+def write_plan(out: Path, suite: Suite, cells: list[Cell], left_out: int) -> None:
     """Write down what is to be run. Raises InputError where it cannot be written, or the folder has another suite."""
-    check(out, suite)
+    check_folder(out, suite)
     try:
         (out / "cells").mkdir(parents=True, exist_ok=True)
         plan = {
-            "fingerprint": fingerprint(suite),
+            "fingerprint": compute_fingerprint(suite),
             "name": suite.name,
             "description": suite.description,
             "attributes": {a.name: {"of": a.of, "values": a.values} for a in suite.attributes.values()},
@@ -66,8 +66,8 @@ def begin(out: Path, suite: Suite, cells: list[Cell], left_out: int) -> None:
         raise InputError(f"{out} cannot be written to ({error.strerror}).") from error
 
 
-def read_suite(out: Path) -> dict:
-    """What `begin` wrote. Raises InputError where there is none."""
+def read_plan(out: Path) -> dict:
+    """What `write_plan` wrote. Raises InputError where there is none."""
     if not (out / "suite.json").is_file():
         raise InputError(f"There are no results of a suite in {out}; run it first.")
     return _read(out / "suite.json")
@@ -79,11 +79,11 @@ def write_cell(out: Path, name: str, result: dict) -> None:
 
 def read_cells(out: Path) -> Iterator[dict]:
     """What is there, in the order of the cells, one at a time: together they can be large."""
-    for name in sorted(made(out)):
+    for name in sorted(list_done_cells(out)):
         yield _read(out / "cells" / f"{name}.json")
 
 
-def made(out: Path) -> set[str]:
+def list_done_cells(out: Path) -> set[str]:
     """The cells that there are files of."""
     return {path.stem for path in (out / "cells").glob("[0-9]*.json")}
 

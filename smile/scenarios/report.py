@@ -61,37 +61,37 @@ GROUPS = {
 }
 
 
-def write(out) -> dict:
+def write_report(out) -> dict:
     """Write cells.csv, words.csv, summary.json and report.html into the folder of a run; {"report": path, "summary": ...}.
 
     Raises InputError where nothing has been run there, or it cannot be written.
     """
     out = Path(out)
-    results = table.read(out)
-    summary = table.summary(results)
+    results = table.read_results(out)
+    summary = table.summarise(results)
     try:
-        for name, content in files(results, summary):
+        for name, content in make_files(results, summary):
             folder.write(out / name, content)
     except OSError as error:
         raise InputError(f"The report cannot be written to {out} ({error.strerror}).") from error
     return {"report": out / "report.html", "summary": summary}
 
 
-def files(results: Results, summary: dict) -> Iterator[tuple[str, str]]:
-    """(name, content) of what is written beside the cells; `summary` is `table.summary(results)`."""
+def make_files(results: Results, summary: dict) -> Iterator[tuple[str, str]]:
+    """(name, content) of what is written beside the cells; `summary` is `table.summarise(results)`."""
     yield "cells.csv", table.cells_csv(results)
     yield "words.csv", table.words_csv(results)
     yield "summary.json", json.dumps(summary, ensure_ascii=False, indent=1) + "\n"
-    yield "report.html", drawn(results, summary)
+    yield "report.html", render_report(results, summary)
 
 
-def page(out) -> str:
+def render_folder(out) -> str:
     """The HTML page of what is in the folder of a run. Raises InputError where there is none, or it is damaged."""
-    results = table.read(out)
-    return drawn(results, table.summary(results))
+    results = table.read_results(out)
+    return render_report(results, table.summarise(results))
 
 
-def drawn(results: Results, summary: dict, alone: bool = True) -> str:
+def render_report(results: Results, summary: dict, alone: bool = True) -> str:
     """The HTML page. Where it is not `alone`, whoever shows it loads plotly.js before, and gives the body the class dark
     where it is to be dark."""
     plan = results.plan

@@ -19,8 +19,8 @@ from smile.errors import InputError
 from smile.evaluation import metrics
 from smile.evaluation.evaluate import Measured, measure
 from smile.report.payload import Pictures
-from smile.scenarios import folder, truth
-from smile.scenarios.cells import Cell, plan
+from smile.scenarios import folder
+from smile.scenarios.cells import Cell, plan_cells
 from smile.scenarios.suite import Editor, Suite
 
 LONGEST = 112  # pixels of the pictures that are kept for the report
@@ -39,7 +39,7 @@ def load_models(name: str, weights: str, device: str | None = None) -> tuple:
     return load_editor(name, weights, device), None
 
 
-class Loaded:
+class LoadedEditor:
     """One of a suite's editors, loaded here; whatever is asked in its place can do the same two things."""
 
     def __init__(self, choice: Editor, load: Callable[[str, str], tuple], cache=None):
@@ -55,12 +55,12 @@ class Loaded:
         yield from measure(explanation, self.editor, embedder=self.embedder, cache=self.cache)
 
 
-def cells(
+def explain_cells(
     suite: Suite,
     out,
     *,
     load: Callable[[str, str], tuple] = load_models,
-    ask: Callable[[Editor], Loaded] | None = None,
+    ask: Callable[[Editor], LoadedEditor] | None = None,
     share: Callable[[list[str]], list[str]] = list,
     is_main: bool = True,
     every_batch: bool = False,
@@ -78,15 +78,15 @@ def cells(
     Raises InputError where there is nothing to do or `out` cannot be used. A cell that raises it is kept with its
     sentence, and the others go on.
     """
-    out, ask = Path(out), ask or functools.partial(Loaded, load=load, cache=cache)
-    all_, left_out = plan(suite)
+    out, ask = Path(out), ask or functools.partial(LoadedEditor, load=load, cache=cache)
+    all_, left_out = plan_cells(suite)
     if not all_:
         raise InputError("Every picture shows already what the instructions ask for, so there is nothing to explain.")
-    folder.check(out, suite)
+    folder.check_folder(out, suite)
     if is_main:
-        folder.begin(out, suite, all_, left_out)
+        folder.write_plan(out, suite, all_, left_out)
         folder.forget_failures(out)
-    there = folder.made(out)
+    there = folder.list_done_cells(out)
     wanted = set(share([cell.id for cell in all_ if cell.id not in there]))
     mine = [cell for cell in all_ if cell.id in wanted]
     began, before = time.perf_counter(), len(there)
@@ -103,15 +103,16 @@ def cells(
                 if result is None and every_batch:
                     yield now
             folder.write_cell(out, cell.id, result)
-            done = len(folder.made(out))
+            done = len(folder.list_done_cells(out))
             each = (time.perf_counter() - began) / max(done - before, 1)
             now = Progress(done, len(all_), each * (len(all_) - done))
             yield now
 
 
-def _results(cell: Cell, suite: Suite, asked: Loaded) -> Iterator[dict | None]:
+def _results(cell: Cell, suite: Suite, asked: LoadedEditor) -> Iterator[dict | None]:
     """None after each batch, at last what is kept of the cell: plain values, the same whenever and wherever it is run."""
     try:
+        relevant = cell.find_relevant_words()
         picture = cell.picture.open()
         region = cell.picture.region(picture) if cell.editor.takes_region else None
         takes = cell.case.options if cell.case else {} if region is None else {"region": region}
@@ -130,9 +131,9 @@ def _results(cell: Cell, suite: Suite, asked: Loaded) -> Iterator[dict | None]:
     yield {
         "id": cell.id,
         "failed": None,
-        "relevant": cell.relevant,
-        "carried_out": truth.done(cell.case, explanation.edits[0], suite.seed) if cell.case else None,
-        "scores": scores(cell.relevant, explanation.weights, explanation.fidelity, trust),
+        "relevant": relevant,
+        "carried_out": cell.is_carried_out(explanation.edits[0], suite.seed),
+        "scores": score_cell(relevant, explanation.weights, explanation.fidelity, trust),
         "trust": trust,
         "input": url(explanation.image),
         "edit": url(explanation.edits[0]),
@@ -140,7 +141,7 @@ def _results(cell: Cell, suite: Suite, asked: Loaded) -> Iterator[dict | None]:
     }
 
 
-def scores(relevant, weights: np.ndarray, fidelity: dict, trust: dict[str, dict]) -> dict[str, float | None]:
+def score_cell(relevant, weights: np.ndarray, fidelity: dict, trust: dict[str, dict]) -> dict[str, float | None]:
     """How good one explanation is; None where nobody can tell. The summary has the means of whatever is here, and the
     report those that it has a heading for (`smile.scenarios.report.QUALITY`).
 

@@ -57,7 +57,7 @@ MAX_CELLS = 10_000
 MAX_VALUES = 100
 
 
-class Allowed(NamedTuple):
+class Limits(NamedTuple):
     """How large a suite may be where it is run, what one does with a larger one, and whether pictures may be files."""
 
     cells: int = MAX_CELLS
@@ -146,14 +146,14 @@ class Suite:
         return [dict(zip(template.attributes, each_, strict=True)) for each_ in product(*values)]
 
 
-def read(path, allowed: Allowed = Allowed()) -> Suite:  # noqa: B008 - a tuple, which nobody can change
+def read_suite(path, limits: Limits = Limits()) -> Suite:  # noqa: B008 - a tuple, which nobody can change
     """The suite in a YAML or JSON file. Raises InputError, in one sentence, for whatever is not as it should be."""
     path = Path(path)
-    plain = source.read(path, allowed.bytes)
+    plain = source.read(path, limits.bytes)
     known(plain, "a suite", KEYS, REQUIRED)
     attributes = _attributes(plain["attributes"])
     values = sum(len(attribute.values) for attribute in attributes.values())
-    need(values <= allowed.values, f"The suite has {values} values, at most {allowed.values} are run; {allowed.otherwise}.")
+    need(values <= limits.values, f"The suite has {values} values, at most {limits.values} are run; {limits.otherwise}.")
     templates = [_template(entry, where, attributes) for where, entry in each(plain["templates"], "template")]
     editors = _editors(plain["editors"])
     texts = [template.text for template in templates]
@@ -164,7 +164,7 @@ def read(path, allowed: Allowed = Allowed()) -> Suite:  # noqa: B008 - a tuple, 
         description=text(plain["description"], "description") if "description" in plain else "",
         attributes=attributes,
         templates=templates,
-        pictures=pictures(plain["pictures"], path.parent if allowed.files else None, attributes),
+        pictures=pictures(plain["pictures"], path.parent if limits.files else None, attributes),
         editors=editors,
         seed=whole(plain.get("seed", 0), "seed", 0),
         edits=None if plain.get("edits") is None else whole(plain["edits"], "edits", 2),
@@ -173,7 +173,7 @@ def read(path, allowed: Allowed = Allowed()) -> Suite:  # noqa: B008 - a tuple, 
         plain=plain,
         folder=path.parent,
     )
-    _check_size(suite, allowed)
+    _check_size(suite, limits)
     _check_instructions(suite)
     _check_regions(suite)
     return suite
@@ -250,12 +250,12 @@ def _chosen(options: dict, edits: int | None) -> dict:
     return Options.of(options | {"edits": edits}).settings()
 
 
-def _check_size(suite: Suite, allowed: Allowed) -> None:
+def _check_size(suite: Suite, limits: Limits) -> None:
     each_picture = [prod(len(suite.attributes[name].values) for name in t.attributes) for t in suite.templates]
     count = sum(each_picture) * len(suite.pictures) * len(suite.editors)
-    need(count <= allowed.cells, f"The suite has {count} cells, and at most {allowed.cells} are run; {allowed.otherwise}.")
+    need(count <= limits.cells, f"The suite has {count} cells, and at most {limits.cells} are run; {limits.otherwise}.")
     most = max(suite.method[name] or 0 for name in ("edits", "seeds", "noise_seeds"))
-    need(most <= allowed.edits, f"The suite asks for {most} edits or seeds in a cell; at most {allowed.edits} are made.")
+    need(most <= limits.edits, f"The suite asks for {most} edits or seeds in a cell; at most {limits.edits} are made.")
 
 
 def _check_instructions(suite: Suite) -> None:

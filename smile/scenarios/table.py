@@ -75,7 +75,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Results:
-    """`plan` is what was to be run (`smile.scenarios.folder.begin`), `rows` what has been, in the order of the cells."""
+    """`plan` is what was to be run (`smile.scenarios.folder.write_plan`), `rows` what has been, in the order of the cells."""
 
     plan: dict
     rows: list[Row]
@@ -91,19 +91,19 @@ class Results:
         return {(token, part): tokens[token] + (f" ({part + 1})" if part else "") for token, part in sorted(found)}
 
 
-def read(out) -> Results:
+def read_results(out) -> Results:
     """What is in the folder of a run. Raises InputError where there is none, or it is damaged."""
     out = Path(out)
-    return results(folder.read_suite(out), folder.read_cells(out))
+    return collect_results(folder.read_plan(out), folder.read_cells(out))
 
 
-def results(plan: dict, made: Iterable[dict]) -> Results:
+def collect_results(plan: dict, made: Iterable[dict]) -> Results:
     """What the files of a run hold: its plan, and its cells in their order."""
     cells = {cell["id"]: cell for cell in plan["cells"]}
     return Results(plan, [_row(cells[each["id"]], each) for each in made if each["id"] in cells])
 
 
-def summary(results: Results) -> dict:
+def summarise(results: Results) -> dict:
     """All of the report's numbers, as plain values."""
     rows = results.rows
     return {

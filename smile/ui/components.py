@@ -77,8 +77,8 @@ class ComparisonView(_View):
 
 
 class ReportView(gr.HTML):
-    """A report ({"page": `smile.scenarios.report.drawn`, not alone}, or None) in a frame that can do nothing to the page,
-    because whatever a suite says is in it. The page must serve PLOTLY_JS as a static file."""
+    """A report ({"page": `smile.scenarios.report.render_report`, not alone}, or None) in a frame that can do nothing to the
+    page, because whatever a suite says is in it. The page must serve PLOTLY_JS as a static file."""
 
     is_template = True
 

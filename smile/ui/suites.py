@@ -34,7 +34,7 @@ MAX_OPENED = 400  # cells of a finished run, each of which is computed again
 MAX_DRAWS = 10_000  # permutations for each cell
 WITH_TRUST = 7  # times the edits, roughly, where a suite asks for trust
 KINDS = ("html", "zip")
-ALLOWED = suite.Allowed(cells=500, edits=256, values=60, bytes=20_000, files=False)
+ALLOWED = suite.Limits(cells=500, edits=256, values=60, bytes=20_000, files=False)
 
 
 class Brought(NamedTuple):
@@ -101,12 +101,12 @@ class Suites:
             most = runs.MAX_SECONDS if runs.SPACE else max(runs.MAX_SECONDS, 3 * (seconds or 0))
             yield suites(suite_status=self._waiting(planned), made=None, report=None, take_report=gr.update(visible=False))
             with tempfile.TemporaryDirectory(prefix="smile-page-") as out:
-                steps = running.cells(planned.suite, out, ask=self._asked, every_batch=True)
+                steps = running.explain_cells(planned.suite, out, ask=self._asked, every_batch=True)
                 with closing(steps):
                     for step in steps:
                         fresh = step.done > (len(made.cells) if made else 0)
                         if fresh:
-                            made = archive.kept(out)
+                            made = archive.collect_run(out)
                             os.utime(out)  # what was not touched for hours is swept (gate.py)
                         left = seconds if step.seconds_left is None else step.seconds_left
                         said = texts.suite_progress(step.done, step.total, left)
@@ -130,7 +130,7 @@ class Suites:
     def open(self, file: str) -> list:
         """`SUITES` with the report on a finished run that somebody uploaded; what is there stays where that is none."""
         try:
-            made = archive.read(file, MAX_OPENED)
+            made = archive.read_archive(file, MAX_OPENED)
             drawn = _drawn(made)
         except InputError as error:
             return suites(suite_status=texts.problem(str(error)), **_idle())
@@ -140,7 +140,9 @@ class Suites:
         """The suite that is chosen. Raises InputError where there is none, or it is not one that is run here."""
         if own is None and name not in SHIPPED:
             raise InputError(texts.NO_SUITE)
-        chosen, command = own or Brought(suite.read(paths.SUITES / f"{name}.yaml"), _command(f"assets/scenarios/{name}.yaml"))
+        chosen, command = own or Brought(
+            suite.read_suite(paths.SUITES / f"{name}.yaml"), _command(f"assets/scenarios/{name}.yaml")
+        )
         for editor in chosen.editors:
             self.engine.taken(editor.name, editor.weights)  # raises for weights that this page does not know
         if (chosen.method["permutations"] or 0) > MAX_DRAWS:
@@ -183,7 +185,7 @@ class Suites:
 
 
 class Asked:
-    """One of a suite's editors, asked through the engine, which has it once for everybody (`smile.scenarios.run.Loaded`)."""
+    """One of a suite's editors, asked through the engine, which has it once for all (`smile.scenarios.run.LoadedEditor`)."""
 
     def __init__(self, engine: Engine, choice: suite.Editor):
         self.engine, self.choice, self.request = engine, choice, None
@@ -211,7 +213,7 @@ def report_file(kind: str, made) -> Iterator[tuple]:
     with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
         path = Path(folder) / f"{downloads.slug(made.plan['name'])}.{kind}"
         if kind == "zip":
-            archive.write(made, path)
+            archive.write_archive(made, path)
         else:
             path.write_text(_html(made), encoding="utf-8")
         yield str(path), gr.skip()
@@ -232,7 +234,7 @@ def _idle() -> dict:
 
 def _html(made: archive.Run, alone: bool = True) -> str:
     results = made.results
-    return report.drawn(results, table.summary(results), alone)
+    return report.render_report(results, table.summarise(results), alone)
 
 
 def _drawn(made: archive.Run) -> dict:
@@ -245,7 +247,7 @@ def _failed(made: archive.Run) -> int:
 
 def _read(path: Path) -> Brought:
     command = _command(path.name)
-    return Brought(suite.read(path, ALLOWED._replace(otherwise=texts.elsewhere(command))), command)
+    return Brought(suite.read_suite(path, ALLOWED._replace(otherwise=texts.elsewhere(command))), command)
 
 
 def _command(file: str) -> str:
