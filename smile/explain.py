@@ -16,7 +16,7 @@ from smile.explanation import Explanation
 from smile.method import analysis, design, group_sequential, kernel, maps, schedule, units
 from smile.options import Options, count_permutations, takes_options
 from smile.subjects.edits import Edits
-from smile.subjects.subject import INPUT, Key, Subject
+from smile.subjects.subject import INPUT, Key, Reference, Subject
 
 
 @takes_options
@@ -70,7 +70,8 @@ def explain_subject(subject: Subject, text: str, options: Options) -> Iterator[E
 
     # 3. Outcomes, all of a block from the same noise. 4. Embedding.
     run = _Run(subject, words, mask, settings, began)
-    stages = run.plan_stages()
+    stages = schedule.plan_batches(run.texts, settings["looks"], run.seeds, run.noise_seeds, subject.batch_size)
+    run.total = sum(len(texts) for batches in stages for _, texts in batches)
     for stage, batches in enumerate(stages):
         for number, (seed, texts) in enumerate(subject.run(batches), start=1):
             if seed in run.seeds and texts[0] == run.texts[0] and subject.outcomes[seed, texts[0]] is None:
@@ -96,25 +97,18 @@ class _Run:
         self.locality: np.ndarray | None = None  # (N,)
         self.total, self.seconds, self.began = 0, 0.0, began
 
-    def plan_stages(self) -> list[list[schedule.Batch]]:
-        """The batches up to each look at the results."""
-        seeds = (self.settings[name] for name in ("seed", "seeds", "noise_seeds"))
-        stages = schedule.plan_batches(self.texts, self.settings["looks"], *seeds, self.subject.batch_size)
-        self.total = sum(len(texts) for batches in stages for _, texts in batches)
-        return stages
-
     def explain(self, provisional: bool) -> Explanation:
         """Steps 5 to 10 on the outcomes made so far. Maps are made once, at the end."""
         began = time.perf_counter()
         every = [(b, row, (seed, text)) for b, seed in enumerate(self.seeds) for row, text in enumerate(self.texts)]
-        block, row, keys = zip(*(each for each in every if each[2] in self.subject.outcomes), strict=True)
-        blocks, rows = np.array(block), np.array(row)
-        mask = self.mask[rows]
+        made = [each for each in every if each[2] in self.subject.outcomes]
+        blocks, rows = np.array([each[:2] for each in made]).T
+        keys, mask = [key for _, _, key in made], self.mask[rows]
         full: list[Key] = [(self.seeds[b], self.texts[0]) for b in blocks]
-        references: list = [INPUT] * len(keys) if self.settings["reference"] == INPUT else list(full)
+        references: list[Reference] = [INPUT] * len(keys) if self.settings["reference"] == INPUT else [*full]
 
         # 5. Distance, from the reference and from the outcome of the full text.
-        distances, from_full = (self.subject.measure_distances(keys, origin) for origin in (references, list(full)))
+        distances, from_full = (self.subject.measure_distances(keys, origin) for origin in (references, full))
 
         # 6. Noise floor: the full text under other seeds, always measured from the full text's outcome.
         noise_keys: list[Key] = [(seed, self.texts[0]) for seed in self.noise_seeds]
@@ -130,7 +124,8 @@ class _Run:
         results = analysis.analyse(mask, blocks, weight, *measured, self.settings, provisional)
 
         # 9. Where.
-        usable, where = np.flatnonzero(np.isfinite(distances)), (None, None)
+        usable = np.flatnonzero(np.isfinite(distances))
+        where: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
         if results["fidelity"] and not provisional:
             parts = self.subject.respond_by_part([keys[i] for i in usable], [references[i] for i in usable])
             if parts is not None:

@@ -111,7 +111,7 @@ class Options:
     def __post_init__(self):
         for name, option in OPTIONS.items():
             object.__setattr__(self, name, _checked(name, option.metadata, getattr(self, name)))
-        if self.sigma != "auto" and not (_is_number(self.sigma) and math.isfinite(self.sigma) and self.sigma > 0):
+        if self.sigma != "auto" and not (_is_number(self.sigma) and 0 < float(self.sigma) < math.inf):
             raise InputError(f"sigma must be “auto” or a number above 0, not {shown(self.sigma)}.")
         if self.smallest_effect is None:
             return

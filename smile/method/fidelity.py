@@ -46,7 +46,7 @@ def fidelity(mask, response, locality_weight=None, *, kind: str = "linear", bloc
         "L2": float((e**2).mean()),
         "weighted_L1": float((w * abs(e)).mean()),
         "weighted_L2": float((w * e**2).mean()),
-        "R2_weighted_leave_one_out": float(1 - w @ left_out**2 / spread) if r2 is not None else None,
+        "R2_weighted_leave_one_out": None if left_out is None else float(1 - w @ left_out**2 / spread),
         "effective_sample_size": effective_sample_size(w),
     }
 

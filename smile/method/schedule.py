@@ -6,7 +6,7 @@ Batch = tuple[int, list[str]]  # (seed, texts)
 
 
 def plan_batches(
-    texts: list[str], looks: list[int] | None, seed: int, seeds: int, noise_seeds: int, batch_size: int
+    texts: list[str], looks: list[int] | None, seeds: range, noise_seeds: range, batch_size: int
 ) -> list[list[Batch]]:
     """The batches (seed, texts) up to the first look at the results, up to the next, and so on.
 
@@ -20,9 +20,9 @@ def plan_batches(
 
     looks = looks or [len(texts)]
     full, *rest = dict.fromkeys(texts[: looks[0]])
-    first = [batch for block in range(seed, seed + seeds) for batch in [(block, [full]), *split(block, rest)]]
-    first += [(other, [full]) for other in range(seed + seeds, seed + seeds + noise_seeds)]
+    first = [batch for block in seeds for batch in [(block, [full]), *split(block, rest)]]
+    first += [(other, [full]) for other in noise_seeds]
     further = [dict.fromkeys(texts[start:end]) for start, end in pairwise(looks)]
     before = [set(texts[:start]) for start in looks]
     new = ([text for text in some if text not in had] for some, had in zip(further, before, strict=False))
-    return [first, *(split(seed, some) for some in new)]
+    return [first, *(split(seeds[0], some) for some in new)]

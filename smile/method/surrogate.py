@@ -59,11 +59,11 @@ def fit(mask, response, locality_weight=None, *, kind="linear", permutations=999
         raise InputError(f"Unknown surrogate {kind!r}: choose one of {', '.join(KINDS)}.")
     solution = solve(mask, response, weight, block, kind)
     counted = weight > 0  # a row of weight 0 is not part of the regression
-    data = [a[counted] for a in (mask, response, weight, block)]
-    if len(np.unique(block[counted])) == 1:
-        half, p_values, untested = _one_seed(*data, kind, permutations, seed, level)
+    mask, response, weight, block = (a[counted] for a in (mask, response, weight, block))
+    if len(np.unique(block)) == 1:
+        half, p_values, untested = _one_seed(mask, response, weight, block, kind, permutations, seed, level)
     else:
-        half, p_values, untested = _several_seeds(*data, kind, permutations, seed)
+        half, p_values, untested = _several_seeds(mask, response, weight, block, kind, permutations, seed)
     return Surrogate(
         weights=solution.weights,
         intercept=float(solution.intercepts.mean()),
@@ -119,7 +119,7 @@ def _several_seeds(mask, response, weight, block, kind, permutations, seed):
     texts, responses = inference.by_text(mask, response, block)
     p_values, untested = _of_texts(texts, responses.mean(axis=1), permutations, seed) if len(texts) else (nothing, TOO_FEW)
     if not untested:
-        p_values = np.maximum(p_values, inference.seed_p_values(*alone, seeds))
+        p_values = np.maximum(p_values, inference.seed_p_values(alone[0], alone[1], seeds))
     return inference.seed_half_widths(spread[1], seeds), p_values, untested
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from smile.method.schedule import Batch
 from smile.models import protocols
 from smile.models.cache import Reusing, as_cache
 from smile.options import DEFAULT_DISTANCE
-from smile.subjects.subject import INPUT, Key
+from smile.subjects.subject import INPUT, Key, Reference
 
 
 class Edits:
@@ -33,7 +33,7 @@ class Edits:
         self._given = image, editor, embedder, region, cache
         self.outcomes: dict[Key, Image.Image | None] = {}
         self.seconds = {"edits": 0.0, "embedding": 0.0}
-        self._embedded: dict[Key | str, tuple] = {}  # (vector (d,), patches (p, d) or None)
+        self._embedded: dict[Reference, tuple] = {}  # (vector (d,), patches (p, d) or None)
         self._distances: dict[tuple, float] = {}  # (outcome, reference) -> distance
 
     def prepare(self, units: list[str], settings: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ class Edits:
             self._embed({key: image for key, image in edits.items() if image is not None})
             yield seed, texts
 
-    def measure_distances(self, keys: list[Key], references: list[Key | str]) -> np.ndarray:
+    def measure_distances(self, keys: list[Key], references: Sequence[Reference]) -> np.ndarray:
         """(n,) distance >= 0 of each edit from its reference, NaN for a failed one. Nothing is measured twice."""
         for pair in dict.fromkeys(zip(keys, references, strict=True)):
             key, reference = pair
@@ -87,7 +87,7 @@ class Edits:
                 self._distances[pair] = found[0]
         return np.array([self._distances.get(pair, np.nan) for pair in zip(keys, references, strict=True)])
 
-    def respond_by_part(self, keys: list[Key], references: list[Key | str]) -> tuple[np.ndarray, tuple[int, int]] | None:
+    def respond_by_part(self, keys: list[Key], references: Sequence[Reference]) -> tuple[np.ndarray, tuple[int, int]] | None:
         """Responses (n, p) of the embedder's patches and their grid (rows, columns); None without patches or grid. A
         patch is compared with the same patch of the reference, so a word's map is where leaving it out changes the edit."""
         patches = [self._embedded[key][1] for key in keys]

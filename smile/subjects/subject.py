@@ -4,7 +4,7 @@ The spine knows texts, seeds and arrays. A subject makes one outcome for each te
 picture, keeps it, and says how far outcomes are from each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from smile.method.schedule import Batch
 
 Key = tuple[int, str]  # (seed, text): equal texts under one seed are one outcome
+Reference = Key | str
 INPUT = "input"  # the reference that is no outcome: what the model was given
 
 
@@ -38,10 +39,10 @@ class Subject(Protocol):
     def run(self, batches: list[Batch]) -> Iterator[Batch]:
         """Make the outcomes of each batch (seed, texts), keep them in `outcomes`, and yield the batch."""
 
-    def measure_distances(self, keys: list[Key], references: list[Key | str]) -> np.ndarray:
+    def measure_distances(self, keys: list[Key], references: Sequence[Reference]) -> np.ndarray:
         """(n,) distance >= 0 of each outcome from its reference (a key, or INPUT); NaN for a failed one."""
 
-    def respond_by_part(self, keys: list[Key], references: list[Key | str]) -> tuple[np.ndarray, tuple[int, int]] | None:
+    def respond_by_part(self, keys: list[Key], references: Sequence[Reference]) -> tuple[np.ndarray, tuple[int, int]] | None:
         """Responses (n, p) in [0, 1] of the p parts of each outcome (the patches of a picture), 1 where a part is that of the
         reference, and the shape (rows, columns) in which the parts lie. None where there are no parts."""
 
