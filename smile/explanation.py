@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from smile.io.atomic import write_file
 from smile.method import group_sequential
 from smile.report.finding import finding
 
@@ -112,7 +113,7 @@ class Explanation:
         Files of an earlier explanation in the same folder are replaced. Each file is whole, and explanation.json, without
         which nothing reads the folder, comes last. Raises OSError where it cannot be written.
         """
-        from smile.io.bundle import files, put
+        from smile.io.bundle import files
         from smile.report.html import render_page
         from smile.report.plots import heatmap_png
 
@@ -133,7 +134,7 @@ class Explanation:
             ("heatmap.png", drawn.getvalue()),
             numbers,
         ):
-            put(folder / name, content)
+            write_file(folder / name, content)
         return folder
 
     @classmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 from smile.cli import explain
 from smile.cli.columns import print_columns
 from smile.errors import InputError
+from smile.io.atomic import write_file
 
 HELP = "how far to believe an explanation: fidelity, accuracy, stability, consistency, faithfulness"
 WITH_BUNDLE = ("command", "bundle", "device", "out", "relevant", "parts", "cache", "threads")
@@ -77,7 +78,7 @@ def _evaluate(args, load, default) -> int:
     _print_report(entries, known)
     report = report_card.report(explanation, entries, known, 0 if measured is None else measured.done)
     text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
-    (Path(args.out) / "trust.json").write_text(f"{text}\n", encoding="utf-8")
+    write_file(Path(args.out) / "trust.json", f"{text}\n")
     return status
 
 

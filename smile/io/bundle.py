@@ -11,7 +11,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from PIL import Image
 from smile.errors import InputError
 from smile.explanation import Explanation
 from smile.io import schema
+from smile.io.atomic import write_file
 from smile.io.images import MAX_PIXELS, PICTURE_ERRORS
 from smile.io.schema import need, refused
 
@@ -46,7 +46,7 @@ def write(explanation: Explanation, target) -> None:
     data = BytesIO()
     _write(explanation, data)
     try:
-        put(Path(target), data.getvalue())
+        write_file(target, data.getvalue())
     except OSError as error:
         raise InputError(f"The bundle cannot be written to {target} ({error.strerror}).") from error
 
@@ -58,18 +58,6 @@ def _write(explanation: Explanation, file) -> None:
             entry.create_system, entry.external_attr = 3, 0o644 << 16  # readable by all, wherever it is written
             entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(".json") else zipfile.ZIP_STORED
             archive.writestr(entry, content)
-
-
-def put(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: it is written beside its place and moved there. Raises OSError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    except BaseException:  # also Ctrl-C: nothing half-written stays, and it goes on
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
 
 
 def read(source, *, refit: bool = True) -> Explanation:

@@ -21,7 +21,6 @@ import io
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -36,6 +35,7 @@ from pathlib import Path
 from PIL import Image
 
 from smile.errors import InputError
+from smile.io.atomic import write_file
 from smile.io.images import MAX_PIXELS
 from smile.models import protocols
 from smile.models.hub import shared_parts
@@ -163,21 +163,14 @@ class Cache:
         return MISSING
 
     def _write(self, key, edit) -> None:
-        path, written = self._path(key), None
-        content = b"" if edit is None else _encoded(edit)
+        path, content = self._path(key), b"" if edit is None else _encoded(edit)
         try:
             path.parent.mkdir(exist_ok=True)
             self._room -= CHECKED + len(content)
             if self._room < 0:
                 self._make_room(CHECKED + len(content))
-            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-                written = file.name
-                file.write(_checksum(path, content) + content)
-            os.replace(written, path)
+            write_file(path, _checksum(path, content) + content)
         except OSError as error:
-            if written is not None:
-                with suppress(OSError):
-                    os.unlink(written)
             warnings.warn(f"Edits can no longer be kept in {self.folder} ({error.strerror or error}).", stacklevel=2)
             self._writes = False
 

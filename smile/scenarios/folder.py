@@ -1,16 +1,16 @@
 """The folder of a run: the suite as it was, and one file for each cell that is done.
 
-A file is written beside its place and moved there, so that whatever is there is whole: a run that is killed at any moment
+Files are written atomically (`smile.io.atomic`), so that whatever is there is whole: a run that is killed at any moment
 loses the cell in hand and nothing else. One folder holds one suite; what another one would compute is never mixed in.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from smile.errors import InputError
+from smile.io.atomic import write_file
 from smile.scenarios.cells import Cell
 from smile.scenarios.suite import Suite
 
@@ -95,18 +95,8 @@ def forget_failures(out: Path) -> None:
             (out / "cells" / f"{cell['id']}.json").unlink()
 
 
-def write(path: Path, text: str) -> None:
-    """Write the whole file, or none of it."""
-    beside = path.with_name(f"{path.name}.tmp")
-    with beside.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-
-
 def _write(path: Path, value) -> None:
-    write(path, _json(value) + "\n")
+    write_file(path, _json(value) + "\n", durable=True)
 
 
 def _json(value) -> str:

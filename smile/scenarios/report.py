@@ -11,10 +11,11 @@ from itertools import groupby
 from pathlib import Path
 
 from smile.errors import InputError
+from smile.io.atomic import write_file
 from smile.report import files
 from smile.report.html import PLOTLY_JS
 from smile.report.plots import STAR, colour_of
-from smile.scenarios import figures, folder, table
+from smile.scenarios import figures, table
 from smile.scenarios.table import Results, Row
 
 STYLE = files.ALONE + (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
@@ -71,7 +72,7 @@ def write_report(out) -> dict:
     summary = table.summarise(results)
     try:
         for name, content in make_files(results, summary):
-            folder.write(out / name, content)
+            write_file(out / name, content, durable=True)
     except OSError as error:
         raise InputError(f"The report cannot be written to {out} ({error.strerror}).") from error
     return {"report": out / "report.html", "summary": summary}

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from smile import Explanation, explain, load_editor, load_embedder, paths
 from smile.io import bundle
+from smile.io.atomic import write_file
 from smile.models.editors import EDITORS
 from smile.toyroad.regions import find_zone
 from smile.toyroad.scene import SIZE, Scene, draw
@@ -137,7 +138,7 @@ def main() -> None:
         explanation = explained(example)
         bundle.write(explanation, paths.EXAMPLES / f"{name}.zip")
         print(f"{name}: {explanation.finding}", flush=True)
-    (paths.EXAMPLES / "examples.json").write_text(json.dumps(listing(), indent=1) + "\n")
+    write_file(paths.EXAMPLES / "examples.json", json.dumps(listing(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

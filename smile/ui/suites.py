@@ -19,6 +19,7 @@ import gradio as gr
 
 from smile import Explanation, InputError, paths
 from smile.evaluation.evaluate import Measured
+from smile.io.atomic import write_file
 from smile.method.units import words
 from smile.scenarios import archive, cells, report, suite, table
 from smile.scenarios import run as running
@@ -215,7 +216,7 @@ def report_file(kind: str, made) -> Iterator[tuple]:
         if kind == "zip":
             archive.write_archive(made, path)
         else:
-            path.write_text(_html(made), encoding="utf-8")
+            write_file(path, _html(made))
         yield str(path), gr.skip()
 
 

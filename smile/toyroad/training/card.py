@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from smile.io.atomic import write_file
+
 FOLDERS = ("instruct-pix2pix", "inpaint", "img2img-turbo", "img2img-turbo-edges", "dinov2")
 TEXT = """# Bundled models: Toy Road
 
@@ -135,5 +137,5 @@ def write_card(folder: Path) -> str:
         | {"note": "".join(r.get("note", "") for r in training.values())}
         | {"quality": _quality(results), "noise": _noise(results), "words": _words(results)}
     )
-    (folder / "README.md").write_text(text)
+    write_file(folder / "README.md", text)
     return text

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from smile import explain, load_editor, load_embedder
 from smile.evaluation import metrics
+from smile.io.atomic import write_file
 from smile.method import distance
 from smile.paths import MODELS
 from smile.toyroad.cases import CASES, HELD_OUT, carried_out
@@ -160,7 +161,7 @@ def main(arguments=None) -> None:
             measured = measure(part, name, options.models, options)
             known = json.loads(path.read_text()) if path.exists() else {}  # written at once: a part takes minutes
             known[name] = known.get(name, {}) | measured
-            path.write_text(json.dumps(known, indent=1) + "\n")
+            write_file(path, json.dumps(known, indent=1) + "\n")
     print(write_card(options.models))
 
 

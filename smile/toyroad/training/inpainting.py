@@ -10,7 +10,7 @@ from tqdm import trange
 from smile.toyroad.regions import compose_pictures, make_ideal_scene_inside, random_region, remove_hidden
 from smile.toyroad.scene import draw, random_scene
 from smile.toyroad.training.data import same_meaning, training_words
-from smile.toyroad.training.loop import half_precision, step_rng, train
+from smile.toyroad.training.loop import half_precision, save_tensors, step_rng, train
 from smile.toyroad.training.text import tokens
 
 EXAMPLES = 4000  # in a chunk
@@ -54,7 +54,7 @@ def make_chunk(vae, chunk: int, *, seed: int, folder, device, examples: int = EX
                         latents[name].append(vae.encode(x).latent_dist.mode().half().cpu())
                     stack.clear()
         small = F.max_pool2d(torch.from_numpy(np.stack(regions))[:, None].float(), 8) > 0  # like the editor, see `whole_cells`
-        torch.save({name: torch.cat(parts) for name, parts in latents.items()} | {"region": small, "texts": texts}, path)
+        save_tensors({name: torch.cat(parts) for name, parts in latents.items()} | {"region": small, "texts": texts}, path)
     return torch.load(path, weights_only=True)
 
 

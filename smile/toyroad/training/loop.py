@@ -10,11 +10,14 @@ import math
 import time
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
+
+from smile.io.atomic import write_file
 
 
 def step_rng(seed: int, stage: str, step: int) -> np.random.Generator:
@@ -82,9 +85,15 @@ def train(
                 total = spent + time.monotonic() - started
                 state = {"module": module.state_dict(), "optimizer": optimizer.state_dict(), "average": average,
                          "step": step + 1, "seconds": total}  # fmt: skip
-                torch.save(state, path.with_suffix(".partial"))
-                path.with_suffix(".partial").replace(path)
+                save_tensors(state, path)
     if average:
         module.load_state_dict(average)
     module.eval()
     return spent + time.monotonic() - started
+
+
+def save_tensors(value, path: Path) -> None:
+    """`torch.save`, atomically."""
+    buffer = BytesIO()
+    torch.save(value, buffer)
+    write_file(path, buffer.getvalue())

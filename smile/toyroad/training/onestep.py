@@ -14,7 +14,7 @@ from smile.toyroad.captions import make_plain_scene, random_caption
 from smile.toyroad.grammar import make_ideal_scene
 from smile.toyroad.scene import draw, random_scene
 from smile.toyroad.training.data import add_fillers, same_meaning, training_words
-from smile.toyroad.training.loop import half_precision, step_rng, train
+from smile.toyroad.training.loop import half_precision, save_tensors, step_rng, train
 from smile.toyroad.training.stages import edge_differences
 from smile.toyroad.training.text import tokens
 
@@ -74,7 +74,7 @@ def make_edge_pairs(vae, *, chunks: int, seed: int, folder, device, examples: in
                 with torch.no_grad(), half_precision(device):
                     latents.append(vae.encode(x).latent_dist.mode().half().cpu().unflatten(0, (2, -1)))
                 texts += [t for _, _, t in pairs]
-            torch.save({"latents": torch.cat(latents, 1), "texts": texts}, path)
+            save_tensors({"latents": torch.cat(latents, 1), "texts": texts}, path)
         parts.append(torch.load(path, weights_only=True))
     latents = torch.cat([p["latents"] for p in parts], 1)  # (2, n, 4, 16, 16)
     n = latents.shape[1]

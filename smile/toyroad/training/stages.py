@@ -13,7 +13,7 @@ from tqdm import trange
 from smile.toyroad.grammar import make_ideal_scene
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
 from smile.toyroad.training.data import same_meaning, training_words
-from smile.toyroad.training.loop import half_precision, step_rng, train
+from smile.toyroad.training.loop import half_precision, save_tensors, step_rng, train
 from smile.toyroad.training.text import tokens
 
 CHAINS = 480  # in a chunk of training pairs
@@ -135,8 +135,8 @@ def make_chunk(vae, chunk: int, *, seed: int, folder, device, chains: int = CHAI
         with torch.no_grad(), half_precision(device):
             latents = [vae.encode(pixels(scenes[i : i + 48], device)).latent_dist.mode().half().cpu()
                        for i in trange(0, len(scenes), 48, desc=f"pairs {chunk}", mininterval=5)]  # fmt: skip
-        torch.save({"latents": torch.cat(latents), "source": torch.tensor(source), "target": torch.tensor(target),
-                    "texts": texts}, path)  # fmt: skip
+        save_tensors({"latents": torch.cat(latents), "source": torch.tensor(source), "target": torch.tensor(target),
+                      "texts": texts}, path)  # fmt: skip
     return torch.load(path, weights_only=True)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from smile.io.atomic import write_file
 from smile.paths import MODELS
 from smile.toyroad.scene import SIZE
 from smile.toyroad.training import inpainting, models, onestep, stages, text
@@ -145,7 +146,7 @@ def save(part: str, training: Training, folder: Path) -> None:
         base, turbo = training.turbo_on_edges() if part == "img2img-turbo-edges" else training.turbo_on_pictures()
         models.save_turbo(folder, turbo, base)
     if part in EDITORS:
-        (folder / "editor.json").write_text(json.dumps(EDITORS[part], indent=1) + "\n")
+        write_file(folder / "editor.json", json.dumps(EDITORS[part], indent=1) + "\n")
 
 
 def main(arguments=None) -> None:
@@ -167,7 +168,7 @@ def main(arguments=None) -> None:
         training = Training(options)
         save(part, training, options.out / part)
         known = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps(known | training.record, indent=1) + "\n")
+        write_file(path, json.dumps(known | training.record, indent=1) + "\n")
     print(f"Written to {options.out}. Measure it: python -m smile.toyroad.training.evaluate")
 
 
