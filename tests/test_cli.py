@@ -202,7 +202,7 @@ def test_export_writes_every_kind_of_file_from_a_folder_and_from_a_zip(saved, tm
         ("SAVED", "SAVED/input.png/out.zip", "cannot be written to"),
         ("absent.zip", "out.json", "no explanation at absent.zip"),
         ("SAVED/edits", "out.json", "explanation.json is missing"),
-        ("SAVED/input.png", "out.json", "no zip file of an explanation"),
+        ("SAVED/input.png", "out.json", "no zip file, or an unusual one"),
     ],
 )
 def test_export_answers_bad_input_with_one_line(saved, tmp_path, monkeypatch, capsys, source, out, says):

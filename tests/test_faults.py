@@ -318,7 +318,7 @@ KILLED = """
 import os, sys
 sys.path[:0] = ["tests", "."]
 from bundles import run
-from smile import bundle
+from smile.io import bundle
 explanation, calls, replace = run(), [], os.replace
 def killed(*names):
     calls.append(names)

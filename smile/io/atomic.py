@@ -13,10 +13,10 @@ def write_file(path: str | os.PathLike, content: bytes | str, *, durable: bool =
     durable: wait until the disk has it, so that it also survives a machine that loses power.
 
     Raises OSError where it cannot be written. Then, and after any other exception, the unfinished file is removed; after a
-    kill it stays, as a hidden file that ends in ".part".
+    kill it stays, as a hidden file (`remove_unfinished`).
     """
     path = Path(path)
-    beside = path.with_name(f".{uuid.uuid4().hex}.part")  # unique: threads and processes may write the same path
+    beside = path.with_name(f".smile-{uuid.uuid4().hex}.part")  # unique: threads and processes may write the same path
     try:
         with beside.open("xb") as file:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -28,3 +28,9 @@ def write_file(path: str | os.PathLike, content: bytes | str, *, durable: bool =
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote left in `folder`. Nobody may be writing there."""
+    for path in folder.glob(".smile-*.part"):
+        path.unlink(missing_ok=True)

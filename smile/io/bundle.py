@@ -8,8 +8,6 @@ names, sizes and the headers of pictures are checked before anything is decoded,
 import os
 import re
 import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -21,18 +19,15 @@ from smile.explanation import Explanation
 from smile.io import schema
 from smile.io.atomic import write_file
 from smile.io.images import MAX_PIXELS, PICTURE_ERRORS
+from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
 from smile.io.schema import need, refused
 
 NAMES = re.compile(r"explanation\.json|input\.png|region\.png|(edits|noise)/[0-9]{3,4}\.png")
-DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold; the same explanation makes the same file
 MAX_ENTRIES = 2 * schema.MAX_EDITS + 3
-MAX_DIRECTORY = 128 * MAX_ENTRIES  # bytes of the table of contents, which zipfile reads as a whole
 MAX_BYTES = 512_000_000  # of all files, uncompressed
 MAX_JSON = 16_000_000  # bytes
 MAX_ALL_PIXELS = 4 * MAX_PIXELS  # of all pictures: they are in memory together
 PNG_HEADER = struct.Struct(">8s4x4sII")  # signature, chunk's length, its name, width, height
-DIRECTORY_END = struct.Struct("<4s16x4s6xHLL2s")  # of a zip: the locator of a zip64, then the end record
-ZIP_ERRORS = (zipfile.BadZipFile, OSError, ValueError, EOFError, struct.error, zlib.error, NotImplementedError)
 
 
 def write(explanation: Explanation, target) -> None:
@@ -40,24 +35,14 @@ def write(explanation: Explanation, target) -> None:
 
     The same explanation makes the same bytes. Raises InputError where the path cannot be written.
     """
+    data = pack_zip(files(explanation))
     if not isinstance(target, (str, os.PathLike)):
-        _write(explanation, target)
+        target.write(data)
         return
-    data = BytesIO()
-    _write(explanation, data)
     try:
-        write_file(target, data.getvalue())
+        write_file(target, data)
     except OSError as error:
         raise InputError(f"The bundle cannot be written to {target} ({error.strerror}).") from error
-
-
-def _write(explanation: Explanation, file) -> None:
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in files(explanation):
-            entry = zipfile.ZipInfo(name, DATE)
-            entry.create_system, entry.external_attr = 3, 0o644 << 16  # readable by all, wherever it is written
-            entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(".json") else zipfile.ZIP_STORED
-            archive.writestr(entry, content)
 
 
 def read(source, *, refit: bool = True) -> Explanation:
@@ -120,51 +105,15 @@ def _from_folder(folder: Path, refit: bool) -> Explanation:
 
 
 def _from_zip(file, refit: bool) -> Explanation:
-    _check_directory(file)
     try:
-        archive = zipfile.ZipFile(file)
-    except ZIP_ERRORS as error:
-        raise refused("the zip file is damaged") from error
-    with archive:
-        entries = {entry.filename: entry for entry in archive.infolist()}
-        _check_entries(archive.infolist())
-
-        def content(name):
-            need(name in entries, f"{name} is missing")
-            try:
-                with archive.open(entries[name]) as opened:
-                    held = opened.read(entries[name].file_size + 1)
-            except ZIP_ERRORS as error:
-                raise refused(f"{name} is damaged") from error
-            need(len(held) == entries[name].file_size, f"{name} has not the size that it is said to have")
-            return held
-
-        return _assembled(content, refit, set(entries))
-
-
-def _check_directory(file) -> None:
-    """Whether it is a zip as we write them, before its table of contents is read: not zip64, and without a comment."""
-    start = file.seek(0, os.SEEK_END) - DIRECTORY_END.size
-    file.seek(max(0, start))
-    end = file.read(DIRECTORY_END.size)
-    locator, signature, entries, size, _, comment = DIRECTORY_END.unpack(end) if start >= 0 else (b"",) * 6
-    need(signature == b"PK\5\6" and comment == b"\0\0" and locator != b"PK\6\7", "it is no zip file of an explanation")
-    need(entries <= MAX_ENTRIES and size <= MAX_DIRECTORY, "there are too many files in it")
-
-
-def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
-    """What can be said of the files from the table of contents alone."""
-    need(len(entries) <= MAX_ENTRIES, "there are too many files in it")
-    for entry in entries:
-        need(NAMES.fullmatch(entry.orig_filename), "there is a file in it that does not belong to an explanation")
-        need(not entry.flag_bits & 0x41, "it is encrypted")
-        plain = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        need(plain, "it is compressed in a way that is not used here")
-    need(len({entry.filename for entry in entries}) == len(entries), "there are two files of the same name in it")
-    need(sum(entry.file_size for entry in entries) <= MAX_BYTES, f"it holds more than {MAX_BYTES // 10**6} MB")
-    json = [entry.file_size for entry in entries if entry.filename == "explanation.json"]
-    need(json, "explanation.json is missing")
-    need(json[0] <= MAX_JSON, f"explanation.json has more than {MAX_JSON // 10**6} MB")
+        with SafeZip(file, MAX_ENTRIES) as archive:
+            for name in archive.names:
+                need(NAMES.fullmatch(name), "there is a file in it that does not belong to an explanation")
+            sizes = archive.select(archive.names, MAX_BYTES)
+            need(sizes.get("explanation.json", 0) <= MAX_JSON, f"explanation.json has more than {MAX_JSON // 10**6} MB")
+            return _assembled(archive.read, refit, set(sizes))
+    except UnsafeZipError as error:
+        raise refused(str(error)) from error
 
 
 def _assembled(content: Callable[[str], bytes], refit: bool, names: set[str] | None = None) -> Explanation:

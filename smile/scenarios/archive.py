@@ -8,18 +8,17 @@ is computed again and compared: instructions from their templates, the numbers o
 
 import json
 import math
-import os
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from smile.errors import InputError
+from smile.errors import InputError, shown
 from smile.io import schema
-from smile.io.bundle import DATE, DIRECTORY_END, ZIP_ERRORS
+from smile.io.atomic import write_file
+from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
 from smile.scenarios import folder, report, run, source, table
 from smile.scenarios.fields import each, known, listed, need, number, text, whole
 from smile.scenarios.suite import MAX_CELLS, ODD, PLACEHOLDER, Limits, Template
@@ -28,7 +27,6 @@ CELL = re.compile(r"cells/([0-9]{4,5})\.json")
 PICTURE = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,200000}={0,2}")
 MAX_BYTES = 64_000_000  # of the files that are read, uncompressed
 MAX_ENTRIES = 2 * MAX_CELLS
-MAX_DIRECTORY = 200 * MAX_ENTRIES  # bytes of the table of contents, which zipfile reads as a whole
 LONGEST = 10_000  # characters of a sentence that says why a cell failed
 PLAN = ("fingerprint", "name", "description", "attributes", "templates", "pictures", "editors", "left_out", "cells", "suite")
 PLANNED = ("id", "editor", "template", "values", "instruction", "slots", "picture", "meets")
@@ -53,12 +51,8 @@ def collect_run(out) -> Run:
 
 
 def write_archive(run_: Run, target) -> None:
-    """Write the run with its report as a zip into `target`; the same run makes the same bytes."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in _files(run_):
-            entry = zipfile.ZipInfo(name, DATE)
-            entry.create_system, entry.external_attr, entry.compress_type = 3, 0o644 << 16, zipfile.ZIP_DEFLATED
-            archive.writestr(entry, content)
+    """Write the run with its report as a zip to the path `target`; the same run makes the same bytes."""
+    write_file(target, pack_zip(_files(run_)))
 
 
 def read_archive(path, most: int = MAX_CELLS) -> Run:
@@ -66,6 +60,8 @@ def read_archive(path, most: int = MAX_CELLS) -> Run:
     try:
         with Path(path).open("rb") as file:
             plan, cells = _from_zip(file, most)
+    except UnsafeZipError as error:
+        raise _refused(str(error)) from error
     except OSError as error:
         raise InputError(f"{Path(path).name} cannot be read ({error.strerror}).") from error
     try:
@@ -103,43 +99,26 @@ def _need(condition, why: str) -> None:
 
 def _from_zip(file, most: int) -> tuple[dict, list[dict]]:
     """The plan and the cells as plain values. Nothing is unpacked that is too large, and no other file is looked at."""
-    start = file.seek(0, os.SEEK_END) - DIRECTORY_END.size
-    file.seek(max(0, start))
-    end = file.read(DIRECTORY_END.size)
-    locator, signature, entries, size, _, comment = DIRECTORY_END.unpack(end) if start >= 0 else (b"",) * 6
-    _need(signature == b"PK\5\6" and comment == b"\0\0" and locator != b"PK\6\7", "it is no zip file, or an unusual one")
-    _need(entries <= MAX_ENTRIES and size <= MAX_DIRECTORY, "there are too many files in it")
-    try:
-        archive = zipfile.ZipFile(file)
-    except ZIP_ERRORS as error:
-        raise _refused("the zip file is damaged") from error
-    with archive:
-        there = [entry for entry in archive.infolist() if not entry.filename.startswith("__MACOSX/")]
-        plans = [entry for entry in there if entry.filename.rpartition("/")[2] == "suite.json"]
+    with SafeZip(file, MAX_ENTRIES) as archive:
+        there = [name for name in archive.names if not name.startswith("__MACOSX/")]
+        plans = [name for name in there if name.rpartition("/")[2] == "suite.json"]
         _need(len(plans) == 1, "there is no suite.json in it" if not plans else "there is more than one suite.json in it")
-        above = plans[0].filename.removesuffix("suite.json")
-        cells = [e for e in there if e.filename.startswith(above) and CELL.fullmatch(e.filename, len(above))]
-        wanted = [*plans, *sorted(cells, key=lambda entry: entry.filename)]
-        _need(len({entry.filename for entry in wanted}) == len(wanted), "there are two files of the same name in it")
+        above = plans[0].removesuffix("suite.json")
+        cells = sorted(name for name in there if name.startswith(above) and CELL.fullmatch(name, len(above)))
+        archive.select([*plans, *cells], MAX_BYTES)
         _need(len(cells) <= most, f"it has {len(cells)} cells, and at most {most} are shown here")
-        _need(sum(entry.file_size for entry in wanted) <= MAX_BYTES, f"it holds more than {MAX_BYTES // 10**6} MB")
-        plan, *made = [_plain(archive, entry) for entry in wanted]
-        for entry, cell in zip(wanted[1:], made, strict=True):
-            _need(cell.get("id") == CELL.fullmatch(entry.filename, len(above))[1], f"{entry.filename} is of another cell")
+        plan, *made = [_plain(archive, name) for name in (*plans, *cells)]
+        for name, cell in zip(cells, made, strict=True):
+            _need(cell.get("id") == CELL.fullmatch(name, len(above))[1], f"{shown(name)} is of another cell")
         return plan, made
 
 
-def _plain(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> dict:
-    _need(not entry.flag_bits & 0x41, "it is encrypted")
-    _need(entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), "it is compressed in an unusual way")
+def _plain(archive: SafeZip, name: str) -> dict:
     try:
-        with archive.open(entry) as opened:
-            data = opened.read(entry.file_size + 1)
-        _need(len(data) == entry.file_size, f"{entry.filename} has not the size that it is said to have")
-        value = json.loads(data.decode("utf-8"), parse_constant=_not_a_number)
-    except (*ZIP_ERRORS, RecursionError) as error:  # ValueError, for what is no JSON, is among them
-        raise _refused(f"{entry.filename} is damaged") from error
-    _need(isinstance(value, dict), f"{entry.filename} holds no object")
+        value = json.loads(archive.read(name).decode("utf-8"), parse_constant=_not_a_number)
+    except (ValueError, RecursionError) as error:
+        raise _refused(f"{shown(name)} is damaged") from error
+    _need(isinstance(value, dict), f"{shown(name)} holds no object")
     return value
 
 

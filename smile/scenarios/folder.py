@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smile.errors import InputError
-from smile.io.atomic import write_file
+from smile.io.atomic import remove_unfinished, write_file
 from smile.scenarios.cells import Cell
 from smile.scenarios.suite import Suite
 
@@ -37,6 +37,8 @@ def write_plan(out: Path, suite: Suite, cells: list[Cell], left_out: int) -> Non
     check_folder(out, suite)
     try:
         (out / "cells").mkdir(parents=True, exist_ok=True)
+        for each in (out, out / "cells"):  # no other process writes yet: they wait for this one's list of cells
+            remove_unfinished(each)
         plan = {
             "fingerprint": compute_fingerprint(suite),
             "name": suite.name,
