@@ -1,137 +1,67 @@
-"""The edits of one explanation, shared over processes: dealt in whole batches, the same bytes, and nobody left waiting."""
+"""Several processes: a suite's cells are shared, with the same bytes; one explanation runs in one process."""
 
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
-from types import SimpleNamespace
 
+import psutil
 import pytest
-from tiny import FakeEditor, FakeEmbedder, dinov2_folder, instruct_pix2pix_folder, picture
+from tiny import instruct_pix2pix_folder, picture
 
-from smile import InputError, explain
-from smile.evaluation.evaluate import measure
-from smile.scenarios.distributed import Processes, Shared, _dealt, _Failure, _rounds
+from smile.__main__ import main
+from smile.scenarios import folder
 
 ROOT = Path(__file__).resolve().parents[1]
-LAUNCH = "-m accelerate.commands.launch --multi_gpu --num_processes 2 --main_process_port 0".split()  # which works on CPUs
-TEXT = "please make it snow at night"
 
 
-class Played(Processes):
-    """Three processes, played by this one; `fail`: what an editor of the second raises."""
-
-    def __init__(self, fail=None):
-        self.state, self.editors, self.fail = SimpleNamespace(num_processes=3), [FakeEditor() for _ in range(3)], fail
-
-    def tell(self, task):
-        self.task = task
-
-    def made(self, editor, image, dealt, region):
-        assert self.task == (image, dealt, region)
-        made = [
-            [each.edit(image, texts, seed=seed) for seed, texts in hand] for each, hand in zip(self.editors, dealt, strict=True)
-        ]
-        return [made[0], made[1] if self.fail is None else _Failure(self.fail), made[2]]
+def read_files(out):
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
-def explained(editor, **options):
-    return explain(picture(), TEXT, editor, embedder=FakeEmbedder(), **options)
+@pytest.mark.parametrize("command", ["explain", "evaluate"])
+def test_one_explanation_is_not_shared(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    asked = ["--image", "absent.png", "--instruction", "make it snow", "--editor", "instruct-pix2pix"]
+    assert main([command, *asked, "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "smile: One explanation runs in one process; start it without accelerate launch.\n"
+    assert not (tmp_path / "out").exists()
 
 
-def numbers(explanation):
-    return explanation.to_dict() | {"seconds": None}
-
-
-def test_whole_batches_are_dealt_evenly():
-    batches = [(0, "a"), (0, "b" * 8), (0, "c" * 7), (1, "a"), (2, "a"), (3, "a"), (4, "a")]
-    rounds = list(_rounds(batches, 2))
-    assert [batch for round_ in rounds for batch in round_] == batches
-    loads = [[sum(len(round_[n][1]) for n in hand) for hand in _dealt(round_, 2)] for round_ in rounds]
-    assert loads == [[8, 8], [2, 2]]
-    assert not list(_rounds([], 2))
-
-
-def test_three_processes_explain_and_measure_as_one():
-    processes = Played()
-    shared, alone = explained(Shared(FakeEditor(), processes)), explained(FakeEditor())
-    assert numbers(shared) == numbers(alone)
-    assert sum(len(texts) for each in processes.editors for _, texts in each.calls) == alone.done
-    assert all(each.calls for each in processes.editors)
-    found = [list(measure(alone, e, embedder=FakeEmbedder()))[-1] for e in (Shared(FakeEditor(), Played()), FakeEditor())]
-    assert found[0].entries == found[1].entries or str(found[0]) == str(found[1])
-
-
-def test_what_is_in_the_cache_is_not_shared_out(tmp_path):
-    class Known(FakeEditor):
-        revision = "1"
-
-    explained(Known(), cache=tmp_path)
-    processes = Played()
-    explained(Shared(Known(), processes), cache=tmp_path)
-    assert not any(each.calls for each in processes.editors)
-
-
-def test_an_error_elsewhere_is_heard_here():
-    with pytest.raises(InputError, match="does not fit"):
-        explained(Shared(FakeEditor(), Played(InputError("It does not fit."))))
-    with pytest.raises(RuntimeError, match="KeyError: 'x'"):
-        explained(Shared(FakeEditor(), Played(KeyError("x"))))
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    place = tmp_path_factory.mktemp("processes")
-    picture().save(place / "in.png")
-    for name, make in (("editor", instruct_pix2pix_folder), ("dino", dinov2_folder)):
-        (place / name).mkdir()
-        make(place / name)
-    return place
-
-
-def run(place, start, command, out, *more):
-    asked = ["--image", place / "in.png", "--instruction", TEXT, "--editor", "instruct-pix2pix", "--weights", place / "editor"]
-    asked += ["--embedder", place / "dino", "--out", place / out, "--threads", 1, *more]
+@pytest.mark.slow
+def test_two_processes_killed_and_resumed_write_what_one_writes(tmp_path):
+    """Through accelerate, on real weights: byte for byte, and without a cell lost but those in hand."""
+    instruct_pix2pix_folder(tmp_path / "editor")
+    picture().save(tmp_path / "one.png")
+    text = "name: n\nattributes: {weather: [snow, rain]}\ntemplates: ['make it {weather}', 'please make it {weather} now']\n"
+    text += f"editors: [{{name: instruct-pix2pix, weights: {tmp_path / 'editor'}}}]\n"
+    (tmp_path / "suite.yaml").write_text(text + "pictures: [{path: one.png}, {toyroad: {weather: fog}}]\n")
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(
-        [sys.executable, *start, "-m", "smile", command, *map(str, asked)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    launch = "-m accelerate.commands.launch --multi_gpu --num_processes 2 --main_process_port 0"  # which also works on CPUs
+    many = [sys.executable, *launch.split()]
 
+    def command(start, out):
+        return [*start, "-m", "smile", "scenarios", str(tmp_path / "suite.yaml"), "--out", str(tmp_path / out)]
 
-def written(place, out, name="explanation.json"):
-    values = json.loads((place / out / name).read_text())
-    return json.dumps(values | {"seconds": None}, ensure_ascii=False)
+    how = {"cwd": ROOT, "env": environment, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    alone = subprocess.run(command([sys.executable], "alone"), timeout=300, **how)
+    assert alone.returncode == 0 and alone.stdout.startswith("8 of 8 cells explained"), alone.stderr
 
+    killed = subprocess.Popen(command(many, "shared"), **how)
+    deadline = time.time() + 240
+    while len(folder.list_done_cells(tmp_path / "shared")) < 2 and time.time() < deadline:
+        time.sleep(0.02)
+    for process in [psutil.Process(killed.pid), *psutil.Process(killed.pid).children(recursive=True)]:
+        process.kill()  # the launcher puts each process into a group of its own
+    killed.communicate()
+    kept = read_files(tmp_path / "shared")
+    assert 3 <= sum(name.endswith(".json") for name in kept) < 9, "suite.json and two cells or more"
+    assert all(json.loads(content) for name, content in kept.items() if name.endswith(".json"))
 
-@pytest.mark.slow
-def test_two_processes_write_what_one_writes(place):
-    """Through accelerate, on real weights."""
-    alone, shared = run(place, [], "explain", "alone"), run(place, LAUNCH, "explain", "shared")
-    assert alone.returncode == 0 and shared.returncode == 0, shared.stderr
-    assert "2 processes share the edits." in shared.stderr
-    assert shared.stdout == alone.stdout and "What was found" not in shared.stderr
-    assert written(place, "shared") == written(place, "alone")
-    edits = sorted(path.name for path in (place / "alone" / "edits").iterdir())
-    assert all((place / "alone/edits" / e).read_bytes() == (place / "shared/edits" / e).read_bytes() for e in edits) and edits
-
-
-@pytest.mark.slow
-def test_two_processes_evaluate_as_one(place):
-    parts = ("--parts", "faithfulness")
-    alone, shared = run(place, [], "evaluate", "one", *parts), run(place, LAUNCH, "evaluate", "two", *parts)
-    assert shared.returncode == 0 and shared.stdout == alone.stdout, shared.stderr
-    assert written(place, "one", "trust.json") == written(place, "two", "trust.json")
-
-
-@pytest.mark.slow
-def test_bad_input_ends_all_processes(place):
-    refused = run(place, LAUNCH, "explain", "bad", "--instruction", "")
-    assert refused.returncode != 0 and refused.stderr.count("smile: ") == 1, refused.stderr
-    refused = run(place, LAUNCH, "explain", "bad", "--setting", "steps=0")
-    assert refused.returncode != 0 and "smile: The setting “steps”" in refused.stderr
+    shared = subprocess.run(command(many, "shared"), timeout=300, **how)
+    assert shared.returncode == 0 and "2 processes share the cells." in shared.stderr, shared.stderr
+    after = read_files(tmp_path / "shared")
+    assert after == read_files(tmp_path / "alone")
+    assert all(after[name] == content for name, content in kept.items() if name.endswith(".json"))

@@ -1,6 +1,5 @@
 """`python -m smile evaluate ... --out DIR`: how far to believe an explanation, made for it or saved before."""
 
-import functools
 import json
 from pathlib import Path
 
@@ -16,8 +15,7 @@ HOLDS = {True: "yes", False: "no", None: ""}
 
 def add(commands) -> None:
     """Add the command to argparse's `commands`."""
-    epilog = explain.SHARED.format("evaluate")
-    one = commands.add_parser("evaluate", help=HELP, description=f"{HELP.capitalize()}.", epilog=epilog)
+    one = commands.add_parser("evaluate", help=HELP, description=f"{HELP.capitalize()}.")
     one.set_defaults(command=lambda args: evaluate(args, one.get_default))
     explain.arguments(one, required=False)
     one.add_argument("--bundle", metavar="FILE", help="an explanation that was saved, instead of a picture and an instruction")
@@ -29,22 +27,12 @@ def add(commands) -> None:
 
 def evaluate(args, default) -> int:
     """Returns the exit status: 0, 130 when interrupted. `default` gives what an argument is when it is not given."""
-    return explain.shared(args, functools.partial(_evaluate, default=default), functools.partial(_editor, args))
-
-
-def _editor(args):
-    """The editor that is asked for, or the one of the bundle."""
-    from smile.explanation import Explanation
-
-    return explain.loaded(args) if args.bundle is None else _editor_of(Explanation.load(args.bundle), args.device)
-
-
-def _evaluate(args, load, default) -> int:
     from smile.evaluation import relevance, report_card
     from smile.evaluation.evaluate import PARTS, measure
     from smile.explanation import Explanation
     from smile.method.units import words
 
+    explain.prepare_process(args.threads)
     parts = tuple(filter(None, map(str.strip, args.parts.split(","))))
     if not set(parts) <= set(PARTS):
         raise InputError(f"There is nothing called “{args.parts}” to measure; there is {', '.join(PARTS)}.")
@@ -61,12 +49,12 @@ def _evaluate(args, load, default) -> int:
 
     status, embedder = 0, args.embedder
     if explanation is None:
-        image, editor = explain.checked(args), load()
+        image, editor = explain.checked(args), explain.loaded(args)
         explanation, status = explain.explained(args, image, editor)
         if explanation is None:
             return status
     elif parts:
-        editor, embedder = load(), explanation.settings.get("embedder_weights")
+        editor, embedder = _editor_of(explanation, args.device), explanation.settings.get("embedder_weights")
     explain.print_explanation(explanation)
     explain.save(explanation, args.out)
     measured = None

@@ -1,4 +1,4 @@
-"""`python -m smile explain --image PATH --instruction TEXT --editor NAME --out DIR`, alone or under `accelerate launch`."""
+"""`python -m smile explain --image PATH --instruction TEXT --editor NAME --out DIR`."""
 
 import argparse
 import sys
@@ -7,18 +7,16 @@ from pathlib import Path
 from smile.cli.columns import print_columns
 from smile.errors import InputError, shown
 from smile.models.editors import EDITORS
+from smile.models.threads import limit_threads
 from smile.options import OPTIONS
+from smile.scenarios.distributed import is_distributed
 
 HELP = "which words of an instruction made an editor change a picture as it did"
-SHARED = (
-    "to share the edits over P processes: accelerate launch --num_processes P -m smile {} ...; on CPUs, accelerate launch "
-    "--multi_gpu --num_processes P and so on"
-)
 
 
 def add(commands) -> None:
     """Add the command to argparse's `commands`."""
-    one = commands.add_parser("explain", help=HELP, description=f"{HELP.capitalize()}.", epilog=SHARED.format("explain"))
+    one = commands.add_parser("explain", help=HELP, description=f"{HELP.capitalize()}.")
     one.set_defaults(command=explain)
     arguments(one, required=True)
 
@@ -45,19 +43,16 @@ def arguments(add, required: bool) -> None:
     region.add_argument("--region", metavar="PATH", help="the part that may change, white on black")
     region.add_argument("--region-phrase", metavar="TEXT", help="what shows there, for example “the sky”")
     add.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
-    threads = "of each process on a CPU, by default all there are; results depend on it in their last digits"
+    threads = "on a CPU, by default all there are; results depend on it in their last digits"
     add.add_argument("--threads", type=int, metavar="N", help=threads)
     add.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
 
 
 def explain(args) -> int:
     """Returns the exit status: 0, 130 when interrupted."""
-    return shared(args, _explain, lambda: loaded(args))
-
-
-def _explain(args, load) -> int:
+    prepare_process(args.threads)
     image = checked(args)
-    explanation, status = explained(args, image, load())
+    explanation, status = explained(args, image, loaded(args))
     if explanation is not None:
         print_explanation(explanation)
         save(explanation, args.out)
@@ -72,28 +67,13 @@ def save(explanation, folder) -> None:
         raise InputError(f"The results cannot be written to {folder} ({error.strerror}).") from error
 
 
-def shared(args, run, load) -> int:
-    """`run(args, load)`. Of several processes the first runs it, with an editor that all make edits for; `load` gives each
-    its own."""
-    from smile.scenarios import distributed
-
-    if args.threads is not None and args.threads < 1:
+def prepare_process(threads: int | None) -> None:
+    """Use so many threads, or all. Raises InputError where it is no number, or this is one of several processes."""
+    if threads is not None and threads < 1:
         raise InputError("--threads must be at least 1.")
-    if not distributed.is_distributed():
-        distributed.limit_threads(args.threads)
-        return run(args, load)
-    here = distributed.Processes(args.threads, "edits")
-    args.device = args.device or here.device
-    if not here.is_main:
-        here.serve(load)
-        here.leave()
-        return 0
-    print(here.note, file=sys.stderr)
-    try:
-        return run(args, lambda: distributed.Shared(load(), here))
-    finally:
-        here.tell(None)
-        here.leave()
+    if is_distributed():
+        raise InputError("One explanation runs in one process; start it without accelerate launch.")
+    limit_threads(threads)
 
 
 def checked(args):
