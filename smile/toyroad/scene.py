@@ -9,6 +9,7 @@ the car gets, where an added tree stands). `draw` is a pure function from a scen
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,7 +17,7 @@ from PIL import Image, ImageDraw
 SIZE = 128  # pixels, both sides
 OVERSAMPLING = 3
 
-VALUES = {
+VALUES: dict[str, tuple[Any, ...]] = {
     "time": ("day", "night", "sunset"),
     "weather": ("clear", "rain", "snow", "fog"),
     "season": ("summer", "autumn"),
@@ -69,7 +70,7 @@ class Scene:
 
 def random_scene(rng: np.random.Generator) -> Scene:
     """A scene with every attribute, layout value and open draw at random."""
-    floats = {f.name: float(rng.random()) for f in fields(Scene) if f.type == "float"}
+    floats: dict[str, Any] = {f.name: float(rng.random()) for f in fields(Scene) if f.type == "float"}
     return Scene(
         time=VALUES["time"][rng.choice(3, p=(0.5, 0.25, 0.25))],
         weather=VALUES["weather"][rng.choice(4, p=(0.4, 0.2, 0.2, 0.2))],
@@ -84,7 +85,8 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 def redraw(scene: Scene, attributes, rng: np.random.Generator) -> Scene:
     """The scene with the open draws of `attributes` drawn anew."""
-    return replace(scene, **{name: float(rng.random()) for a in sorted(attributes) for name in OPEN[a]})
+    drawn: dict[str, Any] = {name: float(rng.random()) for a in sorted(attributes) for name in OPEN[a]}
+    return replace(scene, **drawn)
 
 
 def _mix(a, b, t):
@@ -150,6 +152,8 @@ def draw(scene: Scene) -> Image.Image:
     """Draw the scene: RGB, SIZE x SIZE, the same pixels for the same scene."""
     s, p, k = scene, _Palette(scene), OVERSAMPLING
     n = SIZE * k
+    x: float
+    y: float
     horizon = 52 + 12 * s.horizon
 
     # 1. sky
@@ -212,7 +216,7 @@ def draw(scene: Scene) -> Image.Image:
         shape([(xa - 2 * a, ya), (xa + 2 * a, ya), (xb + 2 * b, yb), (xb - 2 * b, yb)], p.line)
 
     shadow = (10, 14, 30, 70 if s.time != "night" else 40)
-    lights = []  # what shines is drawn last, over fog and darkness
+    lights: list[tuple] = []  # what shines is drawn last, over fog and darkness
 
     # 5. house
     side = -1 if s.tree_right else 1

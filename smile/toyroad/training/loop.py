@@ -71,7 +71,7 @@ def train(
             value.backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
             optimizer.step()
-            if average:
+            if average and decay:
                 rate_now = min(decay, (step + 1) / (step + 10))
                 with torch.no_grad():
                     for k, v in module.state_dict().items():
