@@ -152,8 +152,9 @@ def draw(scene: Scene) -> Image.Image:
     """Draw the scene: RGB, SIZE x SIZE, the same pixels for the same scene."""
     s, p, k = scene, _Palette(scene), OVERSAMPLING
     n = SIZE * k
-    x: float
+    x: float  # of what is drawn, as y and the radius
     y: float
+    r: float
     horizon = 52 + 12 * s.horizon
 
     # 1. sky
@@ -175,12 +176,12 @@ def draw(scene: Scene) -> Image.Image:
     sun_x = 22 + 84 * s.sun_x
     if s.weather == "clear":
         if s.time == "day":
-            for r, a in ((17, 50), (13, 80)):
-                ellipse(sun_x, 18, r, r, (255, 250, 200, a))
+            for r, opacity in ((17, 50), (13, 80)):
+                ellipse(sun_x, 18, r, r, (255, 250, 200, opacity))
             ellipse(sun_x, 18, 9, 9, (255, 244, 170))
         elif s.time == "sunset":
-            for r, a in ((26, 60), (20, 80)):
-                ellipse(sun_x, horizon - 10, r, r, (255, 220, 130, a))
+            for r, opacity in ((26, 60), (20, 80)):
+                ellipse(sun_x, horizon - 10, r, r, (255, 220, 130, opacity))
             ellipse(sun_x, horizon - 10, 13, 13, (255, 236, 160))
         else:
             for x, y in ((12, 14), (34, 30), (52, 10), (70, 26), (88, 12), (104, 34), (118, 18), (24, 42), (62, 40)):
