@@ -13,7 +13,7 @@ import gradio as gr
 from smile import InputError
 from smile.models.editors import EDITORS
 from smile.paths import EXAMPLES
-from smile.report.html import PLOTLY_JS
+from smile.report.files import PLOTLY_JS
 from smile.ui import downloads, middleware, texts
 from smile.ui.actions import Actions
 from smile.ui.api import Api

@@ -66,7 +66,7 @@ def _export(args) -> int:
     from smile import Explanation
     from smile.io import bundle
     from smile.report.html import render_page
-    from smile.report.plots import heatmap_png
+    from smile.report.plots import draw_heatmap
 
     out = Path(args.out)
     if out.suffix.lower() not in FORMATS:
@@ -80,7 +80,7 @@ def _export(args) -> int:
             case ".zip":
                 bundle.write(explanation, out)
             case ".png":
-                heatmap_png(explanation).save(out)
+                draw_heatmap(explanation).save(out)
             case ".json":
                 out.write_text(explanation.to_json(), encoding="utf-8")
     except OSError as error:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from smile.io.atomic import write_file
 from smile.method import group_sequential
-from smile.report.finding import finding
+from smile.report.finding import write_finding
 
 PICTURES = ("image", "edits", "noise_edits", "region")
 
@@ -81,20 +81,20 @@ class Explanation:
     @property
     def finding(self) -> str:
         """What was found, in one plain sentence, not more than the edits that were made can carry."""
-        return finding(self)
+        return write_finding(self)
 
     def heatmap(self):
         """A plotly Figure: the words in reading order, coloured by weight on a symmetric scale."""
-        from smile.report.plots import heatmap
+        from smile.report.plots import plot_heatmap
 
-        return heatmap(self)
+        return plot_heatmap(self)
 
     def overlay(self, word: int) -> Image.Image:
         """The reference with the map of the word at this position (from 0); patches that are not significant are left
         as they are. Raises InputError where there is no such word or no map."""
-        from smile.report.plots import overlay
+        from smile.report.plots import draw_overlay
 
-        return overlay(self, word)
+        return draw_overlay(self, word)
 
     def to_dict(self) -> dict:
         """Everything but the pictures, as plain JSON values; NaN becomes None."""
@@ -115,7 +115,7 @@ class Explanation:
         """
         from smile.io.bundle import files
         from smile.report.html import render_page
-        from smile.report.plots import heatmap_png
+        from smile.report.plots import draw_heatmap
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ class Explanation:
         (folder / "region.png").unlink(missing_ok=True)
         numbers, *pictures = files(self)
         drawn = BytesIO()
-        heatmap_png(self).save(drawn, "PNG")
+        draw_heatmap(self).save(drawn, "PNG")
         for name, content in (
             *pictures,
             ("heatmap.html", render_page(self).encode("utf-8")),

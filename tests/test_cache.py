@@ -15,7 +15,7 @@ from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, instruct_pix2pix_folder, picture
 
 from smile import InputError, explain, load_editor
-from smile.evaluation.evaluate import edits_needed, measure
+from smile.evaluation.evaluate import count_further_edits, measure_trust
 from smile.models import cache as caches
 from smile.models.cache import MISSING, Cache, Reusing, revision_of
 
@@ -86,10 +86,10 @@ def test_more_edits_pay_for_the_new_ones_in_full_batches():
 def test_measuring_pays_only_for_what_the_cache_lacks():
     editor, cache = FakeEditor(), Cache()
     explanation = explained(editor, cache)
-    *_, first = measure(explanation, editor, embedder=FakeEmbedder(), cache=cache)
+    *_, first = measure_trust(explanation, editor, embedder=FakeEmbedder(), cache=cache)
     before = len(asked(editor))
-    assert before == explanation.done + edits_needed(explanation) and first.done == first.total
-    *_, again = measure(explanation, editor, embedder=FakeEmbedder(), cache=cache)
+    assert before == explanation.done + count_further_edits(explanation) and first.done == first.total
+    *_, again = measure_trust(explanation, editor, embedder=FakeEmbedder(), cache=cache)
     assert len(asked(editor)) == before and again.done == again.total
     assert {part: entry.numbers for part, entry in again.entries.items()} == {p: e.numbers for p, e in first.entries.items()}
 
@@ -97,7 +97,7 @@ def test_measuring_pays_only_for_what_the_cache_lacks():
 def test_edits_of_an_explanation_are_used_but_not_believed():
     """A bundle may be anybody's, and what is in it must not become other people's edits."""
     cache, forged = Cache(), explained(FakeEditor())
-    list(measure(forged, FakeEditor(), embedder=FakeEmbedder(), parts=("faithfulness",), cache=cache))
+    list(measure_trust(forged, FakeEditor(), embedder=FakeEmbedder(), parts=("faithfulness",), cache=cache))
     editor = FakeEditor()
     explained(editor, cache)
     assert len(asked(editor)) == forged.done

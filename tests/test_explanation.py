@@ -10,8 +10,8 @@ from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import Explanation, InputError, explain, explain_stream
 from smile.method.surrogate import EXACT
-from smile.report.finding import sentences
-from smile.report.plots import colour_of, heatmap_png, table
+from smile.report.finding import write_sentences
+from smile.report.plots import draw_heatmap, pick_colour, tabulate_words
 
 KEYS = (
     "words weights ci_low ci_high p_values p_values_holm mask texts distances responses locality_weights "
@@ -107,7 +107,7 @@ def test_heatmap_of_any_length(k):
     explanation = run(" ".join(f"word{i}" for i in range(k)))
     figure = explanation.heatmap()
     assert sum(text is not None for row in figure.data[0].text for text in row) == k
-    assert heatmap_png(explanation).width < 1000
+    assert draw_heatmap(explanation).width < 1000
 
 
 def test_nobodys_text_becomes_markup(tmp_path):
@@ -118,14 +118,14 @@ def test_nobodys_text_becomes_markup(tmp_path):
 
 
 def test_png_table_and_colours(explanation):
-    png = heatmap_png(explanation)
+    png = draw_heatmap(explanation)
     assert png.mode == "RGB" and len(np.unique(np.asarray(png).reshape(-1, 3), axis=0)) > 10
-    rows = table(explanation)
+    rows = tabulate_words(explanation)
     assert [row[0] for row in rows] == explanation.words and [row[5] == "★" for row in rows] == [
         bool(s) for s in explanation.significant
     ]
-    assert colour_of(0, 1) == (255, 255, 255) and colour_of(np.nan, 1) == (238, 238, 238)
-    assert colour_of(1, 1)[0] > colour_of(1, 1)[2] and colour_of(-1, 1)[2] > colour_of(-1, 1)[0]
+    assert pick_colour(0, 1) == (255, 255, 255) and pick_colour(np.nan, 1) == (238, 238, 238)
+    assert pick_colour(1, 1)[0] > pick_colour(1, 1)[2] and pick_colour(-1, 1)[2] > pick_colour(-1, 1)[0]
 
 
 def test_overlay_colours_only_significant_patches(explanation):
@@ -149,9 +149,9 @@ def test_a_finding_is_a_few_sentences_and_the_first_says_which_words_it_was(expl
     for each in (explanation, run("snow"), run("a b c"), run(seeds=2)):
         text = each.finding
         assert "\n" not in text and text.endswith(".") and "  " not in text and ";." not in text
-        assert text == " ".join(sentences(each)) and len(sentences(each)) <= 4
-        assert all(sentence[0].isupper() or sentence[0] == "“" for sentence in sentences(each))
-    first = sentences(explanation)[0]
+        assert text == " ".join(write_sentences(each)) and len(write_sentences(each)) <= 4
+        assert all(sentence[0].isupper() or sentence[0] == "“" for sentence in write_sentences(each))
+    first = write_sentences(explanation)[0]
     assert "over 32 edits" in first and "toward the full edit" in first and "“snow”" in first
 
 

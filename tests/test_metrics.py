@@ -12,7 +12,7 @@ from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain
 from smile.errors import InputError
-from smile.evaluation.metrics import accuracy, consistency, faithfulness, faithfulness_rows, health, stability
+from smile.evaluation.metrics import accuracy, consistency, design_health, faithfulness, faithfulness_mask, stability
 from smile.method.kernel import effective_sample_size
 
 
@@ -155,7 +155,7 @@ def test_faithfulness_asks_for_each_row_once_and_interpolates_failed_edits():
     weights = [0.4, 0.3, 0.2, 0.1]
     found = faithfulness(weights, respond, pairs=3, seed=5)
     assert len(asked) == 1 and len(np.unique(asked[0], axis=0)) == len(asked[0]) <= 2 + 4 * 2 * 3
-    assert (asked[0] == faithfulness_rows(weights, pairs=3, seed=5)).all() and asked[0][0].all()
+    assert (asked[0] == faithfulness_mask(weights, pairs=3, seed=5)).all() and asked[0][0].all()
     assert found["deletion_curve"] == pytest.approx([1, 0.75, 0.5, 0.25, 0])
     assert found == faithfulness(weights, respond, pairs=3, seed=5)
     with pytest.raises(InputError, match="without weights"):
@@ -165,7 +165,7 @@ def test_faithfulness_asks_for_each_row_once_and_interpolates_failed_edits():
 def test_health_counts_what_the_fit_rests_on():
     editor = FakeEditor(fail=["make it"])
     made = explain(picture(), "make it snow snow", editor, embedder=FakeEmbedder(), locality="words")
-    found = health(made)
+    found = design_health(made)
     usable = np.isfinite(made.distances)
     assert found["edits"] == 15 and found["failed"] == 1
     assert found["texts"] == len({text for text, on in zip(made.texts, usable, strict=True) if on}) < 15
@@ -173,5 +173,5 @@ def test_health_counts_what_the_fit_rests_on():
     assert found["estimable"] == [True] * 4
     assert found["times_noise"] == pytest.approx(np.nanmax(made.distances_from_full) / np.mean(made.noise_distances))
     without = explain(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder(), locality="none", noise_seeds=0)
-    assert health(without)["times_noise"] is None
-    assert json.dumps(health(without), allow_nan=False)
+    assert design_health(without)["times_noise"] is None
+    assert json.dumps(design_health(without), allow_nan=False)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from smile.method.units import normalise_word
 from smile.toyroad.captions import make_plain_scene, random_caption
 from smile.toyroad.cases import CASES
 from smile.toyroad.grammar import (
@@ -19,7 +20,6 @@ from smile.toyroad.grammar import (
     find_relevant_words,
     list_candidates,
     make_ideal_scene,
-    normalise,
     random_instruction,
     read_changes,
 )
@@ -130,7 +130,7 @@ def test_relevant_is_the_definition_by_brute_force_over_all_words():
 
 
 def test_fillers_mean_nothing_and_same_meaning_keeps_the_meaning():
-    assert not {normalise(w) for w in FILLERS} & MEANINGFUL
+    assert not {normalise_word(w) for w in FILLERS} & MEANINGFUL
     assert all(not find_changes(Scene(), text.split()) for text in NEUTRAL_PHRASES)
     rng = np.random.default_rng(5)
     for _ in range(500):

@@ -11,8 +11,9 @@ from tiny import DeafEditor, FakeEditor, FakeEmbedder, picture
 
 from smile import InputError, explain
 from smile.evaluation import metrics, relevance, report_card
-from smile.evaluation.evaluate import PARTS, edits_needed, measure
-from smile.report import trust_html as drawn
+from smile.evaluation.evaluate import PARTS, count_further_edits, measure_trust
+from smile.report.trust_html import render_trust
+from smile.toyroad.grammar import label_words
 
 TEXT = "please make it snow at night"
 ORACLE = json.loads((Path(__file__).parent / "oracles/i2ebench_relevant_words.json").read_text())["instructions"]
@@ -23,7 +24,7 @@ def explained(editor, text=TEXT, **options):
 
 
 def measured(explanation, editor, **options):
-    return list(measure(explanation, editor, embedder=FakeEmbedder(), **options))
+    return list(measure_trust(explanation, editor, embedder=FakeEmbedder(), **options))
 
 
 # What is known without another edit
@@ -32,40 +33,41 @@ def measured(explanation, editor, **options):
 def test_the_published_labels_are_known_by_exact_text():
     for each in ORACLE:
         words = each["instruction"].split()
-        found = relevance.known(words)
+        found = relevance.find_labels(words)
         named = [word.strip(".") for word, matters in zip(words, found.relevant, strict=True) if matters]
         assert named == each["relevant_words"] and "I2EBench" in found.source
-    assert relevance.known("sharpen the cat".split()) is None
 
 
 def test_toy_roads_grammar_knows_its_own_instructions():
-    assert relevance.known(TEXT.split()).relevant == [False, False, False, True, False, True]
-    assert relevance.known("remove the tree".split()).relevant == [True, False, True]
-    assert "Toy Road" in relevance.known("Make it SNOWY!".split()).source
-    assert relevance.known(["car", "red"] * 9) is None  # too many for the grammar
+    assert label_words(TEXT.split()) == [False, False, False, True, False, True]
+    assert label_words("remove the tree".split()) == [True, False, True]
+    found = relevance.find_labels("Make it SNOWY!".split(), label_words)
+    assert found.relevant == [False, False, True] and "Toy Road" in found.source
+    assert label_words(["car", "red"] * 9) is None  # too many for the grammar
+    assert relevance.find_labels("sharpen the cat".split(), label_words) is None
 
 
 def test_labels_are_given_as_words_or_positions():
     words = "add 3 red cars, red!".split()
-    assert relevance.given("red", words).relevant == [False, False, True, False, True]
-    assert relevance.given(" cars , 1", words).relevant == [True, False, False, True, False]
-    assert relevance.given("3", words).relevant == [False, True, False, False, False]  # a word before a position
-    assert not any(relevance.given("", words).relevant)
+    assert relevance.parse_labels("red", words).relevant == [False, False, True, False, True]
+    assert relevance.parse_labels(" cars , 1", words).relevant == [True, False, False, True, False]
+    assert relevance.parse_labels("3", words).relevant == [False, True, False, False, False]  # a word before a position
+    assert not any(relevance.parse_labels("", words).relevant)
     for wrong in ("blue", "0", "6", "red; cars"):
         with pytest.raises(InputError, match="neither a word"):
-            relevance.given(wrong, words)
+            relevance.parse_labels(wrong, words)
 
 
 def test_what_is_known_says_what_its_figures_say():
     e = explained(FakeEditor())
-    fidelity, accuracy, health, noise = report_card.known(e, relevance.known(e.words).relevant)
+    fidelity, accuracy, health, noise = report_card.report_explanation(e, label_words(e.words))
     assert fidelity.figures[0].value == e.fidelity["R2_weighted_leave_one_out"]
     assert f"{100 * fidelity.figures[0].value:.0f} %" in fidelity.sentence and fidelity.figures[0].holds
     assert accuracy.figures[0].value == 1 and "100 %" in accuracy.sentence
-    assert health.numbers == metrics.health(e) and "every word is told apart" in health.sentence
+    assert health.numbers == metrics.design_health(e) and "every word is told apart" in health.sentence
     assert noise.figures[0].value == pytest.approx(np.nanmax(e.distances_from_full) / e.noise_floor)
-    assert [entry.name for entry in report_card.known(e)] == ["fidelity", "design health", "noise floor"]
-    for entry in report_card.known(e, [True] * 6):
+    assert [entry.name for entry in report_card.report_explanation(e)] == ["fidelity", "design health", "noise floor"]
+    for entry in report_card.report_explanation(e, [True] * 6):
         assert entry.good and entry.source and json.dumps(entry.to_dict(), allow_nan=False)
         assert entry.sentence.endswith(".") and entry.sentence.count(". ") == 0
 
@@ -73,7 +75,7 @@ def test_what_is_known_says_what_its_figures_say():
 def test_noise_is_not_called_a_good_fit():
     e = explained(FakeEditor())
     for left_out, holds, says in ((-0.3, False, "explain nothing"), (0.4, False, "40 %"), (-np.inf, None, "nobody can tell")):
-        found = report_card.fidelity(replace(e, fidelity=e.fidelity | {"R2_weighted_leave_one_out": left_out}))
+        found = report_card.report_fidelity(replace(e, fidelity=e.fidelity | {"R2_weighted_leave_one_out": left_out}))
         assert found.figures[0].holds is holds and says in found.sentence
         assert json.dumps(found.to_dict(), allow_nan=False)
 
@@ -83,20 +85,20 @@ def test_every_state_of_an_explanation_has_a_report():
 
     options = {"embedder": FakeEmbedder(), "noise_seeds": 1, "locality": "none"}
     for e in explain_stream(picture(), "make it snow", FakeEditor(fail=["snow"]), **options):
-        report = {entry.name: entry for entry in report_card.known(e, [False, False, True])}
+        report = {entry.name: entry for entry in report_card.report_explanation(e, [False, False, True])}
         assert ("accuracy" in report) == bool(np.isfinite(e.weights).all())
         assert json.dumps([entry.to_dict() for entry in report.values()], allow_nan=False)
     assert "1 failed or were blocked" in report["design health"].sentence
-    alike = report_card.known(explained(DeafEditor(), "make it snow", noise_seeds=0))
+    alike = report_card.report_explanation(explained(DeafEditor(), "make it snow", noise_seeds=0))
     assert "nothing to foretell" in alike[0].sentence and "not known how far" in alike[-1].sentence
 
 
 def test_the_markup_escapes_what_somebody_typed():
     e = explained(FakeEditor(), "<img/src=x> snow & night", noise_seeds=0)
-    entries = [*report_card.known(e, [False, True, False, True]), *measured(e, FakeEditor())[-1].entries.values()]
-    markup = drawn.trust(entries)
+    entries = [*report_card.report_explanation(e, [False, True, False, True]), *measured(e, FakeEditor())[-1].entries.values()]
+    markup = render_trust(entries)
     assert "<img" not in markup and markup.count("<article>") == len(entries) == 7
-    assert markup.count("<svg") == 2 and "✓ good" in markup and drawn.trust([]) == ""
+    assert markup.count("<svg") == 2 and "✓ good" in markup and render_trust([]) == ""
 
 
 # What needs further edits
@@ -116,7 +118,7 @@ def test_the_markup_escapes_what_somebody_typed():
 def test_no_text_is_edited_twice_under_a_seed(options):
     editor = FakeEditor()
     e = explained(editor, **options)
-    expected = edits_needed(e)
+    expected = count_further_edits(e)
     steps = measured(e, editor)
     asked = [(seed, text) for seed, texts in editor.calls for text in texts]
     assert len(asked) == len(set(asked)) == e.done + expected
@@ -165,7 +167,7 @@ def test_a_step_can_come_from_another_process():
 
 def test_stopping_keeps_what_was_measured_so_far():
     editor = FakeEditor()
-    going = measure(explained(editor), editor, embedder=FakeEmbedder())
+    going = measure_trust(explained(editor), editor, embedder=FakeEmbedder())
     step = next(step for step in going if step.entries and len(step.entries["stability"].numbers["insertions"]) == 2)
     going.close()
     assert "2 times" in step.entries["stability"].sentence and step.done < step.total
@@ -175,7 +177,7 @@ def test_some_parts_only_and_in_their_order():
     editor = FakeEditor()
     e = explained(editor)
     assert list(measured(e, editor, parts=("faithfulness", "stability"))[-1].entries) == ["stability", "faithfulness"]
-    assert edits_needed(e, ("faithfulness",)) < edits_needed(e)
+    assert count_further_edits(e, ("faithfulness",)) < count_further_edits(e)
 
 
 def test_blocked_edits_are_lived_with():

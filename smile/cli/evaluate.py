@@ -28,9 +28,10 @@ def add(commands) -> None:
 def evaluate(args, default) -> int:
     """Returns the exit status: 0, 130 when interrupted. `default` gives what an argument is when it is not given."""
     from smile.evaluation import relevance, report_card
-    from smile.evaluation.evaluate import PARTS, measure
+    from smile.evaluation.evaluate import PARTS, measure_trust
     from smile.explanation import Explanation
     from smile.method.units import words
+    from smile.toyroad.grammar import label_words
 
     explain.prepare_process(args.threads)
     parts = tuple(filter(None, map(str.strip, args.parts.split(","))))
@@ -45,7 +46,10 @@ def evaluate(args, default) -> int:
         if explanation is None and getattr(args, name) is None:
             raise InputError(f"There is nothing to evaluate; give --{name}, or --bundle.")
     said = words(args.instruction if explanation is None else explanation.instruction)
-    known = relevance.known(said) if args.relevant is None else relevance.given(args.relevant, said)
+    if args.relevant is None:
+        labels = relevance.find_labels(said, label_words)
+    else:
+        labels = relevance.parse_labels(args.relevant, said)
 
     status, embedder = 0, args.embedder
     if explanation is None:
@@ -59,12 +63,12 @@ def evaluate(args, default) -> int:
     explain.save(explanation, args.out)
     measured = None
     if parts and not status:
-        stream = measure(explanation, editor, embedder=embedder, parts=parts, cache=args.cache)
+        stream = measure_trust(explanation, editor, embedder=embedder, parts=parts, cache=args.cache)
         measured, status = explain.followed(stream, "further edits")
-    entries = report_card.known(explanation, None if known is None else known.relevant)
+    entries = report_card.report_explanation(explanation, None if labels is None else labels.relevant)
     entries += [] if measured is None else measured.entries.values()
-    _print_report(entries, known)
-    report = report_card.report(explanation, entries, known, 0 if measured is None else measured.done)
+    _print_report(entries, labels)
+    report = report_card.build_report(explanation, entries, labels, 0 if measured is None else measured.done)
     text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
     write_file(Path(args.out) / "trust.json", f"{text}\n")
     return status
@@ -88,7 +92,7 @@ def _editor_of(explanation, device):
     return load_editor(of["editor"], of.get("editor_weights", "auto"), device).with_settings(**of["editor_settings"])
 
 
-def _print_report(entries, known) -> None:
+def _print_report(entries, labels) -> None:
     rows = [("measure", "figure", "value", "good")]
     for entry in entries:
         for number, figure in enumerate(entry.figures):
@@ -98,5 +102,5 @@ def _print_report(entries, known) -> None:
     for entry in entries:
         good = f" Good: {entry.good} ({entry.source})." if entry.good else ""
         print(f"\n{entry.name}: {entry.sentence}{good}")
-    if known is not None:
-        print(f"\nWhich words should matter: {known.source}.")
+    if labels is not None:
+        print(f"\nWhich words should matter: {labels.source}.")

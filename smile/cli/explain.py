@@ -143,9 +143,9 @@ def followed(stream, what: str):
 
 def print_explanation(explanation) -> None:
     """The table of the words, and the finding."""
-    from smile.report.plots import COLUMN_NAMES, table
+    from smile.report.plots import COLUMN_NAMES, tabulate_words
 
-    print_columns([COLUMN_NAMES, *table(explanation)])
+    print_columns([COLUMN_NAMES, *tabulate_words(explanation)])
     print(f"\n{explanation.finding}")
 
 

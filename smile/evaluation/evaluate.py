@@ -1,17 +1,16 @@
-"""How far to believe an explanation, where that needs more edits: stability, consistency, faithfulness.
+"""How far to believe an explanation, where that takes more edits: stability, consistency, faithfulness.
 
-The same black box is asked again, in the same way, on the same picture, and never twice for the same edit: what the
-explanation has paid for is taken from it, and what one measure has made serves the next (`smile.models.cache.Reusing`).
+The same editor edits the same picture again, with the same options. No edit is made twice: those of the explanation are
+reused, and so are those made for an earlier part (`smile.models.cache.Reusing`).
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from smile.errors import InputError
 from smile.evaluation import metrics, report_card
-from smile.evaluation.report_card import Trust
 from smile.explain import explain_stream
 from smile.explanation import Explanation
 from smile.method import design as designs
@@ -20,40 +19,42 @@ from smile.method import units as instructions
 from smile.models import protocols
 from smile.models.cache import Reusing, as_cache, edits_of
 from smile.report import citation
+from smile.report.trust_html import TrustEntry
 
 PARTS = ("stability", "consistency", "faithfulness")
 NEUTRAL = ("###", "please", "kindly", "now")  # the first is the published one
 INSERTED = 2  # of them, each at the start, in the middle and at the end
 SEEDS = 3  # repeats
 LAST_SEED = 2**32
-SAME = ("editor", "editor_weights", "editor_settings", "embedder", "embedder_weights")
+MODELS = ("editor", "editor_weights", "editor_settings", "embedder", "embedder_weights")
 
 
-class Measured(NamedTuple):
-    """What is known so far; an entry that is not complete rests on what has been made."""
+class Measurement(NamedTuple):
+    """What is measured so far; an entry that is not complete rests on the edits made until now."""
 
-    done: int  # edits made for this, of
+    done: int  # further edits made, of
     total: int
-    entries: dict[str, Trust]  # by part
+    entries: dict[str, TrustEntry]  # by part
 
 
 class _Repeat(NamedTuple):
-    """One further explanation: of which part it is, and how it is asked for."""
+    """One further explanation."""
 
-    part: str
-    kind: str  # "insertions", "seeds" or "designs"
+    kind: str  # what is varied: "insertions", "seeds" or "designs"
     instruction: str
-    options: dict
+    options: dict[str, Any]
 
 
-def measure(explanation: Explanation, editor, *, embedder=None, parts=PARTS, cache=None) -> Iterator[Measured]:
-    """Measure `parts` of the trust report, in the order of PARTS; yield after each batch, and at once before the first.
+def measure_trust(
+    explanation: Explanation, editor, *, embedder=None, parts: Collection[str] = PARTS, cache=None
+) -> Iterator[Measurement]:
+    """Measure `parts` of the trust report, in the order of PARTS; yield once before the first edit, and after each batch.
 
     - explanation: finished, or stopped but with weights.
     - editor, embedder: those with which it was made, as for `explain`.
-    - cache: as for `explain`; the explanation's own edits are used but not put there, because they may be anybody's.
+    - cache: as for `explain`. The explanation's own edits are used but not put into it: they may come from anybody's file.
 
-    Close the iterator to stop; what the last item has stays true. Raises InputError, before the first edit, where the
+    Close the iterator to stop; the item last received stays valid. Raises InputError, before the first edit, where the
     explanation has no weights, or editor or embedder are not those that made it.
     """
     if not parts or not set(parts) <= set(PARTS):
@@ -62,129 +63,135 @@ def measure(explanation: Explanation, editor, *, embedder=None, parts=PARTS, cac
         raise InputError("This explanation has no weights yet, so there is nothing to measure; let it run to its end.")
     editor = protocols.as_editor(editor)
     embedder = protocols.as_embedder(embedder, editor)
-    _check_same(explanation, protocols.described(editor, embedder))
+    _check_models(explanation, protocols.described(editor, embedder))
     editor = Reusing(editor, None if cache is None else as_cache(cache), edits_of(explanation))
-    yield from _Measuring(explanation, editor, embedder, parts).run()
+    yield from _Evaluation(explanation, editor, embedder, parts).measure()
 
 
-def edits_needed(explanation: Explanation, parts=PARTS, known=frozenset()) -> int:
-    """How many edits `measure` will make beyond those of the explanation and those `known`, by (seed, text). Raises
-    InputError as `measure` does."""
-    wanted = {key for part in parts for key in _wanted(explanation, part)}
-    return len(wanted - edits_of(explanation).keys() - set(known))
+def count_further_edits(
+    explanation: Explanation, parts: Collection[str] = PARTS, made: Collection[tuple[int, str]] = ()
+) -> int:
+    """How many edits `measure_trust` makes beyond those of the explanation and those already `made`, by (seed, text)."""
+    edits = {edit for part in parts for edit in _list_edits(explanation, part)}
+    return len(edits - edits_of(explanation).keys() - set(made))
 
 
-class _Measuring:
-    def __init__(self, explanation, editor: Reusing, embedder, parts):
+class _Evaluation:
+    """One pass over the parts."""
+
+    def __init__(self, explanation: Explanation, editor: Reusing, embedder, parts: Collection[str]):
         self.explanation, self.editor, self.embedder, self.parts = explanation, editor, embedder, parts
-        self.total = edits_needed(explanation, parts)
-        self.entries: dict[str, Trust] = {}
+        self.total = count_further_edits(explanation, parts)
+        self.entries: dict[str, TrustEntry] = {}
 
-    def run(self) -> Iterator[Measured]:
-        yield self._now()
+    def measure(self) -> Iterator[Measurement]:
+        yield self._measurement()
         for part in filter(self.parts.__contains__, PARTS):
-            yield from self._faithfulness() if part == "faithfulness" else self._repeated(part)
+            yield from self._measure_faithfulness() if part == "faithfulness" else self._measure_repeats(part)
 
-    def _now(self) -> Measured:
-        return Measured(len(self.editor.served), self.total, dict(self.entries))
+    def _measurement(self) -> Measurement:
+        return Measurement(len(self.editor.served), self.total, dict(self.entries))
 
-    def _repeated(self, part) -> Iterator[Measured]:
+    def _measure_repeats(self, part: str) -> Iterator[Measurement]:
         """A repeat that fails, say because an edit is blocked, is left out, and the others count."""
-        e, made, problem = self.explanation, {}, ""
-        for repeat in _repeats(e, part):
+        e, problem = self.explanation, ""
+        repeats: dict[str, list[Explanation]] = {}  # by kind
+        for repeat in _plan_repeats(e, part):
             try:
-                data = {"embedder": self.embedder, "region": e.region} | repeat.options
-                for step in explain_stream(e.image, repeat.instruction, self.editor, **data):
+                options = {"embedder": self.embedder, "region": e.region} | repeat.options
+                for step in explain_stream(e.image, repeat.instruction, self.editor, **options):
                     latest = step
-                    yield self._now()
+                    yield self._measurement()
             except InputError as error:
                 problem = str(error)
                 continue
-            made.setdefault(repeat.kind, []).append(latest)
-            self.entries[part] = self._entry(part, made)
-            yield self._now()
-        if not made and problem:
-            self.entries[part] = report_card.unknown(part, problem)
-            yield self._now()
+            repeats.setdefault(repeat.kind, []).append(latest)
+            self.entries[part] = self._compare(part, repeats)
+            yield self._measurement()
+        if not repeats and problem:
+            self.entries[part] = report_card.report_failure(part, problem)
+            yield self._measurement()
 
-    def _entry(self, part, made) -> Trust:
+    def _compare(self, part: str, repeats: dict[str, list[Explanation]]) -> TrustEntry:
         e = self.explanation
         if part == "stability":
-            return report_card.stability(metrics.stability(e, made["insertions"]))
-        found = {kind: metrics.consistency([e, *made[kind]]) if kind in made else None for kind in ("seeds", "designs")}
-        return report_card.consistency(e.words, found)
+            return report_card.report_stability(metrics.stability(e, repeats["insertions"]))
+        kinds = ("seeds", "designs")
+        values = {kind: metrics.consistency([e, *repeats[kind]]) if kind in repeats else None for kind in kinds}
+        return report_card.report_consistency(e.words, values)
 
-    def _faithfulness(self) -> Iterator[Measured]:
+    def _measure_faithfulness(self) -> Iterator[Measurement]:
         e, seed = self.explanation, self.explanation.settings["seed"]
-        rows = metrics.faithfulness_rows(e.weights, seed=seed)
-        texts = [instructions.perturbed(e.words, row) for row in rows]
-        step, distances = getattr(self.editor, "batch_size", protocols.BATCH), []
-        for block, start in enumerate(np.flatnonzero(np.diff(e.blocks, prepend=-1))):
-            reference = e.image if e.settings["reference"] == "input" else e.edits[start]
-            batches = [(seed + block, texts[first : first + step]) for first in range(0, len(texts), step)]
+        mask = metrics.faithfulness_mask(e.weights, seed=seed)
+        texts = [instructions.perturbed(e.words, row) for row in mask]
+        size, distances = getattr(self.editor, "batch_size", protocols.BATCH), []
+        for block, first in enumerate(np.flatnonzero(np.diff(e.blocks, prepend=-1))):
+            reference = e.image if e.settings["reference"] == "input" else e.edits[first]
+            batches = [(seed + block, texts[start : start + size]) for start in range(0, len(texts), size)]
             for images in self.editor.edit_batches(e.image, batches, region=e.region):
-                distances += self._distances(images, reference)
-                yield self._now()
-        responses = _responses(np.reshape(distances, (-1, len(rows))), e)
-        self.entries["faithfulness"] = report_card.faithfulness(metrics.faithfulness(e.weights, lambda _: responses, seed=seed))
-        yield self._now()
+                distances += self._measure_distances(images, reference)
+                yield self._measurement()
+        responses = _to_responses(np.reshape(distances, (-1, len(mask))), e)
+        values = metrics.faithfulness(e.weights, lambda _: responses, seed=seed)
+        self.entries["faithfulness"] = report_card.report_faithfulness(values)
+        yield self._measurement()
 
-    def _distances(self, images, reference) -> list[float]:
-        """Of each edit from the reference, NaN for a failed one."""
+    def _measure_distances(self, images, reference) -> list[float]:
+        """Distance of each edit from the reference, NaN for a failed one."""
         made = [image for image in images if image is not None]
         vectors, patches = protocols.embedded(self.embedder, [reference, *made])
         of = (None, None) if patches is None else (patches[1:], patches[0])
-        found = iter(distances_.to_reference(self.explanation.settings["distance"], vectors[1:], of[0], vectors[0], of[1]))
-        return [np.nan if image is None else float(next(found)) for image in images]
+        distances = iter(distances_.to_reference(self.explanation.settings["distance"], vectors[1:], of[0], vectors[0], of[1]))
+        return [np.nan if image is None else float(next(distances)) for image in images]
 
 
-def _responses(distances, e) -> np.ndarray:
+def _to_responses(distances: np.ndarray, e: Explanation) -> np.ndarray:
     """Distances (B, n) on the explanation's own scale, mean over its blocks (n,); NaN where all failed."""
-    known = e.distances[np.isfinite(e.distances)]
-    least = known.min() if e.settings["similarity"] == "minmax" else 0
-    responses = 1 - (distances - least) / ((known.max() - least) or 1)
+    own = e.distances[np.isfinite(e.distances)]
+    least = own.min() if e.settings["similarity"] == "minmax" else 0
+    responses = 1 - (distances - least) / ((own.max() - least) or 1)
     made = np.isfinite(responses)
     total = np.where(made, responses, 0).sum(axis=0)
     return np.divide(total, made.sum(axis=0), out=np.full(len(total), np.nan), where=made.any(axis=0))
 
 
-def _repeats(e: Explanation, part: str) -> list[_Repeat]:
-    """The further explanations that a part needs, each asked for as this one was, but for what is varied."""
+def _plan_repeats(e: Explanation, part: str) -> list[_Repeat]:
+    """The further explanations that a part needs, each with the options of this one but for what is varied."""
     of, k = e.settings, len(e.words)
-    same = {name: value for name, value in citation.options(e).items() if name != "embedder"} | {"noise_seeds": 0}
+    same = {name: value for name, value in citation.list_options(e).items() if name != "embedder"} | {"noise_seeds": 0}
     if part == "stability":
-        more = max(of["edits"], designs.default_edits(k + 1), designs.minimum_edits(k + 1, of["design"]))
+        edits = max(of["edits"], designs.default_edits(k + 1), designs.minimum_edits(k + 1, of["design"]))
         neutral = [word for word in NEUTRAL if word not in e.words][:INSERTED]
         texts = [" ".join([*e.words[:at], word, *e.words[at:]]) for word in neutral for at in dict.fromkeys((0, k // 2, k))]
-        return [_Repeat(part, "insertions", text, same | {"edits": more}) for text in texts]
-    others = [(of["seed"] + of["seeds"] * (number + 1)) % LAST_SEED for number in range(SEEDS)]
-    repeats = [_Repeat(part, "seeds", e.instruction, same | {"seed": seed}) for seed in others]
+        return [_Repeat("insertions", text, same | {"edits": edits}) for text in texts]
+    seeds = [(of["seed"] + of["seeds"] * (number + 1)) % LAST_SEED for number in range(SEEDS)]
+    repeats = [_Repeat("seeds", e.instruction, same | {"seed": seed}) for seed in seeds]
     design = "balanced" if of["design"] == "random" else "random"
     if of["preset"] is None and of["edits"] < 2**k and of["edits"] >= designs.minimum_edits(k, design):
-        repeats.append(_Repeat(part, "designs", e.instruction, same | {"design": design}))
+        repeats.append(_Repeat("designs", e.instruction, same | {"design": design}))
     return repeats
 
 
-def _wanted(e: Explanation, part: str) -> set[tuple[int, str]]:
+def _list_edits(e: Explanation, part: str) -> set[tuple[int, str]]:
     """(seed, text) of all edits that a part rests on."""
     of = e.settings
     if part == "faithfulness":
-        rows = metrics.faithfulness_rows(e.weights, seed=of["seed"])
-        return {(of["seed"] + b, instructions.perturbed(e.words, row)) for b in set(e.blocks.tolist()) for row in rows}
-    wanted = set()
-    for repeat in _repeats(e, part):
-        words, given = instructions.words(repeat.instruction), {"design": of["design"]} | repeat.options
-        mask = designs.choose(len(words), given["edits"], given["design"], given["seed"])
-        seeds = range(given["seed"], given["seed"] + of["seeds"])
-        wanted |= {(seed, instructions.perturbed(words, row)) for seed in seeds for row in mask}
-    return wanted
+        mask = metrics.faithfulness_mask(e.weights, seed=of["seed"])
+        return {(of["seed"] + block, instructions.perturbed(e.words, row)) for block in set(e.blocks.tolist()) for row in mask}
+    edits = set()
+    for repeat in _plan_repeats(e, part):
+        words, options = instructions.words(repeat.instruction), {"design": of["design"]} | repeat.options
+        mask = designs.choose(len(words), options["edits"], options["design"], options["seed"])
+        seeds = range(options["seed"], options["seed"] + of["seeds"])
+        edits |= {(seed, instructions.perturbed(words, row)) for seed in seeds for row in mask}
+    return edits
 
 
-def _check_same(e: Explanation, here: dict) -> None:
-    """Raise InputError unless editor and embedder call themselves as those that made the explanation."""
-    for name in SAME:
-        what, was, is_ = name.replace("_", "'s "), e.settings.get(name), here.get(name)
-        if was != is_:
+def _check_models(e: Explanation, described: dict[str, Any]) -> None:
+    """Raise InputError unless editor and embedder describe themselves like those that made the explanation."""
+    for name in MODELS:
+        what, made_with, given = name.replace("_", "'s "), e.settings.get(name), described.get(name)
+        if made_with != given:
             raise InputError(
-                f"This explanation was made with the {what} {was}; measuring with {is_} would say nothing about it."
+                f"This explanation was made with the {what} {made_with}; measuring with {given} would say nothing about it."
             )

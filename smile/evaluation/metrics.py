@@ -7,6 +7,7 @@ of the method (`smile.method.fidelity`).
 
 from collections.abc import Callable, Iterable
 from itertools import combinations
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.integrate import trapezoid
@@ -15,12 +16,23 @@ from scipy.stats import rankdata, spearmanr
 from smile.errors import InputError
 from smile.method.kernel import effective_sample_size
 from smile.method.least_squares import solve
+from smile.report.protocols import ExplanationLike
 
 HALF = 0.5
-DECIMALS = 9  # of weights and areas; what is smaller is arithmetic
+DECIMALS = 9  # of weights and areas; smaller differences are rounding
 
 
-def accuracy(weights, relevant):
+class Weighted(Protocol):
+    """What is compared of several explanations."""
+
+    words: list[str]
+    weights: np.ndarray  # (k,)
+
+    @property
+    def significant(self) -> np.ndarray: ...  # (k,) bool
+
+
+def accuracy(weights, relevant) -> dict[str, float | None]:
     """Absolute weights (k,) against the words that should matter, relevant (k,) bool.
 
     auroc: chance that a relevant word outweighs another, ties half (Mann-Whitney), where weights that differ by less
@@ -44,8 +56,8 @@ def accuracy(weights, relevant):
     }
 
 
-def health(explanation) -> dict:
-    """What the design and the edits of an `Explanation` can carry.
+def design_health(explanation: ExplanationLike) -> dict[str, Any]:
+    """What the design and the edits of an explanation can carry.
 
     | key | meaning |
     |---|---|
@@ -73,7 +85,7 @@ def health(explanation) -> dict:
     }
 
 
-def stability(explanation, others: Iterable) -> dict:
+def stability(explanation: Weighted, others: Iterable[Weighted]) -> dict[str, Any]:
     """How little an explanation changes when words that say nothing are put into its instruction.
 
     `explanation` and each of `others` has words (k,), weights (k,) and significant (k,) bool; each of `others` has the
@@ -92,8 +104,8 @@ def stability(explanation, others: Iterable) -> dict:
     """
     insertions = []
     for other in others:
-        shared = _positions(explanation.words, other.words)
-        u, v = _known(explanation.weights), _known(other.weights)
+        shared = _find_words(explanation.words, other.words)
+        u, v = _check_weights(explanation.weights), _check_weights(other.weights)
         added = np.delete(v, shared)
         insertions.append(
             {
@@ -104,11 +116,11 @@ def stability(explanation, others: Iterable) -> dict:
                 "rank_correlation": _spearman(u, v[shared]),
             }
         )
-    means = {name: _mean(each[name] for each in insertions) for name in ("jaccard", "ruzicka", "rank_correlation")}
+    means = {name: _mean_of_defined(each[name] for each in insertions) for name in ("jaccard", "ruzicka", "rank_correlation")}
     return means | {"insertions": insertions}
 
 
-def consistency(explanations: Iterable) -> dict:
+def consistency(explanations: Iterable[Weighted]) -> dict[str, Any]:
     """How alike repeats of one explanation are, under other seeds or designs. Each has words and weights (k,).
 
     | key | definition |
@@ -126,7 +138,7 @@ def consistency(explanations: Iterable) -> dict:
     words = [list(each.words) for each in explanations]
     if len(words) < 2 or any(each != words[0] for each in words):
         raise InputError("Consistency compares at least two explanations of the same words.")
-    weights = np.array([_known(each.weights) for each in explanations])
+    weights = np.array([_check_weights(each.weights) for each in explanations])
     spread = weights.std(axis=0, ddof=1)
     top = np.bincount(np.abs(weights).argmax(axis=1), minlength=len(words[0])) / len(weights)
     return {
@@ -135,11 +147,11 @@ def consistency(explanations: Iterable) -> dict:
         "mean_standard_deviation": float(spread.mean()),
         "top_1": top.tolist(),
         "top_1_frequency": float(top.max()),
-        "rank_correlation": _mean(_spearman(u, v) for u, v in combinations(weights, 2)),
+        "rank_correlation": _mean_of_defined(_spearman(u, v) for u, v in combinations(weights, 2)),
     }
 
 
-def faithfulness(weights, respond: Callable, *, pairs: int = 5, seed: int = 0) -> dict:
+def faithfulness(weights, respond: Callable, *, pairs: int = 5, seed: int = 0) -> dict[str, Any]:
     """Whether leaving words out does what their weights (k,) say it does.
 
     The deletion and insertion metrics of RISE (Petsiuk, Das & Saenko 2018), for words: from the full instruction they are
@@ -148,7 +160,7 @@ def faithfulness(weights, respond: Callable, *, pairs: int = 5, seed: int = 0) -
     (Samek et al. 2017), each beside its reverse, which needs no texts of its own.
 
     respond: rows mask (n, k) bool -> responses (n,), NaN for a failed edit, which is interpolated along its curve. It is
-    asked once, for `faithfulness_rows`. pairs: of random orders.
+    asked once, for `faithfulness_mask`. pairs: of random orders.
 
     | key | definition |
     |---|---|
@@ -161,11 +173,11 @@ def faithfulness(weights, respond: Callable, *, pairs: int = 5, seed: int = 0) -
 
     Raises InputError where weights are missing.
     """
-    rows = faithfulness_rows(weights, pairs=pairs, seed=seed)
+    rows = faithfulness_mask(weights, pairs=pairs, seed=seed)
     known = {row.tobytes(): response for row, response in zip(rows, np.asarray(respond(rows), float), strict=True)}
-    first, *random = (_curves(order, known) for order in _orders(weights, pairs, seed))  # each (2, k + 1)
+    first, *random = (_trace_curves(order, known) for order in _draw_orders(weights, pairs, seed))  # each (2, k + 1)
     mean = np.mean(random, axis=0)
-    gain = [_area(each) - _area(mean) for each in (first, *random)]  # insertion rises, deletion falls
+    gain = [_measure_area(each) - _measure_area(mean) for each in (first, *random)]  # insertion rises, deletion falls
     between, *chance = [round(float((up - down) / 2), DECIMALS) for down, up in gain]
     return {
         "deletion": float(-gain[0][0]),
@@ -180,41 +192,41 @@ def faithfulness(weights, respond: Callable, *, pairs: int = 5, seed: int = 0) -
     }
 
 
-def faithfulness_rows(weights, *, pairs: int = 5, seed: int = 0) -> np.ndarray:
+def faithfulness_mask(weights, *, pairs: int = 5, seed: int = 0) -> np.ndarray:
     """The distinct rows mask (n, k) bool that `faithfulness` asks for, the full one first."""
-    steps = np.vstack([part for order in _orders(weights, pairs, seed) for part in _steps(order)])
+    steps = np.vstack([part for order in _draw_orders(weights, pairs, seed) for part in _list_steps(order)])
     _, first = np.unique(steps, axis=0, return_index=True)
     return steps[np.sort(first)]
 
 
-def _orders(weights, pairs, seed) -> np.ndarray:
+def _draw_orders(weights, pairs, seed) -> np.ndarray:
     """Orders of words (1 + 2 pairs, k): by weight, the largest first, then random ones, then their reverses."""
-    weights = _known(weights)
+    weights = _check_weights(weights)
     random = np.random.default_rng(seed).permuted(np.tile(np.arange(len(weights)), (pairs, 1)), axis=1)
     return np.vstack([np.argsort(-weights, kind="stable"), random, random[:, ::-1]])
 
 
-def _steps(order) -> tuple[np.ndarray, np.ndarray]:
+def _list_steps(order) -> tuple[np.ndarray, np.ndarray]:
     """Rows (k + 1, k) bool of deletion, from the full to the empty one, and of insertion, from the empty one."""
     out = np.argsort(order) < np.arange(len(order) + 1)[:, None]
     return ~out, out
 
 
-def _curves(order, known) -> np.ndarray:
+def _trace_curves(order, known) -> np.ndarray:
     """Responses (2, k + 1) along deletion and insertion; the full instruction's edit never fails."""
-    curves = np.array([[known[row.tobytes()] for row in steps] for steps in _steps(order)])
+    curves = np.array([[known[row.tobytes()] for row in steps] for steps in _list_steps(order)])
     places = np.arange(curves.shape[1])
     return np.array([np.interp(places, places[np.isfinite(c)], c[np.isfinite(c)]) for c in curves])
 
 
-def _area(curves) -> np.ndarray:
+def _measure_area(curves) -> np.ndarray:
     """Area (2,) under each curve, over the share of words."""
     return trapezoid(curves, dx=1 / (curves.shape[1] - 1))
 
 
-def _positions(words, longer) -> list[int]:
+def _find_words(words, longer) -> list[int]:
     """Where `longer` has each of `words`, in order, each as early as can be."""
-    found = []
+    found: list[int] = []
     for word in words:
         start = found[-1] + 1 if found else 0
         if word not in list(longer)[start:]:
@@ -223,7 +235,7 @@ def _positions(words, longer) -> list[int]:
     return found
 
 
-def _known(weights) -> np.ndarray:
+def _check_weights(weights) -> np.ndarray:
     """The weights (k,) without what is arithmetic in them, which would make an order of words that are alike."""
     weights = np.asarray(weights, float)
     if weights.ndim != 1 or not weights.size or not np.isfinite(weights).all():
@@ -242,7 +254,7 @@ def _spearman(a, b) -> float | None:
     return float(spearmanr(a, b).statistic) if len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0 else None
 
 
-def _mean(numbers: Iterable) -> float | None:
+def _mean_of_defined(numbers: Iterable) -> float | None:
     """Of those that are known; None where none is."""
     known = [number for number in numbers if number is not None]
     return float(np.mean(known)) if known else None

@@ -42,6 +42,11 @@ def words(instruction: str) -> list[str]:
     return found
 
 
+def normalise_word(word: str) -> str:
+    """The word in lower case, without the punctuation around it."""
+    return word.lower().strip(".,;:!?\"'()")
+
+
 def perturbed(words: list[str], mask: Iterable[bool]) -> str:
     """The kept words in their original order; "" when none is kept. `mask` has one value for each word."""
     return " ".join(word for word, kept in zip(words, mask, strict=True) if kept)

@@ -1,14 +1,16 @@
-"""What lets somebody else have this explanation: the Python lines that make it, a link to the page, and what to cite."""
+"""What lets others reproduce an explanation: the Python lines that make it, a link to the page, and what to cite."""
 
 from keyword import iskeyword
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 
 from smile.method import design as designs
-from smile.method import kernel as localities
+from smile.method import kernel
 from smile.models.editors import EDITORS
 from smile.options import DEFAULT_DISTANCE, DEFAULTS, count_permutations
+from smile.report.protocols import ExplanationLike
 
 USUAL = DEFAULTS | {"distance": DEFAULT_DISTANCE}
 PRESET = ("design", "distance", "locality", "surrogate")  # what a preset decides
@@ -38,52 +40,51 @@ BIBTEX = """\
 """
 
 
-def python(explanation, picture: str = "input.png", region: str = "region.png") -> str:
-    """The Python lines that make this very explanation again, finished if it was stopped.
+def write_python(explanation: ExplanationLike, picture: str = "input.png", region: str = "region.png") -> str:
+    """The Python lines that make the same explanation, all of it where this one was stopped.
 
-    `picture` and `region` are the paths to write into them; those of a bundle are at the size that the editor works at.
-    An editor or embedder of one's own is not known here: a comment says where to put it.
+    `picture` and `region` are the paths in these lines; those of a bundle have the size that the editor works at.
+    Where editor or embedder are somebody's own, a comment says where to put them.
     """
     e, settings = explanation, explanation.settings
-    known = settings["editor"] in EDITORS
-    own_embedder = settings["embedder"] != "dinov2"
-    lines = "" if known else OWN.format("editor", f"your own editor, {settings['editor']!r}")
+    ours, own_embedder = settings["editor"] in EDITORS, settings["embedder"] != "dinov2"
+    lines = "" if ours else OWN.format("editor", f"your own editor, {settings['editor']!r}")
     lines += OWN.format("embedder", f"your own embedder, {settings['embedder']!r}") if own_embedder else ""
-    lines += f"from smile import explain{', load_editor' if known else ''}\n\n"
-    if known:
-        given = [repr(settings["editor"]), repr(settings.get("editor_weights", "auto"))]
-        given += [_given(name, value) for name, value in settings["editor_settings"].items()]
-        lines += f"editor = load_editor({', '.join(given)})\n"
-    given = [repr(picture), repr(e.instruction), "editor"]
-    given += [_given(name, value) for name, value in options(e).items()]
-    given += ["embedder=embedder"] if own_embedder else []
-    given += [_given("region", region)] if settings["region"] else []
-    lines += "explanation = explain(\n" + "".join(f"    {each},\n" for each in given) + ")\n"
+    lines += f"from smile import explain{', load_editor' if ours else ''}\n\n"
+    if ours:
+        arguments = [repr(settings["editor"]), repr(settings.get("editor_weights", "auto"))]
+        arguments += [_write_argument(name, value) for name, value in settings["editor_settings"].items()]
+        lines += f"editor = load_editor({', '.join(arguments)})\n"
+    arguments = [repr(picture), repr(e.instruction), "editor"]
+    arguments += [_write_argument(name, value) for name, value in list_options(e).items()]
+    arguments += ["embedder=embedder"] if own_embedder else []
+    arguments += [_write_argument("region", region)] if settings["region"] else []
+    lines += "explanation = explain(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")\n"
     return lines + "print(explanation.finding)\n"
 
 
-def query(explanation, example: str | None = None) -> str:
-    """The query of the page's address that fills in this run: example (a picture of the page's, by name), instruction,
-    editor, weights, seed, and edits where it is not what the number of words needs."""
+def write_query(explanation: ExplanationLike, example: str | None = None) -> str:
+    """The query of the page's address that fills in this run: example (by name), instruction, editor, weights, seed, and
+    edits where it is not what the number of words needs."""
     settings = explanation.settings
-    given = {"example": example, "instruction": explanation.instruction}
+    query = {"example": example, "instruction": explanation.instruction}
     if settings["editor"] in EDITORS:
-        weights = settings.get("editor_weights")  # others than ours are somebody's own, and would tell where they lie
-        given |= {"editor": settings["editor"], "weights": weights if weights in EDITORS[settings["editor"]].weights else None}
+        weights = settings.get("editor_weights")  # a path of somebody's own is private and stays out
+        query |= {"editor": settings["editor"], "weights": weights if weights in EDITORS[settings["editor"]].weights else None}
     usual = designs.default_edits(len(explanation.words))
-    given |= {"seed": settings["seed"], "edits": None if settings["edits"] == usual else settings["edits"]}
-    return urlencode({name: value for name, value in given.items() if value is not None})
+    query |= {"seed": settings["seed"], "edits": None if settings["edits"] == usual else settings["edits"]}
+    return urlencode({name: value for name, value in query.items() if value is not None})
 
 
-def options(e) -> dict:
-    """What `explain` must be told beyond the picture, the instruction and the editor: edits, seed, what is not usual."""
-    settings = e.settings
+def list_options(explanation: ExplanationLike) -> dict[str, Any]:
+    """The options of `explain` that make this explanation: edits, seed, and what differs from the defaults."""
+    e, settings = explanation, explanation.settings
     options = {name: settings[name] for name in ("edits", "seed")}
-    said = ["preset", "reference", "seeds", "noise_seeds", "smallest_effect"]
+    names = ["preset", "reference", "seeds", "noise_seeds", "smallest_effect"]
     if settings["preset"] is None:
-        said += [name for name in PRESET if (name, "locality_note" in settings) != ("locality", True)]
-        said += ["sigma"] * (settings["sigma"] is not None and not _is_auto(e))
-    options |= {name: settings[name] for name in said if settings[name] != USUAL[name]}
+        names += [name for name in PRESET if (name, "locality_note" in settings) != ("locality", True)]
+        names += ["sigma"] * (settings["sigma"] is not None and not _is_auto(e))
+    options |= {name: settings[name] for name in names if settings[name] != USUAL[name]}
     usual = count_permutations(len(e.words))
     options |= {"permutations": settings["permutations"]} if settings["permutations"] != usual else {}
     if settings["embedder"] == "dinov2" and not (_is_bundled(settings, "editor") and _is_bundled(settings, "embedder")):
@@ -91,21 +92,21 @@ def options(e) -> dict:
     return options
 
 
-def _is_auto(e) -> bool:
-    """Whether the width is the one that comes of itself. The number alone is written down, but written into the lines it
-    would stay when somebody changes the instruction in them."""
+def _is_auto(e: ExplanationLike) -> bool:
+    """Whether the kernel width is the automatic one. The record has only the number, but in the Python lines a number would
+    stay when somebody changes the instruction."""
     weights = e.locality_weights[e.blocks == 0]
     if len(weights) < e.settings["edits"] or not weights.all():
         return False
-    widths = np.sqrt(-np.log(weights))  # of text distance, which is all zero where the texts cannot be told apart
-    itself = 1.0 if widths.any() else e.settings["sigma"]
-    return bool(np.isclose(localities.auto_sigma(widths), itself, rtol=ROUND_OFF, atol=0))
+    distances = np.sqrt(-np.log(weights))  # text distances in kernel widths; all zero where the texts are alike
+    width = 1.0 if distances.any() else e.settings["sigma"]
+    return bool(np.isclose(kernel.auto_sigma(distances), width, rtol=ROUND_OFF, atol=0))
 
 
-def _is_bundled(settings, what: str) -> bool:
-    return str(settings.get(f"{what}_weights", "")).startswith("bundled")
+def _is_bundled(settings: dict[str, Any], model: str) -> bool:
+    return str(settings.get(f"{model}_weights", "")).startswith("bundled")
 
 
-def _given(name: str, value) -> str:
-    """An argument by name. Names may come from somebody's file, and so may be none."""
+def _write_argument(name: str, value) -> str:
+    """An argument by name, in a table where the name, which may come from somebody's file, is no identifier."""
     return f"{name}={value!r}" if name.isidentifier() and not iskeyword(name) else f"**{dict([(name, value)])!r}"

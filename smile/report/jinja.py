@@ -15,6 +15,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+ENVIRONMENT.policies["json.dumps_kwargs"] = {"ensure_ascii": False}  # of the filter `tojson`
 
 
 def render(name: str, **values) -> Markup:

@@ -12,23 +12,31 @@ import plotly.graph_objects as go
 from PIL import Image, ImageDraw, ImageFont
 
 from smile.errors import InputError
+from smile.report.numbers import LEVEL, finite_or_none, format_interval, format_p_value, format_weight
+from smile.report.protocols import ExplanationLike
 
 COLUMNS = 8  # words in one row of the heatmap
 LONGEST = 16  # characters of a word that a cell shows; the hover shows all
 SCALE = ((0.0, (33, 102, 172)), (0.5, (255, 255, 255)), (1.0, (178, 24, 43)))  # blue, white, red
 STAR = "★"
+COLUMN_NAMES = ("word", "weight", "95 % interval", "p", "p (Holm)", "significant")
 
 
-def heatmap(explanation) -> go.Figure:
-    """The words of an `Explanation` in reading order, coloured by weight, with the 95 % interval; hover gives p-values."""
-    k = len(explanation.words)
-    rows, columns = _shape(k)
+def plot_heatmap(explanation: ExplanationLike) -> go.Figure:
+    """The words of an explanation in reading order, coloured by weight, with the 95 % interval; hover gives p-values."""
+    words = tabulate_words(explanation)
+    rows, columns = _shape(len(words))
     z, text, hover = (np.full(rows * columns, None, dtype=object) for _ in range(3))
-    for j in range(k):
-        z[j] = _number(explanation.weights[j])
-        text[j] = _cell(explanation, j)
-        hover[j] = _hover(explanation, j)
-    limit = largest_weight(explanation)
+    for j, (word, weight, interval, p_value, p_value_holm, star) in enumerate(words):
+        name = html.escape(_shorten(word))
+        small = f'<br><span style="font-size:11px">{interval}</span>' if np.isfinite(explanation.ci_low[j]) else ""
+        z[j] = finite_or_none(explanation.weights[j]) or 0.0
+        text[j] = f"{f'<b>{name}</b> {star}' if star else name}<br>{weight}{small}"
+        hover[j] = (
+            f"<b>{html.escape(word)}</b> (word {j + 1})<br>weight {weight}<br>95 % interval {interval}<br>"
+            f"p {html.escape(p_value)}, Holm {html.escape(p_value_holm)}"
+        )
+    limit = find_limit(explanation)
     figure = go.Figure(
         go.Heatmap(
             z=z.reshape(rows, columns),
@@ -66,77 +74,74 @@ def heatmap(explanation) -> go.Figure:
     return figure
 
 
-def heatmap_png(explanation) -> Image.Image:
+def draw_heatmap(explanation: ExplanationLike) -> Image.Image:
     """The same drawn with Pillow, for places where no script runs: RGB, 120 pixels wide for each word of a row."""
-    rows, columns = _shape(len(explanation.words))
+    words = tabulate_words(explanation)
+    rows, columns = _shape(len(words))
     width, height, top = 120, 88, 34
     picture = Image.new("RGB", (columns * width + 8, top + rows * height + 8), "white")
     draw = ImageDraw.Draw(picture)
     note = f"{'provisional; ' if explanation.provisional else ''}red toward the reference, blue away; * p < 0.05 (Holm)"
     draw.text((8, 8), note, fill="#444", font=_font(12))
-    limit = largest_weight(explanation)
-    for j, word in enumerate(explanation.words):
+    limit = find_limit(explanation)
+    for j, (word, weight, interval, _, _, star) in enumerate(words):
         row, column = divmod(j, columns)
         left, up = 8 + column * width, top + row * height
         box = (left, up, left + width - 8, up + height - 8)
-        colour = colour_of(explanation.weights[j], limit)
-        starred = bool(explanation.significant[j])
-        draw.rectangle(box, fill=colour, outline="black" if starred else "#bbb", width=3 if starred else 1)
+        colour = pick_colour(explanation.weights[j], limit)
+        draw.rectangle(box, fill=colour, outline="black" if star else "#bbb", width=3 if star else 1)
         ink = "black" if sum(colour) > 330 else "white"
         middle = (box[0] + box[2]) / 2
-        label = _short(word) + (" *" if starred else "")
-        draw.text((middle, up + 22), label, fill=ink, font=_fitting(draw, label, width - 16), anchor="mm")
-        draw.text((middle, up + 44), _signed(explanation.weights[j]), fill=ink, font=_font(14), anchor="mm")
+        label = _shorten(word) + (" *" if star else "")
+        draw.text((middle, up + 22), label, fill=ink, font=_fitting_font(draw, label, width - 16), anchor="mm")
+        draw.text((middle, up + 44), weight, fill=ink, font=_font(14), anchor="mm")
         if np.isfinite(explanation.ci_low[j]):
-            draw.text((middle, up + 64), _interval(explanation, j), fill=ink, font=_font(11), anchor="mm")
+            draw.text((middle, up + 64), interval, fill=ink, font=_font(11), anchor="mm")
     return picture
 
 
-def overlay(explanation, word: int) -> Image.Image:
+def draw_overlay(explanation: ExplanationLike, word: int) -> Image.Image:
     """The reference picture in grey, coloured by the word's map where it is significant (p < 0.05 over all patches).
 
     `word` is a position from 0. Raises InputError where there is no such word or no map.
     """
-    if explanation.maps is None:
+    if explanation.maps is None or explanation.maps_p_values is None:
         raise InputError("This explanation has no maps: it is unfinished, or its embedder gives no patches.")
     if not 0 <= word < len(explanation.words):
         raise InputError(f"There is no word {word}; the words are numbered 0 to {len(explanation.words) - 1}.")
-    weights, significant = explanation.maps[word], explanation.maps_p_values[word] < 0.05
+    weights, significant = explanation.maps[word], explanation.maps_p_values[word] < LEVEL
     limit = np.abs(explanation.maps).max() or 1.0
     rgba = np.zeros((*weights.shape, 4), dtype=np.uint8)
     for at in np.argwhere(significant):
-        rgba[tuple(at)] = (*colour_of(weights[tuple(at)], limit), 170)
+        rgba[tuple(at)] = (*pick_colour(weights[tuple(at)], limit), 170)
     base = explanation.reference.convert("L").convert("RGBA")
     layer = Image.fromarray(rgba, "RGBA").resize(base.size, Image.Resampling.NEAREST)
     return Image.alpha_composite(base, layer).convert("RGB")
 
 
-COLUMN_NAMES = ("word", "weight", "95 % interval", "p", "p (Holm)", "significant")
-
-
-def table(explanation) -> list[tuple[str, ...]]:
+def tabulate_words(explanation: ExplanationLike) -> list[tuple[str, ...]]:
     """One row of texts for each word, under `COLUMN_NAMES`."""
     e = explanation
     return [
         (
             word,
-            _signed(e.weights[j]),
-            _interval(e, j),
-            _p(e.p_values[j]),
-            _p(e.p_values_holm[j]),
+            format_weight(e.weights[j]),
+            format_interval(e.ci_low[j], e.ci_high[j]),
+            format_p_value(e.p_values[j]),
+            format_p_value(e.p_values_holm[j]),
             STAR if e.significant[j] else "",
         )
         for j, word in enumerate(e.words)
     ]
 
 
-def largest_weight(explanation) -> float:
+def find_limit(explanation: ExplanationLike) -> float:
     """The end of the symmetric colour scale: the largest absolute weight, 1 where all are zero or unknown."""
     sizes = np.abs(explanation.weights[np.isfinite(explanation.weights)])
     return float(sizes.max()) if sizes.size and sizes.max() > 1e-12 else 1.0
 
 
-def colour_of(weight: float, limit: float) -> tuple[int, int, int]:
+def pick_colour(weight: float, limit: float) -> tuple[int, ...]:
     """The RGB colour of a weight on the scale -limit to limit; an unknown one is light grey."""
     if not np.isfinite(weight):
         return (238, 238, 238)
@@ -145,54 +150,20 @@ def colour_of(weight: float, limit: float) -> tuple[int, int, int]:
 
 
 def _shape(k: int) -> tuple[int, int]:
+    """Rows and columns for k words."""
     rows = math.ceil(k / COLUMNS)
     return rows, math.ceil(k / rows)
 
 
-def _short(word: str) -> str:
+def _shorten(word: str) -> str:
     return word if len(word) <= LONGEST else word[: LONGEST - 1] + "…"
-
-
-def _cell(e, j: int) -> str:
-    word = html.escape(_short(e.words[j]))
-    small = f'<br><span style="font-size:11px">{_interval(e, j)}</span>' if np.isfinite(e.ci_low[j]) else ""
-    return f"{f'<b>{word}</b> {STAR}' if e.significant[j] else word}<br>{_signed(e.weights[j])}{small}"
-
-
-def _hover(e, j: int) -> str:
-    return (
-        f"<b>{html.escape(e.words[j])}</b> (word {j + 1})<br>weight {_signed(e.weights[j])}<br>"
-        f"95 % interval {_interval(e, j)}<br>"
-        f"p {html.escape(_p(e.p_values[j]))}, Holm {html.escape(_p(e.p_values_holm[j]))}"
-    )
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else 0.0
-
-
-def _signed(value: float) -> str:
-    if not np.isfinite(value):
-        return "…"
-    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"
-
-
-def _interval(e, j: int) -> str:
-    low, high = e.ci_low[j], e.ci_high[j]
-    return f"{_signed(low)} to {_signed(high)}" if np.isfinite(low) and np.isfinite(high) else "not known"
-
-
-def _p(value: float) -> str:
-    if not np.isfinite(value):
-        return "not known"
-    return f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
 def _font(size: int):
     return ImageFont.load_default(size)
 
 
-def _fitting(draw, text: str, width: float):
+def _fitting_font(draw, text: str, width: float):
     """The largest font from 17 pixels down to 9 in which `text` fits."""
     for size in range(17, 9, -1):
         if draw.textlength(text, font=_font(size)) <= width:

@@ -1,71 +1,82 @@
-"""The trust report as markup: every entry with its sentence, its figures and what would be good ones.
+"""The trust report as markup: every entry with its sentence, its figures, and what would be good values.
 
-It is drawn here and not by a script, because nothing in it moves.
+Nothing in it moves, so a template draws it and no script.
 """
 
-from html import escape
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from smile.evaluation.report_card import Figure, Trust
+from smile.report.jinja import render
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 220, 100, 4, 8, 24  # of a curve's drawing, in its own pixels
-MARKS = {True: "✓ good", False: "below"}
+CURVES = {"deletion": "left out, heaviest first", "insertion": "put in, heaviest first"}
+ROUND_OFF = 1e-9
 
 
-def trust(entries: list[Trust]) -> str:
+@dataclass(frozen=True)
+class Figure:
+    """One number, as it is to be read."""
+
+    label: str
+    value: float | None  # None where it is not defined
+    text: str
+    good: float | None = None  # the smallest good value, where there is a convention
+    most: float = 1.0  # the end of its scale, which begins at 0
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether it is a good value; None where nobody can say."""
+        return None if self.value is None or self.good is None else self.value >= self.good - ROUND_OFF
+
+
+@dataclass(frozen=True)
+class TrustEntry:
+    """One entry of the trust report."""
+
+    name: str
+    sentence: str
+    figures: tuple[Figure, ...]  # the most important one first
+    good: str  # what would be a good value
+    source: str  # and who says so
+    numbers: dict[str, Any] = field(default_factory=dict)  # all that was measured, as `smile.evaluation.metrics` returned it
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        figures = [asdict(figure) | {"holds": figure.holds} for figure in self.figures]
+        return asdict(self) | {"figures": figures}
+
+
+def render_trust(entries: list[TrustEntry]) -> str:
     """One <article> for each entry; "" for none. Texts are escaped."""
-    return f'<div class="trust">{"".join(map(_entry, entries))}</div>' if entries else ""
-
-
-def _entry(entry: Trust) -> str:
-    figures = "".join(map(_figure, entry.figures))
-    curves = _curves(entry.numbers) if entry.name == "faithfulness" and entry.figures else ""
-    source = f' <span class="by">({escape(entry.source)})</span>' if entry.source else ""
-    good = f'<p class="good"><b>Good:</b> {_text(entry.good)}{source}.</p>' if entry.good else ""
-    return (
-        f"<article><div><h3>{escape(entry.name)}</h3><p>{_text(entry.sentence)}</p>{good}</div>"
-        f"<div><dl>{figures}</dl>{curves}</div></article>"
-    )
-
-
-def _text(text: str) -> str:
-    """Escaped, and a number stays with its percent sign."""
-    return escape(text).replace(" %", "\u00a0%")
-
-
-def _figure(figure: Figure) -> str:
-    mark = MARKS.get(figure.holds, "")
-    mark = f' <span class="mark {"holds" if figure.holds else "fails"}">{mark}</span>' if mark else ""
-    return f"<div><dt>{escape(figure.label)}</dt><dd><b>{escape(figure.text)}</b>{mark}{_meter(figure)}</dd></div>"
-
-
-def _meter(figure: Figure) -> str:
-    """A bar up to the value and a line at the smallest good one, both as shares of the scale."""
-    if figure.holds is None:
+    if not entries:
         return ""
+    drawn = [(entry, [(figure, _place(figure)) for figure in entry.figures], _draw_curves(entry)) for entry in entries]
+    return render("report/templates/trust.html", entries=drawn, width=WIDTH, height=HEIGHT, left=LEFT, floor=HEIGHT - BOTTOM)
+
+
+def _place(figure: Figure) -> tuple[str, str] | None:
+    """Where the value and the smallest good one lie on the figure's scale, in percent; None without a convention."""
+    if figure.value is None or figure.good is None:
+        return None
     value, good = (f"{100 * min(max(number / figure.most, 0), 1):.1f}%" for number in (figure.value, figure.good))
-    return f'<span class="meter" aria-hidden="true"><i style="width:{value}"></i><u style="left:{good}"></u></span>'
+    return value, good
 
 
-def _curves(numbers: dict) -> str:
-    """Deletion and insertion side by side, in the order of the weights and, dashed, in random orders."""
-    said = {"deletion": "left out, heaviest first", "insertion": "put in, heaviest first"}
-    return f'<div class="curves">{"".join(_curve(numbers, name, text) for name, text in said.items())}</div>'
+def _draw_curves(entry: TrustEntry) -> list[dict[str, str]]:
+    """Deletion and insertion: label, area, and points in the order of the weights and in random orders."""
+    if entry.name != "faithfulness" or not entry.figures:
+        return []
+    curves = []
+    for name, label in CURVES.items():
+        own, random = entry.numbers[f"{name}_curve"], entry.numbers[f"random_{name}_curve"]
+        span = min(0.0, *own, *random), max(1.0, *own, *random)
+        area = f"{entry.numbers[name]:.2f}"
+        curves.append({"label": label, "area": area, "own": _points(own, *span), "random": _points(random, *span)})
+    return curves
 
 
-def _curve(numbers: dict, name: str, text: str) -> str:
-    own, random = numbers[f"{name}_curve"], numbers[f"random_{name}_curve"]
-    lowest, highest = min(0.0, *own, *random), max(1.0, *own, *random)
-    high = HEIGHT - TOP - BOTTOM
-
-    def points(curve):
-        across = [LEFT + i * (WIDTH - 2 * LEFT) / (len(curve) - 1) for i in range(len(curve))]
-        down = [TOP + high * (highest - value) / (highest - lowest) for value in curve]
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True))
-
-    between = f"area between {numbers[name]:.2f}"
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Likeness to the reference, words {text}: {between}">'
-        f'<path class="floor" d="M{LEFT} {TOP + high}H{WIDTH - LEFT}"/>'
-        f'<polyline class="random" points="{points(random)}"/><polyline class="own" points="{points(own)}"/>'
-        f'<text x="{LEFT}" y="{HEIGHT - 4}">{text}</text></svg>'
-    )
+def _points(curve: list[float], lowest: float, highest: float) -> str:
+    """The points of an SVG polyline."""
+    wide, high, steps = WIDTH - 2 * LEFT, HEIGHT - TOP - BOTTOM, len(curve) - 1
+    down = [TOP + high * (highest - value) / (highest - lowest) for value in curve]
+    return " ".join(f"{LEFT + i * wide / steps:.1f},{y:.1f}" for i, y in enumerate(down))

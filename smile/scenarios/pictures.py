@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from smile.io.images import open_picture, open_region
+from smile.method.units import normalise_word
 from smile.scenarios.fields import each, known, listed, need, number, text, whole
 from smile.toyroad.cases import HELD_OUT
-from smile.toyroad.grammar import COLOURS, OBJECTS, STATES, normalise
+from smile.toyroad.grammar import COLOURS, OBJECTS, STATES
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
 
 MAX_SCENES = 1000
@@ -68,7 +69,7 @@ def pictures(entries, folder: Path | None, attributes: dict) -> list[Picture]:
 
 def is_shown(scene: Scene, value: str) -> bool:
     """Whether the scene shows what `value` names: a state, a thing, or the car's colour."""
-    words = [normalise(word) for word in value.split()]
+    words = [normalise_word(word) for word in value.split()]
     states = [getattr(scene, STATES[word][0]) == STATES[word][1] for word in words if word in STATES]
     things = [bool(getattr(scene, word)) for word in words if word in OBJECTS]
     colours = [scene.car == word for word in words if word in COLOURS]

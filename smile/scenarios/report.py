@@ -13,12 +13,12 @@ from pathlib import Path
 from smile.errors import InputError
 from smile.io.atomic import write_file
 from smile.report import files
-from smile.report.html import PLOTLY_JS
-from smile.report.plots import STAR, colour_of
+from smile.report.files import PLOTLY_JS
+from smile.report.plots import STAR, pick_colour
 from smile.scenarios import figures, table
 from smile.scenarios.table import Results, Row
 
-STYLE = files.ALONE + (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+STYLE = files.STANDALONE_STYLE + (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 MAX_PICTURES = 2_500_000  # bytes of pictures; plotly.js has 5 MB
 MAX_PAIRS = 60  # values in the figure of pairs
 DARK = 'document.body.classList.toggle("dark", matchMedia("(prefers-color-scheme: dark)").matches);'
@@ -252,7 +252,7 @@ def _shown(row: Row, pictures: bool) -> str:
     limit = max(abs(row.weights[row.top]), 1e-12) if row.is_known else 1.0
     words = []
     for word, weight, starred in zip(row.words, row.weights, row.significant, strict=True):
-        red, green, blue = colour_of(weight, limit)
+        red, green, blue = pick_colour(weight, limit)
         ink = "#1c1917" if red + green + blue > 330 else "#fff"
         said = f"weight {weight:+.2f}{', significant' if starred else ''}"
         words.append(

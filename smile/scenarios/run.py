@@ -17,7 +17,7 @@ import numpy as np
 from smile import Explanation, explain_stream, load_editor
 from smile.errors import InputError
 from smile.evaluation import metrics
-from smile.evaluation.evaluate import Measured, measure
+from smile.evaluation.evaluate import Measurement, measure_trust
 from smile.report.payload import Pictures
 from smile.scenarios import folder
 from smile.scenarios.cells import Cell, plan_cells
@@ -50,9 +50,9 @@ class LoadedEditor:
         """`explain_stream`; the last item is the explanation."""
         yield from explain_stream(picture, instruction, self.editor, embedder=self.embedder, cache=self.cache, **options)
 
-    def measure(self, explanation: Explanation) -> Iterator[Measured]:
+    def measure(self, explanation: Explanation) -> Iterator[Measurement]:
         """`smile.evaluation.evaluate` on what `explain` gave; the last item has everything."""
-        yield from measure(explanation, self.editor, embedder=self.embedder, cache=self.cache)
+        yield from measure_trust(explanation, self.editor, embedder=self.embedder, cache=self.cache)
 
 
 def explain_cells(

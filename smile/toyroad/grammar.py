@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from smile.method.units import normalise_word
 from smile.toyroad.scene import OPEN, VALUES, Scene, redraw
 
 STATES = {
@@ -41,16 +42,12 @@ ADD, REMOVE = ("add", "put", "place"), ("remove", "erase", "delete")
 OTHER_VERBS = ("make", "paint", "turn", "change", "show", "let", "set", "give", "transform", "cover", "color")
 
 
-def normalise(word: str) -> str:
-    return word.lower().strip(".,;:!?\"'()")
-
-
 def read_changes(words: Iterable[str]) -> Changes:
     """What a sequence of words asks for. A car that is added without a colour has the value "any".
 
     The last word for an attribute wins. Words that ask for nothing give an empty dict.
     """
-    words = [normalise(w) for w in words]
+    words = [normalise_word(w) for w in words]
     asked, governor = {}, None
     colours = [w for w in words if w in COLOURS]
     for word in words:
@@ -108,7 +105,7 @@ def find_relevant_words(scene: Scene | None, words: Sequence[str], find: Callabl
     find: (scene, words) -> changes, where an editor reads words in its own way, as inside a region (default `find_changes`).
     Brute force over all subsets of the words that can mean anything, so exact. Raises ValueError for over 16 of those.
     """
-    able = [i for i, word in enumerate(words) if normalise(word) in MEANINGFUL]
+    able = [i for i, word in enumerate(words) if normalise_word(word) in MEANINGFUL]
     if len(able) > 16:
         raise ValueError(f"{len(able)} meaningful words give 2^{len(able)} subsets; relevant() takes at most 16.")
     meaning = {

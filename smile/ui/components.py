@@ -11,7 +11,7 @@ from PIL import Image
 from smile import InputError
 from smile.io.images import fit_region
 from smile.report import files
-from smile.report.html import PLOTLY_JS
+from smile.report.files import PLOTLY_JS
 from smile.ui import texts
 
 HERE = Path(__file__).parent
@@ -54,7 +54,7 @@ class _View(gr.HTML):
 
     def __init__(self, value=None, **options):
         markup = {"explanation": files.EXPLANATION, "comparison": files.COMPARISON}[self.kind]
-        options |= {"html_template": markup, "js_on_load": files.script(self.kind), "plotly_js": str(PLOTLY_JS)}
+        options |= {"html_template": markup, "js_on_load": files.read_script(self.kind), "plotly_js": str(PLOTLY_JS)}
         super().__init__(value, apply_default_css=False, **options)
 
     def postprocess(self, value):

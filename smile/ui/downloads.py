@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smile.io import bundle
 from smile.report import html
-from smile.report.plots import heatmap_png
+from smile.report.plots import draw_heatmap
 from smile.ui import examples, texts
 
 LONGEST = 48  # characters of a file's name
@@ -15,7 +15,7 @@ KINDS = {
     "json": lambda explanation, path: path.write_text(explanation.to_json(), encoding="utf-8"),
     "zip": bundle.write,
     "html": lambda explanation, path: path.write_text(html.render_page(explanation), encoding="utf-8"),
-    "png": lambda explanation, path: heatmap_png(explanation).save(path),
+    "png": lambda explanation, path: draw_heatmap(explanation).save(path),
 }
 
 

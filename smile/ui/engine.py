@@ -37,7 +37,7 @@ from PIL import Image
 
 from smile import Explanation, InputError, explain_stream, load_editor, load_embedder, load_segmenter
 from smile.errors import shown
-from smile.evaluation.evaluate import Measured, edits_needed, measure
+from smile.evaluation.evaluate import Measurement, count_further_edits, measure_trust
 from smile.io.images import open_picture
 from smile.method.units import words
 from smile.models import protocols
@@ -301,7 +301,7 @@ class Engine:
                     self._seconds[name, weights] = busy / made / self._work(name, weights, request.settings)
                 yield explanation
 
-    def measure(self, request: Request, explanation: Explanation) -> Iterator[Measured]:
+    def measure(self, request: Request, explanation: Explanation) -> Iterator[Measurement]:
         """`smile.evaluation.evaluate` on the models that made `explanation`. Stops as `explain`."""
         with closing(self._run(request, explanation)) as steps:
             for step, _ in steps:
@@ -383,7 +383,7 @@ class Engine:
             asked = edits_asked(words(request.instruction), request.edits, request.seed, request.options)
             edits = len(asked - set(known))
         else:
-            edits = edits_needed(explanation, known=known)
+            edits = count_further_edits(explanation, made=known)
         return math.ceil(self._begins(request) + edits * self._per_edit(request) * MARGIN)
 
     def _begins(self, request: Request) -> int:
@@ -425,7 +425,7 @@ class Engine:
         texts = math.inf if seconds is None else max(1, self._texts_in(seconds, request))
         editor.batch_size = min(getattr(editor, "batch_size", protocols.BATCH), texts)
         if explanation is not None:
-            steps = measure(explanation, editor, embedder=embedder)
+            steps = measure_trust(explanation, editor, embedder=embedder)
         else:
             options = {"edits": request.edits, "seed": request.seed, "region": request.region} | request.options
             steps = explain_stream(request.picture, request.instruction, editor, embedder=embedder, **options)

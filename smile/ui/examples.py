@@ -83,7 +83,7 @@ def drawn(example: Example, editor: str) -> dict:
     return payload.explanation_payload(
         explanation,
         source=texts.REPLAYED,
-        link=citation.query(explanation, example=example.name),
+        link=citation.write_query(explanation, example=example.name),
         files=(f"{folder}/{example.name}.png", f"{folder}/{example.name}-region.png"),
     )
 

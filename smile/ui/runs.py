@@ -165,7 +165,7 @@ class Runs:
 
 def _link(picture: str | None) -> Callable[[Explanation], str]:
     """What makes the query that restores a run on this picture."""
-    return functools.partial(citation.query, example=examples.name_of(picture))
+    return functools.partial(citation.write_query, example=examples.name_of(picture))
 
 
 def _unfinished(compared) -> bool:

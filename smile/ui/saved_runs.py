@@ -63,7 +63,8 @@ class Replays:
         name, explanation = list(compared.items())[index]
         if isinstance(explanation, str):
             return [*fields(), *view(progress=texts.problem(explanation))]
-        drawn = payload.explanation_payload(explanation, link=citation.query(explanation, example=examples.name_of(picture)))
+        link = citation.write_query(explanation, example=examples.name_of(picture))
+        drawn = payload.explanation_payload(explanation, link=link)
         return [*fields(**self._editor(explanation)), *view(view=drawn, shown=explanation)]
 
     def open(self, file: str):
@@ -78,7 +79,7 @@ class Replays:
         said = texts.OPENED if here else f"{texts.OPENED} {texts.ELSEWHERE}"
         answer = view(
             progress=texts.said(said),
-            view=payload.explanation_payload(explanation, source=said, link=citation.query(explanation)),
+            view=payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation)),
             shown=explanation,
             comparison=None,
             compared=None,

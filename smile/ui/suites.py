@@ -18,7 +18,7 @@ from typing import NamedTuple
 import gradio as gr
 
 from smile import Explanation, InputError, paths
-from smile.evaluation.evaluate import Measured
+from smile.evaluation.evaluate import Measurement
 from smile.io.atomic import write_file
 from smile.method.units import words
 from smile.scenarios import archive, cells, report, suite, table
@@ -201,7 +201,7 @@ class Asked:
             yield from self.engine.loading(name, weights)
         yield from self.engine.explain(self.request)
 
-    def measure(self, explanation: Explanation) -> Iterator[Measured]:
+    def measure(self, explanation: Explanation) -> Iterator[Measurement]:
         """Of what was explained last."""
         yield from self.engine.measure(self.request, explanation)
 

@@ -228,7 +228,7 @@ def cost(edits: int, seconds: float | None) -> str:
 
 
 def measuring(step, seconds_left: float | None) -> str:
-    """How far measuring is; `step` is a `smile.evaluation.evaluate.Measured`."""
+    """How far measuring is; `step` is a `smile.evaluation.evaluate.Measurement`."""
     left = f", {about(seconds_left)} left" if seconds_left is not None and step.done < step.total else ""
     return _status(f"{step.done} of {count(step.total, 'further edit')}{left}", step)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from smile.report import files
-from smile.report.html import PLOTLY_JS
+from smile.report.files import PLOTLY_JS
 
 CSS = files.STYLE + (Path(__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
 # Not as `css`, which Gradio repeats with a prefix before every selector and every comma: rules then outweigh one another in

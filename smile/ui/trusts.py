@@ -10,11 +10,11 @@ import gradio as gr
 import numpy as np
 
 from smile import Explanation, InputError
-from smile.evaluation import relevance
-from smile.evaluation import report_card as trusts
-from smile.evaluation.evaluate import edits_needed
+from smile.evaluation import relevance, report_card
+from smile.evaluation.evaluate import count_further_edits
 from smile.models.editors import EDITORS
-from smile.report import trust_html as drawn
+from smile.report.trust_html import render_trust
+from smile.toyroad.grammar import label_words
 from smile.ui import examples, texts, validation
 from smile.ui.engine import Engine, Request
 from smile.ui.runs import DRAWN_EVERY, TooLong, allowed, seconds_for, trouble
@@ -36,7 +36,7 @@ class Trusts:
             return trust(trust_section=HIDDEN, measured=None)
         words, ticks = explanation.words, {}
         if not measured or measured["words"] != words:
-            said = relevance.known(words)
+            said = relevance.find_labels(words, label_words)
             ticked = [] if said is None else [str(i) for i, matters in enumerate(said.relevant) if matters]
             choices = [(word, str(i)) for i, word in enumerate(words)]
             ticks = {"relevant": gr.update(choices=choices, value=ticked, info=texts.ticks(said and said.source))}
@@ -107,7 +107,7 @@ class Trusts:
             request = self._request(explanation)
         except InputError as error:
             return texts.said(str(error)), False
-        needed = edits_needed(explanation)
+        needed = count_further_edits(explanation)
         return texts.cost(needed, seconds_for(self.engine, request, needed)), True
 
     def _request(self, e: Explanation) -> Request:
@@ -135,4 +135,4 @@ def _rows(explanation: Explanation, ticked, measured) -> str:
     """The report as markup, with accuracy where words are ticked. Anybody can post ticks, so they are only looked up."""
     relevant = [str(i) in ticked for i in range(len(explanation.words))] if ticked else None
     entries = list(measured["entries"].values()) if measured and measured["words"] == explanation.words else []
-    return drawn.trust([*trusts.known(explanation, relevant), *entries])
+    return render_trust([*report_card.report_explanation(explanation, relevant), *entries])

@@ -34,7 +34,7 @@ def again(explanation, folder, monkeypatch, editor=None) -> Explanation:
     explanation.save(folder)
     monkeypatch.chdir(folder)
     names = {"editor": editor or Tokens(), "embedder": FakeEmbedder()}
-    exec(citation.python(explanation), names)
+    exec(citation.write_python(explanation), names)
     return names["explanation"]
 
 
@@ -67,18 +67,19 @@ def test_the_lines_make_the_same_explanation(options, tmp_path, monkeypatch, cap
 
 def test_an_editor_without_token_embeddings(tmp_path, monkeypatch):
     explanation = run(editor=FakeEditor())
-    assert "locality" not in citation.python(explanation)
+    assert "locality" not in citation.write_python(explanation)
     assert numbers(again(explanation, tmp_path, monkeypatch, FakeEditor())) == numbers(explanation)
 
 
 def test_only_what_is_not_usual_is_said():
-    usual = citation.python(run())
+    usual = citation.write_python(run())
     assert not any(name in usual for name in ("sigma", "design", "locality", "permutations", "seeds", "preset", "region"))
     assert "edits=16" in usual and "seed=0" in usual
-    assert "sigma=0.5" in citation.python(run(sigma=0.5))
+    assert "sigma=0.5" in citation.write_python(run(sigma=0.5))
     whole = run()
-    assert "sigma" not in citation.python(run(sigma=whole.settings["sigma"]))
-    assert "sigma" not in citation.python(run("a a", Tokens())) and "sigma=1.0" not in citation.python(run("a a a", Tokens()))
+    assert "sigma" not in citation.write_python(run(sigma=whole.settings["sigma"]))
+    assert "sigma" not in citation.write_python(run("a a"))
+    assert "sigma=1.0" not in citation.write_python(run("a a a"))
 
 
 def test_a_partial_explanation_gives_the_lines_of_the_whole(tmp_path, monkeypatch):
@@ -89,7 +90,7 @@ def test_a_partial_explanation_gives_the_lines_of_the_whole(tmp_path, monkeypatc
 
 def test_editors_of_ours_are_loaded_and_others_are_not():
     explanation = run(editor=FakeBackend("instruct-pix2pix", "bundled"))
-    lines = citation.python(explanation, "a b.png").splitlines()
+    lines = citation.write_python(explanation, "a b.png").splitlines()
     assert lines[:1] == ["# embedder stands for your own embedder, 'pixels', which is to be put here."]
     assert lines[1:4] == [
         "from smile import explain, load_editor",
@@ -97,7 +98,7 @@ def test_editors_of_ours_are_loaded_and_others_are_not():
         "editor = load_editor('instruct-pix2pix', 'bundled', steps=10)",
     ]
     assert "    'a b.png'," in lines and "    embedder=embedder," in lines
-    own = citation.python(run()).splitlines()
+    own = citation.write_python(run()).splitlines()
     assert own[0] == "# editor stands for your own editor, 'fake', which is to be put here."
     assert "from smile import explain" in own
 
@@ -116,7 +117,7 @@ def test_the_embedder_is_said_where_it_would_depend_on_the_machine(editor, embed
     explanation = run()
     explanation.settings |= {"editor": "instruct-pix2pix", "editor_weights": editor}
     explanation.settings |= {"embedder": "dinov2", "embedder_weights": embedder}
-    assert (f"    embedder={said!r}," in citation.python(explanation)) == (said is not None)
+    assert (f"    embedder={said!r}," in citation.write_python(explanation)) == (said is not None)
 
 
 def test_nobodys_text_becomes_code():
@@ -124,10 +125,10 @@ def test_nobodys_text_becomes_code():
     nasty = 'x\'\nimport os\n\u2028\r"""#'
     explanation.instruction = nasty
     explanation.settings |= {"editor": nasty, "embedder": nasty}
-    own = citation.python(explanation, nasty, nasty)
+    own = citation.write_python(explanation, nasty, nasty)
     explanation.settings |= {"editor": "inpaint", "editor_weights": nasty, "region": True}
     explanation.settings |= {"editor_settings": {nasty: nasty, "class": 1, "a=1, b": 2}}
-    ours = citation.python(explanation, nasty, nasty)
+    ours = citation.write_python(explanation, nasty, nasty)
     for lines, kinds in ((own, ["ImportFrom", "Assign", "Expr"]), (ours, ["ImportFrom", "Assign", "Assign", "Expr"])):
         body = ast.parse(lines).body
         assert [type(each).__name__ for each in body] == kinds
@@ -142,28 +143,28 @@ def test_the_lines_of_a_bundle_make_it_again_with_the_real_editor(name, tmp_path
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     fresh = examples.explained(examples.EXAMPLES[name])  # on this machine, whose rounding need not be the bundle's
     saved = bundle.read(EXAMPLES / f"{name}.zip")
-    assert citation.python(saved) == citation.python(fresh)
+    assert citation.write_python(saved) == citation.write_python(fresh)
     saved.save(tmp_path)
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(citation.python(saved), names)
+    exec(citation.write_python(saved), names)
     assert numbers(names["explanation"]) == numbers(fresh) and fresh.finding in capsys.readouterr().out
 
 
 def test_query():
     explanation = run(editor=FakeBackend("img2img-turbo", "bundled-edges"), seed=3)
     asked = {"instruction": [TEXT], "editor": ["img2img-turbo"], "weights": ["bundled-edges"], "seed": ["3"]}
-    assert parse_qs(citation.query(explanation)) == asked
-    assert parse_qs(citation.query(explanation, "summer-day")) == {"example": ["summer-day"], **asked}
-    assert parse_qs(citation.query(run(edits=24)))["edits"] == ["24"]
-    assert "editor" not in parse_qs(citation.query(run()))
+    assert parse_qs(citation.write_query(explanation)) == asked
+    assert parse_qs(citation.write_query(explanation, "summer-day")) == {"example": ["summer-day"], **asked}
+    assert parse_qs(citation.write_query(run(edits=24)))["edits"] == ["24"]
+    assert "editor" not in parse_qs(citation.write_query(run()))
     nasty = "snow & rain = 100% #1 日本 +?"
-    assert parse_qs(citation.query(run(nasty)))["instruction"] == [nasty]
+    assert parse_qs(citation.write_query(run(nasty)))["instruction"] == [nasty]
 
 
 def test_somebodys_own_weights_are_not_in_the_link():
     explanation = run(editor=FakeBackend("instruct-pix2pix", "/home/me/weights"))
-    assert "weights" not in parse_qs(citation.query(explanation)) and "home" not in citation.query(explanation)
+    assert "weights" not in parse_qs(citation.write_query(explanation)) and "home" not in citation.write_query(explanation)
 
 
 def test_the_citation_is_balanced_and_names_both_papers():

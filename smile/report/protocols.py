@@ -1,0 +1,49 @@
+"""What the report needs of an explanation. `smile.Explanation` has it; so may anything else."""
+
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+
+class ExplanationLike(Protocol):
+    """k words, n edits; the meaning of every field is in `smile.explanation.Explanation`."""
+
+    instruction: str
+    words: list[str]
+    weights: np.ndarray  # (k,)
+    ci_low: np.ndarray  # (k,)
+    ci_high: np.ndarray  # (k,)
+    p_values: np.ndarray  # (k,)
+    p_values_holm: np.ndarray  # (k,)
+    untested: str
+    interaction: dict
+    mask: np.ndarray  # (n, k) bool
+    blocks: np.ndarray  # (n,) int
+    texts: list[str]  # (n,)
+    distances: np.ndarray  # (n,)
+    locality_weights: np.ndarray  # (n,)
+    distances_from_full: np.ndarray  # (n,)
+    noise_distances: np.ndarray
+    noise_floor: float | None
+    fidelity: dict[str, float | None]
+    settings: dict
+    failed: int
+    image: Image.Image
+    edits: list[Image.Image | None]  # (n,)
+    noise_edits: list[Image.Image | None]
+    region: Image.Image | None
+    maps: np.ndarray | None  # (k, gh, gw)
+    maps_p_values: np.ndarray | None  # (k, gh, gw)
+    provisional: bool
+    done: int
+    total: int
+
+    @property
+    def reference(self) -> Image.Image: ...
+
+    @property
+    def significant(self) -> np.ndarray: ...  # (k,) bool
+
+    @property
+    def undecided(self) -> np.ndarray: ...  # (k,) bool

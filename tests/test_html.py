@@ -1,0 +1,40 @@
+"""The exported file: one page with everything in it, small whatever the pictures, in which nobody's text becomes markup."""
+
+import re
+
+import numpy as np
+from PIL import Image
+from tiny import FakeEditor, FakeEmbedder, picture
+
+from smile import explain
+from smile.report.html import MAX_BYTES, render_page
+
+NASTY = '<script>alert(1)</script> "quoted" $x$ %{y} </script> snow'
+
+
+def run(text="make it snow at night please", **options):
+    return explain(picture(), text, FakeEditor(), embedder=FakeEmbedder(), **({"locality": "none"} | options))
+
+
+def test_the_file_is_one_and_small_whatever_the_pictures():
+    explanation = run(edits=32)
+    document = render_page(explanation)
+    assert document.count("data:image/webp;base64,") == 1 + len(explanation.edits) + len(explanation.noise_edits)
+    assert not re.search(r"<(script|img|link)[^>]*(src|href)=\"?https?:", document)
+
+
+def test_pictures_are_shrunk_until_the_file_is_small():
+    class Loud(FakeEditor):
+        def one(self, image, text, seed):
+            pixels = np.random.default_rng(len(text)).integers(0, 256, (512, 512, 3))
+            return Image.fromarray(pixels.astype(np.uint8))
+
+    loud = explain(picture((512, 512)), "make it snow at night", Loud(), embedder=FakeEmbedder(), locality="none")
+    document = render_page(loud)
+    assert len(document.encode()) <= MAX_BYTES < 6_000_001 and document.count("data:image/webp") > 16
+
+
+def test_nobodys_text_becomes_markup():
+    document = render_page(run(NASTY))
+    assert "<script>alert" not in document and "&lt;script&gt;alert" in document
+    assert document.count("</script>") == 3  # ours
