@@ -46,10 +46,8 @@ def evaluate(args, default) -> int:
         if explanation is None and getattr(args, name) is None:
             raise InputError(f"There is nothing to evaluate; give --{name}, or --bundle.")
     said = words(args.instruction if explanation is None else explanation.instruction)
-    if args.relevant is None:
-        labels = relevance.find_labels(said, label_words)
-    else:
-        labels = relevance.parse_labels(args.relevant, said)
+    known, text = relevance.find_labels(said, label_words), args.relevant
+    labels = known if text is None else relevance.parse_labels(text, said)
 
     status, embedder = 0, args.embedder
     if explanation is None:
