@@ -1,5 +1,5 @@
 """What an explanation costs, and where it goes. Run by hand: `python tests/benchmarks/cost.py` prints the tables and writes
-them to assets/method/cost.md; with the names of parts (`… cost.py edits rest`), it prints those only.
+them to assets/docs/tables/cost.md; with the names of parts (`… cost.py edits rest`), it prints those only.
 
 Ratios are of processor seconds of this process, alternating in one run, because other work on a machine changes what a
 clock on the wall says. Nothing here is asserted.
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 PICTURE, INSTRUCTION = ROOT / "assets" / "examples" / "summer-day.png", "please make it snow in this picture"
-TO = ROOT / "assets" / "method" / "cost.md"
+TO = ROOT / "assets" / "docs" / "tables" / "cost.md"
 ROUNDS = 2
 USE = 0.4  # of a GPU's published throughput
 GPUS = {"H100 SXM": 989e12, "A10G": 70e12}  # published operations a second, half precision, dense

@@ -1,7 +1,7 @@
 """Defaults by evidence: `python tests/benchmarks/defaults.py [--instructions 50]`.
 
 Every setting of `smile.explain` that has a choice, one by one from the defaults, on the same edits by all bundled editors of
-held-out Toy Road instructions. Writes assets/method/defaults.md; edits are kept (`bank.py`), so that a run
+held-out Toy Road instructions. Writes assets/docs/tables/defaults.md; edits are kept (`bank.py`), so that a run
 cut short goes on, and `--minutes 0` reports on what there is.
 """
 
@@ -26,7 +26,7 @@ from smile.method.design import default_edits
 from smile.method.noise_floor import edit_p_values
 from smile.toyroad.cases import CASES
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "method"
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "docs" / "tables"
 REACHED = 0.95
 DRAWS = 4  # designs per instruction
 EDITS = (8, 12, 16, 24, 32, 64)

@@ -2,7 +2,7 @@
 
 Both explain the same held-out Toy Road instructions of 4 to 6 words, for which the words that matter are known, by the same
 bundled editors. Everything is reported against the editor's seed noise: how far an edit moves under another seed, over
-how far it moves without the key word. Writes assets/method/method.md and method.png; edits are kept (`bank.py`), so that a
+how far it moves without the key word. Writes assets/docs/tables/published.md and published.png; edits are kept (`bank.py`), so that a
 run cut short goes on, and `--minutes 0` reports on what there is.
 """
 
@@ -27,7 +27,7 @@ from smile.evaluation import metrics
 from smile.method.noise_floor import edit_p_values
 from smile.method.surrogate import fit
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "method"
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "docs" / "tables"
 PROCEDURES = ("published", "ours")
 REACHED = 0.95
 STRATA = ((0, 0.2), (0.2, 0.4), (0.4, np.inf))  # of an instruction's own seed noise
@@ -378,9 +378,9 @@ def main():
     found = measured(questions)
     FOLDER.mkdir(parents=True, exist_ok=True)
     page = report(found, type_one())
-    (FOLDER / "method.md").write_text(page)
+    (FOLDER / "published.md").write_text(page)
     print(page)
-    draw(figure(found), FOLDER / "method.png")
+    draw(figure(found), FOLDER / "published.png")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 
 from smile.models.hub import out_of_memory
 
-TEXTS = 8  # at a time where memory is not asked; on the CPU more gain nothing (assets/method/cost.md)
+TEXTS = 8  # at a time where memory is not asked; on the CPU more gain nothing (assets/docs/tables/cost.md)
 MOST = 16  # at a time on CUDA: more make nobody see an edit sooner
 PER_PIXEL = 4_000  # bytes for each text at full size in half precision: twice what tests/benchmarks/cost.py counts
 

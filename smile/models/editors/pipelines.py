@@ -60,7 +60,7 @@ def load_pipeline(ours, weights: str, device: str | None, *, bundled: str, full:
             pipeline = read(pipeline_class.from_pretrained, location, ours.name, dtype=dtype, **given)
             for part in (getattr(pipeline, name, None) for name in ("unet", "vae")):
                 if isinstance(part, torch.nn.Module):
-                    part.to(memory_format=torch.channels_last)  # measured faster: assets/method/cost.md
+                    part.to(memory_format=torch.channels_last)  # measured faster: assets/docs/tables/cost.md
             place(pipeline, device)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
