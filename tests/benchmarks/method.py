@@ -2,8 +2,8 @@
 
 Both explain the same held-out Toy Road instructions of 4 to 6 words, for which the words that matter are known, by the same
 bundled editors. Everything is reported against the editor's seed noise: how far an edit moves under another seed, over
-how far it moves without the key word. Writes assets/docs/tables/published.md and published.png; edits are kept (`bank.py`), so that a
-run cut short goes on, and `--minutes 0` reports on what there is.
+how far it moves without the key word. Writes assets/docs/tables/published.md and published.png; edits are kept (`bank.py`),
+so that a run cut short goes on, and `--minutes 0` reports on what there is.
 """
 
 import argparse
