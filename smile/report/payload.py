@@ -76,7 +76,6 @@ def explanation_payload(
         "facts": _describe_run(e),
         "source": source,
         "input": url(e.image),
-        "region": url(e.region),
         "edits": [
             _describe_edit(url(edit), distance, e.settings["seed"] + block) | {"mask": mask.tolist()}
             for edit, mask, distance, block in zip(e.edits, e.mask, e.distances, e.blocks.tolist(), strict=True)
@@ -117,7 +116,6 @@ def comparison_payload(
                 "significant": e.significant.tolist(),
                 "rows": plots.tabulate_words(e),
                 "finding": write_sentences(e)[0],
-                "facts": _describe_run(e),
                 "edit": url(e.edits[0]),
                 "note": _mark_unfinished(e),
             }

@@ -1,5 +1,5 @@
-// What all parts share. `element`, `props`, `watch` and `trigger` come from gr.HTML on the page and from page.py in a file
-// of its own. Texts from anybody go into the page with textContent, and into Plotly's small markup through `escaped`.
+// What all parts share. `element`, `props`, `watch` and `trigger` come from gr.HTML on the app's page and from
+// templates/page.html in an exported file. Anybody's texts are set as textContent, and escaped where Plotly reads markup.
 
 const find = (selector, from = element) => from.querySelector(selector);
 const make = (tag, properties = {}, ...children) => {
