@@ -10,7 +10,17 @@ from smile.explain import explain, explain_stream
 from smile.explanation import Explanation
 from smile.models.editors import load_editor
 from smile.models.embedders import load_embedder
+from smile.models.language_models import load_language_model
 from smile.models.segmenter import load_segmenter
 
 __version__ = "0.1.0"
-__all__ = ["Explanation", "InputError", "explain", "explain_stream", "load_editor", "load_embedder", "load_segmenter"]
+__all__ = [
+    "Explanation",
+    "InputError",
+    "explain",
+    "explain_stream",
+    "load_editor",
+    "load_embedder",
+    "load_language_model",
+    "load_segmenter",
+]

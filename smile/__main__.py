@@ -9,10 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from smile.cli import evaluate, explain, scenarios
-from smile.cli.columns import print_columns
+from smile.cli import editors, evaluate, explain, language_models, scenarios
 from smile.errors import InputError
-from smile.models.editors import EDITORS
 from smile.scenarios import distributed
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
@@ -46,20 +44,9 @@ def _parser():
     kinds = "; ".join(f"{suffix}: {what}" for suffix, what in FORMATS.items())
     again.add_argument("--out", required=True, metavar="FILE", help=f"what to write, by its ending ({kinds})")
     scenarios.add(commands)
-    listing = commands.add_parser("editors", help="the editors, their weights, and what of them is on this machine")
-    listing.set_defaults(command=_editors)
+    editors.add(commands)
+    language_models.add(commands)
     return parser
-
-
-def _editors(args) -> int:
-    from smile.ui.estimate import here
-
-    said = {True: "yes", False: "no", None: "unknown"}
-    rows = [("editor", "weights", "region", "here")]
-    for name, entry in EDITORS.items():
-        rows += [(name, weights, "needed" if entry.region else "", said[here(name, weights)]) for weights in entry.weights]
-    print_columns(rows)
-    return 0
 
 
 def _export(args) -> int:

@@ -17,7 +17,8 @@ from tiny import FakeEditor, FakeEmbedder, instruct_pix2pix_folder, picture
 from smile import InputError, explain, load_editor
 from smile.evaluation.evaluate import count_further_edits, measure_trust
 from smile.models import cache as caches
-from smile.models.cache import MISSING, Cache, Reusing, revision_of
+from smile.models.cache import MISSING, Cache, Group, find_revision
+from smile.models.caching_editor import CachingEditor
 
 TEXT = "please make it snow at night"
 
@@ -105,13 +106,13 @@ def test_edits_of_an_explanation_are_used_but_not_believed():
 
 def test_within_one_question_even_a_failed_edit_is_asked_for_once():
     editor = FakeEditor(fail=["no"])
-    reusing = Reusing(editor)
-    first = reusing.edit(picture(), ["snow", "no", "snow"], seed=1)
-    again = reusing.edit(picture(), ["no", "night", "snow"], seed=1)
-    reusing.edit(picture(), ["snow"], seed=2)
+    caching = CachingEditor(editor)
+    first = caching.edit(picture(), ["snow", "no", "snow"], seed=1)
+    again = caching.edit(picture(), ["no", "night", "snow"], seed=1)
+    caching.edit(picture(), ["snow"], seed=2)
     assert editor.calls == [(1, ["snow", "no"]), (1, ["night"]), (2, ["snow"])]
     assert first[1] is again[0] is None and first[0] is first[2] is again[2]
-    assert reusing.name == "fake" and not hasattr(reusing, "token_embeddings")
+    assert caching.name == "fake" and not hasattr(caching, "token_embeddings")
 
 
 def test_a_failed_edit_is_tried_again_and_a_blocked_one_is_not(tmp_path):
@@ -131,7 +132,7 @@ def test_whatever_an_edit_follows_from_tells_it_apart():
     def key(image=None, region=None, **changed):
         editor = Numbered()
         vars(editor).update(changed)
-        return cache.group(editor, image or picture(), region)
+        return cache.identify(editor, image or picture(), region)
 
     cache, white = Cache(), Image.new("L", (48, 48), 255)
     keys = [key(), key(picture().rotate(180)), key(picture().resize((24, 96))), key(region=white)]
@@ -154,13 +155,13 @@ def test_the_revision_follows_the_weights(tmp_path):
     instruct_pix2pix_folder(tmp_path / "copy")
     editor = FakeEditor()
     editor.location = str(tmp_path / "copy")
-    before = revision_of(editor)
+    before = find_revision(editor)
     editor.location = str(shutil.copytree(tmp_path / "copy", tmp_path / "again"))
-    assert revision_of(editor) == before
+    assert find_revision(editor) == before
     (tmp_path / "again" / "editor.json").write_text(json.dumps({"size": 32}))
-    assert revision_of(editor) != before
+    assert find_revision(editor) != before
     editor.location = "nobody/nothing"
-    assert revision_of(editor) is None and revision_of(FakeEditor()) is None
+    assert find_revision(editor) is None and find_revision(FakeEditor()) is None
 
 
 def test_a_repository_is_known_by_its_commit(tmp_path, monkeypatch):
@@ -169,23 +170,23 @@ def test_a_repository_is_known_by_its_commit(tmp_path, monkeypatch):
     (tmp_path / "models--a--b" / "refs" / "main").write_text("abc\n")
     editor = FakeEditor()
     editor.location = editor.weights = "a/b"
-    assert revision_of(editor) == "abc"
+    assert find_revision(editor) == "abc"
 
 
 # In memory
 
 
 def test_memory_is_bounded_and_forgets(monkeypatch):
-    edit, group = picture(), ("g", False)
+    edit, group = picture(), Group("g", False)
     cache = Cache(memory_bytes=3 * 48 * 48 * 3, seconds=60)
     for text in "abc":
         cache.store(group, 0, text, edit)
     cache.find(group, 0, "a")
     cache.store(group, 0, "d", edit)
-    assert set(cache.held(group)) == {(0, "a"), (0, "c"), (0, "d")}, "the least recently used goes"
+    assert set(cache.list_held(group)) == {(0, "a"), (0, "c"), (0, "d")}, "the least recently used goes"
     now = caches.time.monotonic()
     monkeypatch.setattr(caches.time, "monotonic", lambda: now + 61)
-    assert cache.find(group, 0, "a") is MISSING and not cache.held(group) and cache._bytes == 0
+    assert cache.find(group, 0, "a") is MISSING and not cache.list_held(group) and cache._bytes == 0
 
 
 # On disk
@@ -250,8 +251,8 @@ def test_a_folder_that_cannot_be_is_bad_input(tmp_path):
 
 
 def test_the_folder_is_bounded_and_what_was_used_stays(tmp_path):
-    group, edit = ("g", True), picture()
-    size = len(caches._encoded(edit)) + caches.CHECKED
+    group, edit = Group("g", True), picture()
+    size = len(caches._encode(edit)) + caches.CHECKED
     cache = Cache(tmp_path, memory_bytes=0, disk_bytes=20 * size)
     cache.store(group, 0, "used", edit)
     unfinished = tmp_path / "ab"
@@ -274,9 +275,9 @@ def _share(folder, number):
     for turn in range(60):
         text = str((turn * 7 + number) % 40)
         edits[text] = Image.fromarray(np.random.default_rng(int(text)).integers(0, 255, (48, 48, 3), np.uint8))
-        found = cache.find(("g", True), 0, text)
+        found = cache.find(Group("g", True), 0, text)
         assert found is MISSING or found.tobytes() == edits[text].tobytes()
-        cache.store(("g", True), 0, text, edits[text])
+        cache.store(Group("g", True), 0, text, edits[text])
 
 
 def test_processes_share_a_folder(tmp_path):
@@ -294,13 +295,13 @@ def test_processes_share_a_folder(tmp_path):
 @pytest.mark.parametrize("name", ["instruct-pix2pix", "img2img-turbo", "inpaint"])
 def test_bundled_weights_answer_the_same_with_and_without(name, tmp_path):
     editor, calls = load_editor(name, "bundled"), []
-    run = editor.run
+    run = editor.edit_batch
 
     def counted(prepared, texts, generators):
         calls.extend(texts)
         return run(prepared, texts, generators)
 
-    editor.run = counted
+    editor.edit_batch = counted
     region = {"region": Image.new("L", (64, 64), 255)} if editor.takes_region else {}
 
     def written(cache, **options):
@@ -319,12 +320,12 @@ def test_an_editor_without_torch_while_another_thread_imports_it():
     """As on the page, which loads the bundled models while the first visitor's run begins."""
     code = """if True:
         import sys, threading
-        from smile.models.cache import arithmetic
+        from smile.models.cache import describe_arithmetic
         importing = threading.Thread(target=lambda: __import__("torch"))
         importing.start()
         while "torch" not in sys.modules:
             pass
-        assert "threads" in arithmetic(object())
+        assert "threads" in describe_arithmetic(object())
         importing.join()
     """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

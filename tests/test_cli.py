@@ -228,7 +228,7 @@ def test_help_and_import_load_no_torch():
 def test_an_interrupted_run_keeps_what_there_is(place, capsys, monkeypatch):
     from smile.models.editors import instruct_pix2pix
 
-    run, calls = instruct_pix2pix.InstructPix2Pix.run, []
+    run, calls = instruct_pix2pix.InstructPix2Pix.edit_batch, []
 
     def interrupted(self, *arguments):
         calls.append(1)

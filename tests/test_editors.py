@@ -12,7 +12,7 @@ from tiny import dinov2_folder, instruct_pix2pix_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
 from smile.models import hub
-from smile.models.editors.memory import Memory, place
+from smile.models.editors.memory import Memory, move_to_device
 
 TEXTS = ["make it snow", "snow", "", "at night", "make it snow at night"]
 MORE = [*TEXTS, *(f"please {text}" for text in TEXTS)]
@@ -45,7 +45,7 @@ def latents(editor, texts, seed=3):
     editor.pipeline.vae.decode = lambda z, **k: kept.setdefault("out", decode(z, **k))
     try:
         with torch.inference_mode():
-            editor.run(editor.prepare(picture((32, 32)), None), texts, generators)
+            editor.edit_batch(editor.prepare_picture(picture((32, 32)), None), texts, generators)
     finally:
         del editor.pipeline.vae.decode
     return kept["out"][0] / 2 + 0.5
@@ -154,7 +154,7 @@ def test_what_is_the_same_for_all_texts_or_counts_nothing_is_not_computed_again(
 def test_first_steps_of_several_noises_are_not_taken_for_one(editor):
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in (0, 1, 0)]
     with torch.inference_mode():
-        mixed = editor.run(editor.prepare(picture((32, 32)), None), ["snow"] * 3, generators)
+        mixed = editor.edit_batch(editor.prepare_picture(picture((32, 32)), None), ["snow"] * 3, generators)
     each = [editor.edit(picture((32, 32)), ["snow"], seed=seed)[0] for seed in (0, 1, 0)]
     assert np.abs(values(mixed) - values(each)).max() <= 1.01 / 255
 
@@ -185,12 +185,12 @@ def test_what_is_read_of_a_text_does_not_depend_on_the_texts_beside_it(folder, c
     editor.pipeline.text_encoder.forward = lambda ids, **k: calls.append(len(ids)) or forward(ids, **k)
     texts = [f"snow {i}" for i in range(company)]
     with torch.inference_mode():
-        together = editor.text_states([*texts, *texts])
-        assert torch.equal(together, torch.cat([alone.text_states([text]) for text in texts] * 2))
+        together = editor.encode_texts([*texts, *texts])
+        assert torch.equal(together, torch.cat([alone.encode_texts([text]) for text in texts] * 2))
         assert calls == [company]
         editor._text_states.clear()
         editor.device = "cpu:0"  # not "cpu", and yet here
-        assert torch.equal(editor.text_states([*texts, *texts]), together) and calls == [company, 16]
+        assert torch.equal(editor.encode_texts([*texts, *texts]), together) and calls == [company, 16]
 
 
 def test_settings_come_from_the_folder_and_can_be_changed(editor):
@@ -225,7 +225,7 @@ def test_parts_that_a_folder_does_not_hold_come_from_the_one_it_shares_with(fold
         place(folder / name, tmp_path / "part" / name)
     own = {"size": 32, "steps": 2, "guidance": 3.0, "image_guidance": 1.0, "shared": "../whole"}
     (tmp_path / "part" / "editor.json").write_text(json.dumps(own))
-    assert hub.shared_parts(tmp_path / "part") == tmp_path / "whole" and hub.shared_parts(folder) is None
+    assert hub.find_shared_parts(tmp_path / "part") == tmp_path / "whole" and hub.find_shared_parts(folder) is None
     editor = load_editor("instruct-pix2pix", weights=str(tmp_path / "part"))
     assert editor.settings == {"steps": 2, "guidance": 3.0, "image_guidance": 1.0}
     expected = load_editor("instruct-pix2pix", weights=str(folder)).edit(picture(), TEXTS, seed=0)
@@ -238,7 +238,7 @@ def test_parts_that_a_folder_does_not_hold_come_from_the_one_it_shares_with(fold
 def test_what_is_computed_in(folder, editor, monkeypatch):
     assert editor.dtype == "float32"
     for native, cpu in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(hub, "multiplies_bfloat16", lambda native=native: native)
+        monkeypatch.setattr(hub, "has_fast_bfloat16", lambda native=native: native)
         for small in ("bundled", "bundled-edges", str(folder)):
             assert {hub.choose_dtype(device, small) for device in ("cpu", "cuda", "mps")} == {torch.float32}
         for large in ("full", "somebody/something"):
@@ -250,17 +250,17 @@ def test_what_is_computed_in(folder, editor, monkeypatch):
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_whether_the_cpu_multiplies_bfloat16_is_asked_of_torch_and_guarded(monkeypatch, native):
+def test_whether_the_cpu_has_fast_bfloat16_is_asked_of_torch_and_guarded(monkeypatch, native):
     for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
-    assert hub.multiplies_bfloat16() is False  # a torch that cannot say
+    assert hub.has_fast_bfloat16() is False  # a torch that cannot say
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
-    assert hub.multiplies_bfloat16() is native
+    assert hub.has_fast_bfloat16() is native
 
 
 def test_half_precision_edits_are_pictures(folder, monkeypatch):
     monkeypatch.setattr(hub, "SMALL", 1000)
-    monkeypatch.setattr(hub, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(hub, "has_fast_bfloat16", lambda: True)
     editor = load_editor("instruct-pix2pix", weights=str(folder))
     assert editor.dtype == "bfloat16" and editor.token_embeddings("ab").dtype == np.float32
     edits = values(editor.edit(picture(), TEXTS, seed=0))
@@ -280,7 +280,7 @@ FULL = [torch.OutOfMemoryError("no"), RuntimeError(CPU_FULL), RuntimeError("MPS 
 
 @pytest.mark.parametrize("error", FULL, ids=lambda error: type(error).__name__)
 def test_out_of_memory_halves_the_batch(editor, error):
-    expected, run, sizes = values(editor.edit(picture(), MORE, seed=0)), editor.run, []
+    expected, run, sizes = values(editor.edit(picture(), MORE, seed=0)), editor.edit_batch, []
 
     def small(prepared, texts, generators):
         sizes.append(len(texts))
@@ -288,7 +288,7 @@ def test_out_of_memory_halves_the_batch(editor, error):
             raise error
         return run(prepared, texts, generators)
 
-    editor.run = small
+    editor.edit_batch = small
     assert np.abs(values(editor.edit(picture(), MORE, seed=0)) - expected).max() <= 1.01 / 255
     assert sizes[:3] == [8, 4, 2] and editor.batch_size == 2
 
@@ -297,14 +297,14 @@ def test_other_errors_are_not_taken_for_it(editor):
     def broken(*_):
         raise RuntimeError("shapes do not match")
 
-    editor.run = broken
+    editor.edit_batch = broken
     with pytest.raises(RuntimeError, match="shapes"):
         editor.edit(picture(), TEXTS, seed=0)
     assert editor.batch_size == 8
 
 
 def test_where_one_edit_does_not_fit_attention_is_sliced_for_all_who_share_the_pipeline(editor):
-    expected, run, calls = values(editor.edit(picture(), TEXTS, seed=0)), editor.run, []
+    expected, run, calls = values(editor.edit(picture(), TEXTS, seed=0)), editor.edit_batch, []
     other = editor.with_settings(steps=3)
 
     def small(prepared, texts, generators):
@@ -313,7 +313,7 @@ def test_where_one_edit_does_not_fit_attention_is_sliced_for_all_who_share_the_p
             raise torch.OutOfMemoryError("no")
         return run(prepared, texts, generators)
 
-    editor.run = small
+    editor.edit_batch = small
     assert np.abs(values(editor.edit(picture(), TEXTS, seed=0)) - expected).max() <= 1.01 / 255
     assert calls == [5, 2, 1] + [1] * 5
     assert sliced(other) and other.batch_size == 1 and editor.pipeline.vae.use_slicing
@@ -321,7 +321,7 @@ def test_where_one_edit_does_not_fit_attention_is_sliced_for_all_who_share_the_p
     def never(*_):
         raise torch.OutOfMemoryError("no")
 
-    other.run = never  # which finds the pipeline sliced, so there is nothing left to try
+    other.edit_batch = never  # which finds the pipeline sliced, so there is nothing left to try
     with pytest.raises(InputError, match="A single edit of 32 by 32 pixels does not fit into the memory of cpu"):
         other.edit(picture(), [""], seed=0)
 
@@ -350,7 +350,7 @@ def test_out_of_memory_half_way_leaves_nothing_behind(editor, folder):
 
 def test_editors_that_share_a_pipeline_share_what_they_learnt_of_memory(editor):
     other = editor.with_settings(steps=3)
-    editor.memory.need_less(8)
+    editor.memory.reduce(8)
     assert other.batch_size == editor.batch_size == 4
 
 
@@ -362,7 +362,7 @@ def test_on_cuda_the_batch_is_what_the_free_memory_holds(folder, monkeypatch, fr
     editor, asked = load_editor("instruct-pix2pix", weights=str(folder)), []
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append(device) or (free, 80 * GIB))
     memory = Memory(editor.pipeline, "cuda:1", size**2)
-    assert [memory.fitting() for _ in range(2)] == [expected] * 2 and asked == ["cuda:1"]  # once, and remembered
+    assert [memory.choose_batch_size() for _ in range(2)] == [expected] * 2 and asked == ["cuda:1"]  # once, and remembered
     assert editor.batch_size == 8  # on the CPU
 
 
@@ -378,11 +378,11 @@ def test_a_pipeline_too_large_for_cuda_goes_there_model_by_model(folder, monkeyp
     pipeline = load_editor("instruct-pix2pix", weights=str(folder)).pipeline
     monkeypatch.setattr(type(pipeline), "to", to)
     monkeypatch.setattr(type(pipeline), "enable_model_cpu_offload", lambda self, device: offloaded.append(device))
-    place(pipeline, "cuda")
+    move_to_device(pipeline, "cuda")
     assert moved == ["cuda", "cpu"] and offloaded == ["cuda"]
     with pytest.raises(torch.OutOfMemoryError):  # there is nowhere else to keep them
         monkeypatch.setattr(type(pipeline), "to", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("no")))
-        place(pipeline, "cpu")
+        move_to_device(pipeline, "cpu")
 
 
 def test_on_cuda_models_and_then_layers_leave_the_device_before_one_gives_up(folder, monkeypatch):
@@ -396,7 +396,7 @@ def test_on_cuda_models_and_then_layers_leave_the_device_before_one_gives_up(fol
     def never(*_):
         raise torch.OutOfMemoryError("no")
 
-    editor.run = never
+    editor.edit_batch = never
     with pytest.raises(InputError, match="does not fit"):
         editor.edit(picture(), TEXTS, seed=0)
     assert tried == ["enable_attention_slicing", "enable_model_cpu_offload", "enable_sequential_cpu_offload"]
@@ -416,8 +416,8 @@ def test_weights_that_are_only_read_when_it_is_their_turn_make_the_same_edits(ed
 
 
 def test_closing_the_stream_stops(editor):
-    run, sizes = editor.run, []
-    editor.run = lambda *a: sizes.append(len(a[1])) or run(*a)
+    run, sizes = editor.edit_batch, []
+    editor.edit_batch = lambda *a: sizes.append(len(a[1])) or run(*a)
     stream = editor.edit_stream(picture(), MORE, seed=0)
     assert len(next(stream)) == 8
     stream.close()
@@ -425,8 +425,8 @@ def test_closing_the_stream_stops(editor):
 
 
 def test_the_picture_and_the_texts_are_encoded_once(editor):
-    encoded, prepare = [], editor.prepare
-    editor.prepare = lambda *a: encoded.append(1) or prepare(*a)
+    encoded, prepare = [], editor.prepare_picture
+    editor.prepare_picture = lambda *a: encoded.append(1) or prepare(*a)
     for seed in range(3):
         editor.edit(picture(), TEXTS, seed=seed)
     assert len(encoded) == 1

@@ -1,9 +1,7 @@
 """The models behind the page: loaded once, dropped for good, never changed by a run."""
 
 import gc
-import sys
 import threading
-import types
 import weakref
 from dataclasses import replace
 
@@ -11,13 +9,12 @@ import psutil
 import pytest
 from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 
-from smile import InputError, load_editor
-from smile.__main__ import main
-from smile.models.editors import EDITORS, Entry
+from smile import InputError
+from smile.models.editors import EDITORS
+from smile.models.hub import is_bundled
 from smile.ui import engine as page_engine
 from smile.ui.actions import Actions
 from smile.ui.engine import Engine, Request
-from smile.ui.estimate import here, is_bundled
 
 ALL = [(name, weights) for name, entry in EDITORS.items() for weights in entry.weights]
 
@@ -45,7 +42,7 @@ class Counted:
 
 
 def ask(name, weights="auto", **changes):
-    region = picture().convert("L").point(lambda _: 255) if EDITORS[name].region else None
+    region = picture().convert("L").point(lambda _: 255) if EDITORS[name].needs_region else None
     return Request(picture(), "snow", editor=name, weights=weights, region=region, **changes)
 
 
@@ -123,7 +120,7 @@ def test_switching_ten_times_leaves_memory_where_it_was():
 
 
 def test_every_set_that_is_called_bundled_is_here():
-    assert all(here(name, weights) for name, weights in ALL if is_bundled(weights))
+    assert all(EDITORS[name].is_downloaded(weights) for name, weights in ALL if is_bundled(weights))
 
 
 def test_settings_never_change_the_shared_editor():
@@ -173,50 +170,6 @@ def test_a_space_without_a_gpu_offers_what_it_can_run(monkeypatch):
         assert "need a GPU" in weights["info"]
     with pytest.raises(InputError, match="no weights “full”"):
         actions.engine.models("instruct-pix2pix", "full")
-
-
-FOURTH = """
-from PIL import ImageEnhance
-
-
-class Darken:
-    name, weights, device = "darken", "none", "cpu"
-
-    def edit(self, image, texts, *, seed, region=None):
-        return [ImageEnhance.Brightness(image).enhance(0.4 if "night" in text else 1) for text in texts]
-
-
-def load(weights="auto", device=None):
-    return Darken()
-"""
-
-
-def test_a_fourth_editor_is_one_file_and_one_line(monkeypatch, capsys, tmp_path):
-    module = types.ModuleType("smile.models.editors.darken")
-    exec(FOURTH, module.__dict__)
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(EDITORS, "darken", Entry("darken", ("none",)))
-
-    assert load_editor("darken").name == "darken"
-
-    picture().save(tmp_path / "in.png")
-    asked = ["--image", str(tmp_path / "in.png"), "--instruction", "make it night", "--out", str(tmp_path / "out")]
-    assert main(["explain", *asked, "--editor", "darken", "--embedder", "bundled"]) == 0
-    assert "“night”" in capsys.readouterr().out
-    assert main(["editors"]) == 0 and "darken" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main(["explain", "--help"])
-    assert "darken" in capsys.readouterr().out
-
-    import app
-
-    page = app.build(Engine(lambda name, weights: (load_editor(name, weights), FakeEmbedder())))
-    (radio,) = [block for block in page.blocks.values() if getattr(block, "elem_id", None) == "editor"]
-    assert [value for _, value in radio.choices] == list(EDITORS)
-    engine = Engine(lambda name, weights: (load_editor(name, weights), FakeEmbedder()))
-    assert "night" in finished(engine, Request(picture(), "make it night", editor="darken")).finding
-    *_, (said, *settings) = Actions(engine).plan("make it night", 8, "darken", "auto")
-    assert "darken on the CPU" in said and not any(setting["visible"] for setting in settings)
 
 
 def test_a_set_that_was_dropped_between_loading_and_running_is_loaded_again():
@@ -306,7 +259,7 @@ def test_what_one_turn_has_made_the_next_explanation_has(zero_gpu):
     finished(engine, replace(request, options={"distance": "cosine"}))
     assert len(asked) == first.done and [known for _, known in turns] == [0, first.done]
     assert page_engine.FORK == turns[1][0] < turns[0][0], "nothing is asked of the GPU but to embed"
-    assert engine.gpu_seconds(request, known=engine.cache.held(engine._group(request, None))) == page_engine.FORK
+    assert engine.gpu_seconds(request, known=engine.cache.list_held(engine._group(request, None))) == page_engine.FORK
 
 
 def test_a_long_run_takes_turns_and_says_the_same(zero_gpu, monkeypatch):

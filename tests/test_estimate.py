@@ -9,8 +9,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from smile import explain
 from smile.models.editors import EDITORS
-from smile.ui import estimate
-from smile.ui.estimate import DECODER, FULL, SD1, SD2, UNET, edits_asked, edits_made, is_bundled, speed, work
+from smile.models.hub import is_bundled
+from smile.ui.estimate import DECODER, FULL, SD1, SD2, UNET, edits_asked, edits_made, speed, work
 
 FAMILIES = {
     "1.5": ({"cross_attention_dim": 768, "attention_head_dim": 8}, (768, 12, 12)),
@@ -77,16 +77,6 @@ def test_the_published_settings_are_the_editors_own():
 
 def test_the_speed_is_measured():
     assert 1e8 < speed("cpu") < 1e16
-
-
-def test_what_is_downloaded_is_here(tmp_path, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert not estimate.here("inpaint", "full") and estimate.here("instruct-pix2pix", "bundled")
-    assert estimate.here("somebody's", "own") is None
-    folder = tmp_path / "models--stable-diffusion-v1-5--stable-diffusion-inpainting" / "snapshots" / "abc"
-    folder.mkdir(parents=True)
-    (folder / "model_index.json").write_text("{}")
-    assert estimate.here("inpaint", "full")
 
 
 def test_edits_are_counted_as_they_are_made():

@@ -53,7 +53,7 @@ def test_a_bundle_is_of_its_picture_instruction_and_editor(saved):
     assert settings["seed"] == 0 and settings["edits"] == example.edits
     assert not explanation.provisional and not explanation.failed
     assert explanation.seconds == {} and explanation.maps is not None
-    takes = EDITORS[example.editor].region
+    takes = EDITORS[example.editor].needs_region
     assert (explanation.region is not None) == takes
     assert not takes or np.array_equal(explanation.region, examples.region(example))
 

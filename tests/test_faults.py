@@ -217,7 +217,7 @@ def test_what_is_raised_in_the_middle_leaves_what_there_is(picture_file, fault, 
 def test_on_the_command_line_what_there_is_is_written(tmp_path, monkeypatch, capsys):
     picture().save(tmp_path / "in.png")
     monkeypatch.setattr("smile.load_editor", lambda *_: Editor(raised(RuntimeError("broken pipe"), after=2)))
-    monkeypatch.setattr("smile.models.protocols._loaded_embedder", lambda weights: FakeEmbedder())
+    monkeypatch.setattr("smile.models.embedders._load_embedder_once", lambda weights: FakeEmbedder())
     words = [
         "explain",
         "--image",

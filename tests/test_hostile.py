@@ -100,7 +100,7 @@ def on_numpy(libraries, monkeypatch):
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("smile.load_editor", load)
-    monkeypatch.setattr("smile.models.protocols._loaded_embedder", lambda weights: FakeEmbedder())
+    monkeypatch.setattr("smile.models.embedders._load_embedder_once", lambda weights: FakeEmbedder())
     monkeypatch.setattr(Explanation, "save", save)
 
 

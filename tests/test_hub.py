@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from layouts import INSTRUCT_PIX2PIX, TINY, write_pipeline
 
-from smile.models.hub import quiet
+from smile.models.hub import silence_libraries
 
 ROOT = Path(__file__).resolve().parents[1]
 OWNERS = ("good", "gated", "stalls", "breaks")
@@ -145,7 +145,7 @@ def test_only_a_terminal_shows_downloads_and_everything_is_put_back(monkeypatch,
     before = state()
     (enable_progress_bars if wanted else disable_progress_bars)()
     try:
-        with quiet():
+        with silence_libraries():
             assert are_progress_bars_disabled() == (not (terminal and wanted)) and state()[0] == [False, False]
         assert are_progress_bars_disabled() == (not wanted) and state() == before
     finally:

@@ -55,7 +55,7 @@ def decoded(editor, texts, seed=3, region=None):
     editor.pipeline.vae.decode = lambda z, **k: kept.append(decode(z, **k)) or kept[-1]
     try:
         with torch.inference_mode():
-            editor.run(editor.prepare(picture((64, 64)), region or painted()), texts, generators)
+            editor.edit_batch(editor.prepare_picture(picture((64, 64)), region or painted()), texts, generators)
     finally:
         del editor.pipeline.vae.decode
     return kept[0][0] / 2 + 0.5

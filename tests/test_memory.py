@@ -21,7 +21,7 @@ for _ in range(int(sys.argv[1])):
     for name, entry in EDITORS.items():
         editor = load_editor(name, weights="bundled", device="cpu")
         editor = editor.with_settings(steps=1) if "steps" in editor.settings else editor
-        region = {"region": Image.new("L", (64, 64), 255)} if entry.region else {}
+        region = {"region": Image.new("L", (64, 64), 255)} if entry.needs_region else {}
         editor.edit(Image.new("RGB", (64, 64), "red"), ["make it snow", ""], seed=0, **region)
         del editor
     print(resident(), flush=True)

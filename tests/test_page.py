@@ -145,7 +145,7 @@ def test_an_editor_brings_its_weights_its_region_and_its_description(actions, pi
         now = named(actions.chosen(name, picture_file), FIELDS)
         assert now["editor"]["value"] == name and now["editor"]["info"] == texts.EDITORS[name]
         assert [value for _, value in now["weights"]["choices"]] == ["auto", *entry.weights]
-        assert now["weights"]["value"] == "auto" and now["region_column"]["visible"] is entry.region
+        assert now["weights"]["value"] == "auto" and now["region_column"]["visible"] is entry.needs_region
         assert all(now[setting] is None for setting in texts.SETTINGS)
         assert now["region"]["picture"].startswith("data:image/jpeg") and "instruction" not in now
 

@@ -14,7 +14,7 @@ from smile import InputError, explain, load_editor, load_embedder
 from smile.io.images import fit
 from smile.models.editors.inpaint import Inpaint
 from smile.models.editors.instruct_pix2pix import InstructPix2Pix
-from smile.models.editors.pipelines import PlainPipeline, arguments, suitable_class
+from smile.models.editors.pipelines import PlainPipeline, find_class, map_settings
 
 TEXTS = ["make it snow", "snow", ""]
 XL = {
@@ -248,8 +248,8 @@ def test_a_pipeline_that_makes_no_pictures_is_one_sentence(editor, region):
     ],
 )
 def test_known_classes_suit(name, ours, settings):
-    found = suitable_class({"_class_name": name}, ours, "somewhere")
-    names = arguments(inspect.signature(found.__call__).parameters)
+    found = find_class({"_class_name": name}, ours, "somewhere")
+    names = map_settings(inspect.signature(found.__call__).parameters)
     assert list(names) == settings
     assert (names["guidance"] == "true_cfg_scale") == name.startswith("Qwen")
 

@@ -66,7 +66,7 @@ def test_the_command_of_each_editor(editor, monkeypatch, tmp_path):
     assert main(command[3:]) == 0
     explanation = json.loads((tmp_path / "out" / "explanation.json").read_text())
     assert not explanation["provisional"] and min(explanation["p_values_holm"]) < 0.05
-    assert (tmp_path / "out" / "region.png").is_file() is EDITORS[editor].region
+    assert (tmp_path / "out" / "region.png").is_file() is EDITORS[editor].needs_region
 
 
 def test_every_set_of_weights_stands_in_the_table():

@@ -58,7 +58,7 @@ def test_every_example_is_replayed_at_once_and_fills_in_everything(replays):
         assert now["weights"]["value"] == explanation.settings["editor_weights"] != "auto"
         assert now["weights"]["value"] in [value for _, value in now["weights"]["choices"]]
         assert (painted_region(now["region"]["value"]) is not None) == bool(example.painted)
-        assert now["region_column"]["visible"] is EDITORS[now["editor"]["value"]].region
+        assert now["region_column"]["visible"] is EDITORS[now["editor"]["value"]].needs_region
         assert (now["edits"], now["seed"]) == (explanation.settings["edits"], explanation.settings["seed"])
         assert now["progress"] == texts.said(texts.REPLAYED) and now["view"]["source"] == texts.REPLAYED
         assert now["explain"]["interactive"] and not now["stop"]["interactive"]
@@ -112,7 +112,7 @@ def test_running_it_live_begins_with_the_fields_as_they_were(replays):
 def test_what_is_taken_away_can_be_opened_again(replays, tmp_path, editor):
     region = Image.new("L", (48, 48))
     region.paste(255, (0, 0, 48, 12))
-    takes = {"region": region} if EDITORS[editor].region else {}
+    takes = {"region": region} if EDITORS[editor].needs_region else {}
     options = {"seed": 7, "edits": 6, "seeds": 2, "noise_seeds": 1, "reference": "input", "surrogate": "ridge"}
     explanation = made(editor, **options, **takes)
     file, said = next(taking := downloads.take("zip", explanation))

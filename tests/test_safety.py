@@ -9,7 +9,7 @@ from PIL import Image
 from tiny import dinov2_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
-from smile.models.editors.safety import REPOSITORY, wanted
+from smile.models.editors.safety import REPOSITORY, needs_checker
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def folder_with(folder, *, flags, layout=INSTRUCT_PIX2PIX):
 
 def test_on_a_public_space_and_wherever_it_is_asked_for_but_not_for_drawn_scenes(monkeypatch):
     monkeypatch.delenv("SYSTEM", raising=False)
-    assert [wanted(safety, "full") for safety in (None, True, False)] == [False, True, False]
+    assert [needs_checker(safety, "full") for safety in (None, True, False)] == [False, True, False]
     monkeypatch.setenv("SYSTEM", "spaces")
-    assert [wanted(safety, "full") for safety in (None, True, False)] == [True, True, False]
-    assert not any(wanted(safety, kind) for safety in (None, True) for kind in ("bundled", "bundled-edges"))
+    assert [needs_checker(safety, "full") for safety in (None, True, False)] == [True, True, False]
+    assert not any(needs_checker(safety, kind) for safety in (None, True) for kind in ("bundled", "bundled-edges"))
 
 
 @pytest.mark.parametrize("flags", [True, False])
@@ -76,8 +76,8 @@ class FlagsSome:
     """Stands in for a checker that flags some pictures: those whose text is named."""
 
     def __init__(self, editor, texts):
-        self.texts, run = texts, editor.run
-        editor.run = lambda prepared, batch, generators: [*zip(run(prepared, batch, generators), batch, strict=True)]
+        self.texts, run = texts, editor.edit_batch
+        editor.edit_batch = lambda prepared, batch, generators: [*zip(run(prepared, batch, generators), batch, strict=True)]
 
     def __call__(self, edited):
         return [None if text in self.texts else image for image, text in edited]

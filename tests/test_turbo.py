@@ -130,7 +130,7 @@ def test_attention_slices_change_nothing_and_stay(sketch):
 
 
 def test_out_of_memory_slices_the_attention(sketch):
-    expected, run, tried = values(sketch.edit(picture(), TEXTS, seed=0)), sketch.run, []
+    expected, run, tried = values(sketch.edit(picture(), TEXTS, seed=0)), sketch.edit_batch, []
 
     def tight(prepared, texts, generators):
         tried.append(len(texts))
@@ -138,7 +138,7 @@ def test_out_of_memory_slices_the_attention(sketch):
             raise torch.OutOfMemoryError("no")
         return run(prepared, texts, generators)
 
-    sketch.run = tight
+    sketch.edit_batch = tight
     assert np.abs(values(sketch.edit(picture(), TEXTS, seed=0)) - expected).max() < 1.5 / 255
     assert tried[:4] == [5, 2, 1, 1]
 

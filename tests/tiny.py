@@ -40,7 +40,7 @@ class FakeBackend(FakeEditor):
 
     def __init__(self, name, weights):
         super().__init__()
-        self.name, self.weights, self.takes_region = name, weights, EDITORS[name].region
+        self.name, self.weights, self.takes_region = name, weights, EDITORS[name].needs_region
         self.SETTINGS, self.settings = {"steps": (1, 200)}, {"steps": 10}
 
     def with_settings(self, /, **settings):

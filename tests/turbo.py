@@ -106,7 +106,7 @@ def tensors(editor, texts, seed=3, image=None):
     try:
         with torch.inference_mode():
             generators = [torch.Generator("cpu").manual_seed(seed) for _ in texts]
-            editor.run(editor.prepare(image or picture(SIZE), None), texts, generators)
+            editor.edit_batch(editor.prepare_picture(image or picture(SIZE), None), texts, generators)
     finally:
         del turbo.decode
     return kept[0] * 0.5 + 0.5

@@ -87,7 +87,8 @@ def _editor_of(explanation, device):
     of = explanation.settings
     if of["editor"] not in EDITORS:
         raise InputError(f"This explanation is of an editor that is not here, {of['editor']}; measure it in Python.")
-    return load_editor(of["editor"], of.get("editor_weights", "auto"), device).with_settings(**of["editor_settings"])
+    editor = load_editor(of["editor"], of.get("editor_weights", "auto"), device)
+    return editor.with_settings(**of["editor_settings"]) if hasattr(editor, "with_settings") else editor
 
 
 def _print_report(entries, labels) -> None:

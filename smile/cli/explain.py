@@ -23,7 +23,7 @@ def add(commands) -> None:
 
 def arguments(add, required: bool) -> None:
     """The arguments of a run; `required`: whether there is no other way to say what is to be run."""
-    sets = "; ".join(f"{name}: {', '.join(entry.weights)}" for name, entry in EDITORS.items())
+    sets = "; ".join(f"{name}: {', '.join(entry.weights)}" for name, entry in EDITORS.bundled.items())
     add.add_argument("--image", required=required, metavar="PATH", help="the picture to edit")
     add.add_argument("--instruction", required=required, metavar="TEXT", help="the edit instruction, 1 to 64 words")
     add.add_argument("--editor", required=required, metavar="NAME", help=f"the editor: {', '.join(EDITORS)}")
@@ -82,7 +82,7 @@ def checked(args):
     from smile.method.units import words
 
     image, _ = open_picture(args.image), words(args.instruction)
-    if args.editor in EDITORS and EDITORS[args.editor].region and args.region is None and args.region_phrase is None:
+    if args.editor in EDITORS and EDITORS[args.editor].needs_region and args.region is None and args.region_phrase is None:
         raise InputError(
             f"{args.editor} needs a region, the part of the picture that may change; give --region or --region-phrase."
         )
@@ -161,7 +161,7 @@ def _setting(text: str) -> tuple[str, float]:
 def _found(image, phrase: str, editor):
     """The region of the picture that shows `phrase`."""
     from smile import load_segmenter
-    from smile.io.images import check_region
+    from smile.models.protocols import check_region
 
     check_region(editor, image)  # anything, to hear whether the editor takes one
     return load_segmenter(device=getattr(editor, "device", None)).find(image, phrase)

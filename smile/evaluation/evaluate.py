@@ -1,13 +1,14 @@
 """How far to believe an explanation, where that takes more edits: stability, consistency, faithfulness.
 
 The same editor edits the same picture again, with the same options. No edit is made twice: those of the explanation are
-reused, and so are those made for an earlier part (`smile.models.cache.Reusing`).
+reused, and so are those made for an earlier part (`smile.models.caching_editor`).
 """
 
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from smile.errors import InputError
 from smile.evaluation import metrics, report_card
@@ -17,7 +18,10 @@ from smile.method import design as designs
 from smile.method import distance as distances_
 from smile.method import units as instructions
 from smile.models import protocols
-from smile.models.cache import Reusing, as_cache, edits_of
+from smile.models.cache import ensure_cache
+from smile.models.caching_editor import CachingEditor
+from smile.models.editors import ensure_editor
+from smile.models.embedders import ensure_embedder
 from smile.report import citation
 from smile.report.trust_html import TrustEntry
 
@@ -61,10 +65,10 @@ def measure_trust(
         raise InputError(f"There is nothing called “{', '.join(parts)}” to measure; there is {', '.join(PARTS)}.")
     if not np.isfinite(explanation.weights).all():
         raise InputError("This explanation has no weights yet, so there is nothing to measure; let it run to its end.")
-    editor = protocols.as_editor(editor)
-    embedder = protocols.as_embedder(embedder, editor)
-    _check_models(explanation, protocols.described(editor, embedder))
-    editor = Reusing(editor, None if cache is None else as_cache(cache), edits_of(explanation))
+    editor = ensure_editor(editor)
+    embedder = ensure_embedder(embedder, editor)
+    _check_models(explanation, protocols.describe_models(editor, embedder))
+    editor = CachingEditor(editor, None if cache is None else ensure_cache(cache), _collect_edits(explanation))
     yield from _Evaluation(explanation, editor, embedder, parts).measure()
 
 
@@ -73,13 +77,21 @@ def count_further_edits(
 ) -> int:
     """How many edits `measure_trust` makes beyond those of the explanation and those already `made`, by (seed, text)."""
     edits = {edit for part in parts for edit in _list_edits(explanation, part)}
-    return len(edits - edits_of(explanation).keys() - set(made))
+    return len(edits - _collect_edits(explanation).keys() - set(made))
+
+
+def _collect_edits(e: Explanation) -> dict[tuple[int, str], Image.Image | None]:
+    """By (seed, text), the edits that an explanation has paid for."""
+    first = e.settings["seed"]
+    edits = {(first + b, text): edit for b, text, edit in zip(e.blocks.tolist(), e.texts, e.edits, strict=True)}
+    noise = first + e.settings["seeds"]
+    return edits | {(noise + number, e.texts[0]): edit for number, edit in enumerate(e.noise_edits)}
 
 
 class _Evaluation:
     """One pass over the parts."""
 
-    def __init__(self, explanation: Explanation, editor: Reusing, embedder, parts: Collection[str]):
+    def __init__(self, explanation: Explanation, editor: CachingEditor, embedder, parts: Collection[str]):
         self.explanation, self.editor, self.embedder, self.parts = explanation, editor, embedder, parts
         self.total = count_further_edits(explanation, parts)
         self.entries: dict[str, TrustEntry] = {}
@@ -139,7 +151,7 @@ class _Evaluation:
     def _measure_distances(self, images, reference) -> list[float]:
         """Distance of each edit from the reference, NaN for a failed one."""
         made = [image for image in images if image is not None]
-        vectors, patches = protocols.embedded(self.embedder, [reference, *made])
+        vectors, patches = protocols.embed_checked(self.embedder, [reference, *made])
         of = (None, None) if patches is None else (patches[1:], patches[0])
         distances = iter(distances_.to_reference(self.explanation.settings["distance"], vectors[1:], of[0], vectors[0], of[1]))
         return [np.nan if image is None else float(next(distances)) for image in images]

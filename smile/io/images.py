@@ -105,15 +105,6 @@ def whole_cells(region: Image.Image, cell: int) -> Image.Image:
     return Image.fromarray(cells.repeat(cell, axis=0).repeat(cell, axis=1)[:height, :width])
 
 
-def check_region(editor, region) -> None:
-    """Raise InputError where the editor needs a region and has none, or has no use for the one it is given."""
-    name, takes = getattr(editor, "name", "this editor"), getattr(editor, "takes_region", None)
-    if takes is True and region is None:
-        raise InputError(f"{name} needs a region, the part of the picture that may change; paint one.")
-    if takes is False and region is not None:
-        raise InputError(f"{name} edits the whole picture; leave the region out.")
-
-
 def fit(picture: Image.Image, longest: int, multiple: int = 8) -> Image.Image:
     """`picture` at the working size: longest side `longest` pixels, aspect kept, both sides multiples of `multiple`."""
     scale = longest / max(picture.size)

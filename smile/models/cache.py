@@ -27,18 +27,17 @@ import uuid
 import warnings
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 from smile.errors import InputError
 from smile.io.atomic import write_file
 from smile.io.images import MAX_PIXELS
-from smile.models import protocols
-from smile.models.hub import shared_parts
+from smile.models.hub import find_shared_parts
 
 FORMAT = "1"
 MEMORY, DISK = 2**28, 2**31  # bytes
@@ -48,6 +47,13 @@ READ_WHOLE = 2**26  # bytes of a file of weights; a larger one is known by its s
 ABANDONED = 3600  # seconds after which an unfinished file is nobody's
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow")
 MISSING = object()
+
+
+class Group(NamedTuple):
+    """All edits of one picture, with one region, by one editor."""
+
+    key: str  # a hash of all that they follow from
+    lasting: bool  # whether it means the same in another process
 
 
 class Cache:
@@ -71,38 +77,44 @@ class Cache:
             except OSError as error:
                 raise InputError(f"Edits cannot be kept in {folder} ({error.strerror}).") from error
 
-    def group(self, editor, picture, region) -> tuple[str, bool]:
-        """What all edits of one picture by one editor have in common, and whether that means anything elsewhere."""
-        revision = revision_of(editor)
-        known = [FORMAT, revision or self._object(editor), *(str(getattr(editor, name, "")) for name in ("name", "weights"))]
-        known += [dict(getattr(editor, "settings", {})), bool(getattr(editor, "checker", None)), arithmetic(editor)]
-        known += [None if part is None else [part.mode, part.size, _digest(part.tobytes())] for part in (picture, region)]
-        return _digest(json.dumps(known, default=str).encode()), revision is not None
+    def identify(self, editor: object, picture: Image.Image, region: Image.Image | None) -> Group:
+        """The group of all edits of `picture` and `region` by `editor`."""
+        revision = find_revision(editor)
+        known = [
+            FORMAT,
+            revision or self._name_object(editor),
+            *(str(getattr(editor, name, "")) for name in ("name", "weights")),
+        ]
+        known += [dict(getattr(editor, "settings", {})), bool(getattr(editor, "checker", None)), describe_arithmetic(editor)]
+        known += [None if part is None else [part.mode, part.size, _hash(part.tobytes())] for part in (picture, region)]
+        return Group(_hash(json.dumps(known, default=str).encode()), revision is not None)
 
-    def find(self, group: tuple[str, bool], seed: int, text: str):
+    def find(self, group: Group, seed: int, text: str) -> Any:
         """The edit, None for one that was blocked, or MISSING."""
-        key = (group[0], seed, text)
+        key = (group.key, seed, text)
         with self._lock:
             self._forget()
             if key in self._held:
                 self._held[key] = (self._held[key][0], time.monotonic())
                 self._held.move_to_end(key)
                 return self._held[key][0]
-        edit = self._read(key) if group[1] and self.folder is not None else MISSING
+        edit = self._read(key) if group.lasting and self.folder is not None else MISSING
         if edit is not MISSING:
             self._hold(key, edit)
         return edit
 
-    def store(self, group: tuple[str, bool], seed: int, text: str, edit: Image.Image | None) -> None:
-        self._hold((group[0], seed, text), edit)
-        if group[1] and self._writes:
-            self._write((group[0], seed, text), edit)
+    def store(self, group: Group, seed: int, text: str, edit: Image.Image | None) -> None:
+        """Keep an edit, or None for one that was blocked. A folder that cannot be written to is a warning, once."""
+        key = (group.key, seed, text)
+        self._hold(key, edit)
+        if group.lasting and self._writes:
+            self._write(key, edit)
 
-    def held(self, group: tuple[str, bool]) -> dict[tuple[int, str], Image.Image | None]:
+    def list_held(self, group: Group) -> dict[tuple[int, str], Image.Image | None]:
         """By (seed, text), the edits of a group that are in memory."""
         with self._lock:
             self._forget()
-            return {key[1:]: edit for key, (edit, _) in self._held.items() if key[0] == group[0]}
+            return {key[1:]: edit for key, (edit, _) in self._held.items() if key[0] == group.key}
 
     # Memory
 
@@ -110,7 +122,7 @@ class Cache:
         with self._lock:
             self._drop(key)
             self._held[key] = (edit, time.monotonic())
-            self._bytes += _bytes(edit)
+            self._bytes += _count_bytes(edit)
             self._forget()
 
     def _forget(self) -> None:
@@ -120,9 +132,9 @@ class Cache:
 
     def _drop(self, key) -> None:
         edit, _ = self._held.pop(key, (None, 0))
-        self._bytes -= _bytes(edit)
+        self._bytes -= _count_bytes(edit)
 
-    def _object(self, editor) -> str:
+    def _name_object(self, editor) -> str:
         """A name for this object, which no other has, not even one that comes to lie at its address."""
         at = id(editor)
         if at not in self._objects:
@@ -136,7 +148,7 @@ class Cache:
     # Disk
 
     def _path(self, key) -> Path:
-        name = _digest(json.dumps(key).encode())
+        name = _hash(json.dumps(key).encode())
         return self.folder / name[:2] / f"{name[2:]}.edit"
 
     def _read(self, key):
@@ -145,9 +157,9 @@ class Cache:
             if path.stat().st_size > LARGEST:
                 raise ValueError("too large")
             data = path.read_bytes()
-            if data[:CHECKED] != _checksum(path, data[CHECKED:]):
+            if data[:CHECKED] != _compute_checksum(path, data[CHECKED:]):
                 raise ValueError("another checksum")
-            edit = None if len(data) == CHECKED else _decoded(data[CHECKED:])
+            edit = None if len(data) == CHECKED else _decode(data[CHECKED:])
         except FileNotFoundError:
             return MISSING
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # the last three are Pillow's
@@ -163,13 +175,13 @@ class Cache:
         return MISSING
 
     def _write(self, key, edit) -> None:
-        path, content = self._path(key), b"" if edit is None else _encoded(edit)
+        path, content = self._path(key), b"" if edit is None else _encode(edit)
         try:
             path.parent.mkdir(exist_ok=True)
             self._room -= CHECKED + len(content)
             if self._room < 0:
                 self._make_room(CHECKED + len(content))
-            write_file(path, _checksum(path, content) + content)
+            write_file(path, _compute_checksum(path, content) + content)
         except OSError as error:
             warnings.warn(f"Edits can no longer be kept in {self.folder} ({error.strerror or error}).", stacklevel=2)
             self._writes = False
@@ -189,110 +201,37 @@ class Cache:
         self._room = max(min(self.disk_bytes - total, self.disk_bytes // 20) - needed, 0)  # others write as well
 
 
-class Reusing:
-    """Any editor, for one picture and one region, asked for what is neither known nor in the cache. What is not editing is
-    the editor's own."""
-
-    def __init__(self, editor, cache: Cache | None = None, known: dict | None = None):
-        """`known`: edits by (seed, text)."""
-        self.editor, self.cache = editor, cache
-        self.known: dict[tuple[int, str], Image.Image | None] = dict(known or {})
-        self.served: set[tuple[int, str]] = set()  # beyond those known at first
-        self.made: dict[tuple[int, str], Image.Image | None] = {}  # by the editor
-        self._first = frozenset(self.known)
-
-    def edit(self, image, texts, *, seed, region=None) -> list[Image.Image | None]:
-        """As in `smile.models.editors`."""
-        return next(self.edit_batches(image, [(seed, list(texts))], region=region))
-
-    def edit_batches(self, image, batches, *, region=None) -> Iterator[list[Image.Image | None]]:
-        """The edits of each batch (seed, texts), as they are made.
-
-        A batch of which nothing is known is made as it is, so that it comes out as without a cache. What is missing of
-        others is put together to full batches, which cost less than many small ones.
-        """
-        group = None if self.cache is None else self.cache.group(self.editor, image, region)
-        if group is not None:
-            self._recall(group, batches)
-        left = self._left(batches)
-        makes = protocols.edited_batches(self.editor, image, left, region)
-        coming = iter(left)
-        for seed, texts in batches:
-            while any((seed, text) not in self.known for text in texts):
-                (its_seed, its_texts), edits = next(coming), next(makes)
-                for text, edit in zip(its_texts, edits, strict=True):
-                    self.known[its_seed, text] = self.made[its_seed, text] = edit
-                    if group is not None and (edit is not None or getattr(self.editor, "checker", None)):
-                        self.cache.store(group, its_seed, text, edit)
-            self.served |= {(seed, text) for text in texts} - self._first
-            yield [self.known[seed, text] for text in texts]
-
-    def _recall(self, group, batches) -> None:
-        for key in {(seed, text) for seed, texts in batches for text in texts} - self.known.keys():
-            edit = self.cache.find(group, *key)
-            if edit is not MISSING:
-                self.known[key] = edit
-
-    def _left(self, batches) -> list[tuple[int, list[str]]]:
-        """The batches that the editor must make, in the order in which they are needed."""
-        size, planned, left = getattr(self.editor, "batch_size", protocols.BATCH), set(self.known), []
-        parts: dict[int, list[str]] = {}  # by seed, the last batch that was put together from parts
-        for seed, texts in batches:
-            missing = [text for text in dict.fromkeys(texts) if (seed, text) not in planned]
-            planned |= {(seed, text) for text in missing}
-            if missing and len(missing) == len(texts):
-                left.append((seed, missing))
-                continue
-            for text in missing:
-                if len(parts.get(seed, [])) % size == 0:
-                    parts[seed] = []
-                    left.append((seed, parts[seed]))
-                parts[seed].append(text)
-        return left
-
-    def __getattr__(self, name):
-        return getattr(self.editor, name)
-
-
-def as_cache(cache) -> Cache:
+def ensure_cache(cache: Any) -> Cache:
     """The cache itself, or one in that folder."""
     return cache if isinstance(cache, Cache) else Cache(cache)
-
-
-def edits_of(explanation) -> dict[tuple[int, str], Image.Image | None]:
-    """By (seed, text), the edits that an explanation has paid for."""
-    e, first = explanation, explanation.settings["seed"]
-    found = {(first + b, text): edit for b, text, edit in zip(e.blocks.tolist(), e.texts, e.edits, strict=True)}
-    noise = first + e.settings["seeds"]
-    return found | {(noise + number, e.texts[0]): edit for number, edit in enumerate(e.noise_edits)}
 
 
 # What an edit follows from, beside picture, text and seed
 
 
-def revision_of(editor) -> str | None:
+def find_revision(editor) -> str | None:
     """A text that changes whenever the editor's weights do; None where nobody can know."""
     if getattr(editor, "revision", None):
         return str(editor.revision)
     location, weights = getattr(editor, "location", None), getattr(editor, "weights", None)
     if location is None:
         return None
-    found = _at(location)
+    found = _hash_place(location)
     if found is None:
         return None
-    return found + (_at(weights) or "" if weights and str(weights) != str(location) else "")
+    return found + (_hash_place(weights) or "" if weights and str(weights) != str(location) else "")
 
 
-def _at(place) -> str | None:
+def _hash_place(place) -> str | None:
     """What is in a folder or a file of weights; of a repository, the commit that is on this machine; None if neither."""
     path = Path(place).expanduser()
     if path.is_dir():
         files = []
-        for folder in filter(None, (path, shared_parts(path))):
-            files += sorted([str(each.relative_to(folder)), _file(each)] for each in folder.rglob("*") if each.is_file())
-        return _digest(json.dumps(files).encode())
+        for folder in filter(None, (path, find_shared_parts(path))):
+            files += sorted([str(each.relative_to(folder)), _hash_file(each)] for each in folder.rglob("*") if each.is_file())
+        return _hash(json.dumps(files).encode())
     if path.is_file():
-        return _file(path)
+        return _hash_file(path)
     from huggingface_hub.constants import HF_HUB_CACHE
 
     with suppress(OSError):
@@ -300,19 +239,19 @@ def _at(place) -> str | None:
     return None
 
 
-def _file(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     known = path.stat()
-    return _content(str(path), known.st_size, known.st_mtime_ns)
+    return _hash_content(str(path), known.st_size, known.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=4096)
-def _content(path: str, size: int, changed: int) -> str:
-    return f"{size} {changed}" if size > READ_WHOLE else _digest(Path(path).read_bytes())
+def _hash_content(path: str, size: int, changed: int) -> str:
+    return f"{size} {changed}" if size > READ_WHOLE else _hash(Path(path).read_bytes())
 
 
-def arithmetic(editor) -> dict:
+def describe_arithmetic(editor) -> dict:
     """What decides how an editor's results are rounded, and what its code is."""
-    known = {name: str(getattr(editor, name, "")) for name in ("device", "dtype")} | _libraries()
+    known = {name: str(getattr(editor, name, "")) for name in ("device", "dtype")} | _list_libraries()
     if "torch" not in sys.modules:  # an editor that needs it has imported it
         return known
     import torch  # which waits where another thread is still importing it
@@ -323,39 +262,39 @@ def arithmetic(editor) -> dict:
 
 
 @functools.cache
-def _libraries() -> dict[str, str]:
+def _list_libraries() -> dict[str, str]:
     found = {}
     for name in LIBRARIES:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     code = [*sorted((Path(__file__).parent / "editors").glob("*.py")), Path(__file__).parents[1] / "io" / "images.py"]
-    return found | {"code": _digest(b"".join(path.read_bytes() for path in code))}
+    return found | {"code": _hash(b"".join(path.read_bytes() for path in code))}
 
 
 # Bytes
 
 
-def _digest(data: bytes) -> str:
+def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _checksum(path: Path, content: bytes) -> bytes:
+def _compute_checksum(path: Path, content: bytes) -> bytes:
     """Of the content and of the name, so that a file under another's name is found out."""
     return hashlib.sha256(f"{path.parent.name}{path.stem}".encode() + content).digest()
 
 
-def _encoded(edit: Image.Image) -> bytes:
+def _encode(edit: Image.Image) -> bytes:
     file = io.BytesIO()
     edit.save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
-def _decoded(content: bytes) -> Image.Image:
+def _decode(content: bytes) -> Image.Image:
     with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise ValueError("too large")
         return picture.convert("RGB")
 
 
-def _bytes(edit: Image.Image | None) -> int:
+def _count_bytes(edit: Image.Image | None) -> int:
     return 0 if edit is None else 3 * edit.width * edit.height

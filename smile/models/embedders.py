@@ -4,11 +4,15 @@ Distances between pixels say little about what changed. These features do, and t
 also tell where it changed. torch is imported only when an embedder is loaded.
 """
 
+import functools
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
 from smile.errors import InputError
-from smile.models.hub import choose_device, quiet, read, resolve
+from smile.models.hub import choose_device, find_weights, is_bundled, load_pretrained, silence_libraries
+from smile.models.protocols import Embedder
 
 FULL = "facebook/dinov2-base"
 
@@ -19,20 +23,34 @@ def load_embedder(weights: str = "auto", device: str | None = None) -> "Dinov2Em
     `weights`: "auto" (full on CUDA, else bundled), "bundled", "full", a local folder, or a Hub repository id.
     Raises InputError where the weights are missing, no DINOv2, or cannot be downloaded.
     """
-    kind, location = resolve(weights, bundled="dinov2", full=FULL)
+    kind, location = find_weights(weights, bundled="dinov2", full=FULL)
     device = choose_device(device)
-    with quiet():
+    with silence_libraries():
         from transformers import AutoConfig, BitImageProcessorPil, Dinov2Model
 
-        if read(AutoConfig.from_pretrained, location, "DINOv2").model_type != "dinov2":
+        if load_pretrained(AutoConfig.from_pretrained, location, "DINOv2").model_type != "dinov2":
             raise InputError(f"{location} is no DINOv2 model, so it cannot be the embedder.")
-        model = read(Dinov2Model.from_pretrained, location, "DINOv2")
-        processor = read(BitImageProcessorPil.from_pretrained, location, "DINOv2")
+        model = load_pretrained(Dinov2Model.from_pretrained, location, "DINOv2")
+        processor = load_pretrained(BitImageProcessorPil.from_pretrained, location, "DINOv2")
     return Dinov2Embedder(model.float().to(device).eval().requires_grad_(False), processor, kind, device)
 
 
+def ensure_embedder(embedder: Any, editor: object) -> Embedder:
+    """The embedder itself, the one with these weights, or by default the one that suits the editor. Raises InputError."""
+    if embedder is None:  # the toy editor's pictures are seen best by the toy embedder
+        embedder = "bundled" if is_bundled(str(getattr(editor, "weights", ""))) else "auto"
+    if isinstance(embedder, str):
+        return _load_embedder_once(embedder)
+    if not callable(getattr(embedder, "embed", None)):
+        raise InputError("The embedder must be an object with embed(images) -> (vectors, patches or None).")
+    return embedder
+
+
+_load_embedder_once = functools.lru_cache(maxsize=1)(load_embedder)
+
+
 class Dinov2Embedder:
-    """Any object with this `embed` is an embedder; `patches` may be None."""
+    """A `smile.models.protocols.Embedder` of pictures."""
 
     name = "dinov2"
 

@@ -12,16 +12,19 @@ import logging
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from smile.errors import InputError
 from smile.paths import MODELS
 
 PATIENCE = 10  # seconds that the Hub has to say whether it is there
+INSTEAD = 'use the bundled weights (weights="bundled")'
 SMALL = 200e6  # bytes; weights of more are worth computing in half precision
 
 
-def resolve(weights: str, *, bundled: str, full: str) -> tuple[str, str]:
+def find_weights(weights: str, *, bundled: str, full: str) -> tuple[str, str]:
     """(kind, location) of `weights`: "auto" | "bundled" | "full" | a local folder | a Hub repository id.
 
     `bundled` is a folder name under assets/models and `full` a repository id. Kind is "bundled", "full", or, for
@@ -46,7 +49,12 @@ def resolve(weights: str, *, bundled: str, full: str) -> tuple[str, str]:
     raise InputError(f'There are no weights at “{weights}”; use "bundled", "full", a local folder or a repository id.')
 
 
-def read(from_pretrained, location: str, what: str, instead='use the bundled weights (weights="bundled")', **options):
+def is_bundled(weights: str) -> bool:
+    """Whether these are weights that come with this package."""
+    return weights.startswith("bundled")
+
+
+def load_pretrained(from_pretrained: Callable, location: str, what: str, instead: str = INSTEAD, **options) -> Any:
     """`from_pretrained(location, **options)`: from the folder or the Hub's cache, and from the Hub only if need be.
 
     Raises InputError, in one sentence that says what to do `instead`, where the weights are neither here nor to be had.
@@ -58,7 +66,7 @@ def read(from_pretrained, location: str, what: str, instead='use the bundled wei
     try:
         return from_pretrained(location, local_files_only=True, **options)
     except Exception as error:  # what is missing or damaged can make its reader raise anything: tokenizers a bare Exception
-        if out_of_memory(error):
+        if is_out_of_memory(error):
             raise
         if Path(location).is_dir():
             raise InputError(f"The folder {location} does not hold complete {what} weights that can be read.") from error
@@ -68,14 +76,13 @@ def read(from_pretrained, location: str, what: str, instead='use the bundled wei
             get_hf_file_metadata(hf_hub_url(location, known[-1].rfilename), timeout=PATIENCE)
         return from_pretrained(location, **options)
     except Exception as error:  # the client's, the network's, and the reader's again, which can be anything
-        if out_of_memory(error):
+        if is_out_of_memory(error):
             raise
-        raise InputError(
-            f"The {what} weights {location} are not on this machine and could not be downloaded: {_why(error)}, or {instead}."
-        ) from error
+        failure = f"are not on this machine and could not be downloaded: {_explain_failure(error)}"
+        raise InputError(f"The {what} weights {location} {failure}, or {instead}.") from error
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device, or the machine itself, had no memory left. Only CUDA has an exception of its own for it."""
     import torch
 
@@ -84,7 +91,7 @@ def out_of_memory(error: BaseException) -> bool:
     return known or "DefaultCPUAllocator" in said or "out of memory" in said or "ALLOC_FAILED" in said
 
 
-def give_back_memory() -> None:
+def release_memory() -> None:
     """Return to the system what dropped models have left with the allocator, which on Linux can be gigabytes."""
     gc.collect()
     if sys.platform == "linux":
@@ -92,7 +99,7 @@ def give_back_memory() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def _why(error: BaseException) -> str:
+def _explain_failure(error: BaseException) -> str:
     """What kept the Hub's client from downloading, and what to do about it."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
@@ -126,18 +133,18 @@ def read_index(location: str, what: str) -> dict:
 
     path = Path(location) / "model_index.json"
     if not Path(location).is_dir():
-        with quiet():
-            path = Path(read(hf_hub_download, location, what, filename=path.name))
-    return _json(path, f"so it is no {what} editor")
+        with silence_libraries():
+            path = Path(load_pretrained(hf_hub_download, location, what, filename=path.name))
+    return _read_json(path, f"so it is no {what} editor")
 
 
 def read_settings(folder) -> dict:
     """What the `editor.json` in a local folder says of the editor: its settings, `size`, `shared`; {} without one."""
     path = Path(folder) / "editor.json"
-    return _json(path, "so the editor's settings cannot be read") if path.is_file() else {}
+    return _read_json(path, "so the editor's settings cannot be read") if path.is_file() else {}
 
 
-def shared_parts(folder) -> Path | None:
+def find_shared_parts(folder) -> Path | None:
     """The folder with the components that `folder` names and does not hold: `shared` in its `editor.json`, which is
     relative to it. None without one; raises InputError where there is no such folder."""
     shared = read_settings(folder).get("shared")
@@ -149,7 +156,7 @@ def shared_parts(folder) -> Path | None:
     return place
 
 
-def _json(path: Path, consequence: str) -> dict:
+def _read_json(path: Path, consequence: str) -> dict:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(held, dict):
@@ -175,7 +182,7 @@ def choose_device(device: str | None) -> str:
 
 
 def choose_dtype(device: str, kind: str):
-    """The torch dtype that weights of `kind` (see `resolve`) are computed in on `device`.
+    """The torch dtype that weights of `kind` (see `find_weights`) are computed in on `device`.
 
     Small ones, that is the bundled ones and small local folders, in float32 everywhere: they gain nothing from less, and
     their answers should not depend on the machine. Others in float16 on CUDA, and in bfloat16 on a CPU that multiplies it
@@ -184,18 +191,18 @@ def choose_dtype(device: str, kind: str):
     import torch
 
     folder = Path(kind).expanduser()
-    if kind.startswith("bundled") or (folder.is_dir() and _bytes_in(folder) < SMALL):
+    if is_bundled(kind) or (folder.is_dir() and _count_bytes(folder) < SMALL):
         return torch.float32
     if device.startswith("cuda"):
         return torch.float16
-    return torch.bfloat16 if device == "cpu" and multiplies_bfloat16() else torch.float32
+    return torch.bfloat16 if device == "cpu" and has_fast_bfloat16() else torch.float32
 
 
-def _bytes_in(folder: Path) -> int:
+def _count_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def multiplies_bfloat16() -> bool:
+def has_fast_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 matrices in hardware: x86's AMX or AVX512-BF16."""
     import torch
 
@@ -205,7 +212,7 @@ def multiplies_bfloat16() -> bool:
 
 
 @contextlib.contextmanager
-def quiet():
+def silence_libraries():
     """Loading without progress bars and without advice to people who did not choose the pipeline's parts.
 
     In a terminal, downloads keep their bars: gigabytes should be seen coming.

@@ -1,47 +1,81 @@
-"""The editor and the embedder, which may be anybody's: found or loaded, and what they return checked.
+"""What is expected of an editor, an embedder and a language model, and the calls that check what they return.
 
-Nothing is assumed of them beyond the two protocols (`smile.models.editors`, `smile.models.embedders`), and a result of the
-wrong kind is one sentence that says so instead of a wrong number later.
+Each may be anybody's. Nothing is assumed of it beyond its protocol, and a result of the wrong kind is one sentence that
+says so instead of a wrong number later. This is the one place that lists the attributes a model may have besides.
 """
 
-import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io.images import check_region, fit, fit_region, open_region
-from smile.models.editors import load_editor
-from smile.models.embedders import load_embedder
+from smile.io.images import fit, fit_region, open_region
 
 BATCH = 8  # texts at a time for an editor that does not say
 
 
-def as_editor(editor):
-    """The editor itself, or the one of that name. Raises InputError for what is neither."""
-    if isinstance(editor, str):
-        return load_editor(editor)
-    if not callable(getattr(editor, "edit", None)):
-        raise InputError("The editor must be a name or an object with edit(image, texts, *, seed, region=None).")
-    return editor
+class Editor(Protocol):
+    """A black box that edits a picture by a text.
+
+    It may also have, and is asked with `getattr` or `hasattr`:
+
+    - `name`, `weights`, `device`, `dtype`: how it calls itself in the explanation; `settings`: a dict, likewise;
+    - `batch_size`: how many texts it likes at a time (`BATCH` if it does not say);
+    - `working_size`: the longest side, in pixels, of the pictures it works on (any, if it does not say);
+    - `takes_region`: True if it needs a region, False if it has no use for one (either, if it does not say);
+    - `token_embeddings(text) -> (n, d)`: rows of the text encoder's input table, without special tokens, for the word
+      mover's distance;
+    - `lost_words(text) -> list[str]`: the words beyond its token limit;
+    - `with_settings(**settings)`: the same editor with other settings; `SETTINGS`: the range of each, (lowest, highest);
+    - `edit_batches(image, batches, *, region=None)`: an iterator over the edits of batches (seed, texts), for one that
+      does better when it knows all of them;
+    - `checker`: its safety checker, because of which None is a blocked edit, which would be blocked again;
+    - `revision`: a text that changes whenever its edits would, so that they can be kept on disk (`smile.models.cache`);
+      `location`: the folder or repository of its weights, which serves the same.
+    """
+
+    def edit(self, image: Any, texts: list[str], *, seed: int, region: Any = None) -> list[Image.Image | None]:
+        """N edits of `image` for N texts, in order, all started from the noise of `seed`; None is a failed or blocked one.
+
+        `image` is an RGB PIL image; `region` an L image of its size, 255 where the editor may change something. It is
+        passed only if there is one. All edits have one size; pictures are of 8 bits.
+        """
+        ...
 
 
-def as_embedder(embedder, editor):
-    """The embedder itself, the one with these weights, or by default the one that suits the editor. Raises InputError."""
-    if embedder is None:  # the toy editor's pictures are seen best by the toy embedder
-        embedder = "bundled" if str(getattr(editor, "weights", "")).startswith("bundled") else "auto"
-    if isinstance(embedder, str):
-        return _loaded_embedder(embedder)
-    if not callable(getattr(embedder, "embed", None)):
-        raise InputError("The embedder must be an object with embed(images) -> (vectors, patches or None).")
-    return embedder
+class Embedder(Protocol):
+    """Features of pictures. It may also have `name`, `weights` and `device` for the explanation, and `grid`, the (rows,
+    columns) of its patches (a square, if it does not say)."""
+
+    def embed(self, items: list) -> tuple[np.ndarray, np.ndarray | None]:
+        """Vectors (N, d) of N items and, if it has any, patches (N, p, d) in reading order; finite numbers."""
+        ...
 
 
-_loaded_embedder = functools.lru_cache(maxsize=1)(load_embedder)
+class LanguageModel(Protocol):
+    """A black box that answers a prompt.
+
+    It may also have `score(prompts, answer) -> (N, t)`, the log-probabilities of the t tokens of one answer after each of N
+    prompts, and `name`, `weights`, `device`, `dtype` and `settings` as an editor has.
+    """
+
+    def write(self, prompts: list[str], *, seed: int) -> list[str | None]:
+        """N answers to N prompts, in order, all sampled with `seed`; None is a failed one."""
+        ...
 
 
-def seen(editor, picture: Image.Image, region) -> tuple[Image.Image, Image.Image | None]:
+def check_region(editor: object, region: object) -> None:
+    """Raise InputError where the editor needs a region and has none, or has no use for the one it is given."""
+    name, takes = getattr(editor, "name", "this editor"), getattr(editor, "takes_region", None)
+    if takes is True and region is None:
+        raise InputError(f"{name} needs a region, the part of the picture that may change; paint one.")
+    if takes is False and region is not None:
+        raise InputError(f"{name} edits the whole picture; leave the region out.")
+
+
+def fit_inputs(editor: object, picture: Image.Image, region: Any) -> tuple[Image.Image, Image.Image | None]:
     """Picture and region at the size that the editor works at. Raises InputError where the region does not suit."""
     check_region(editor, region)
     region = None if region is None else open_region(region, picture.size)
@@ -50,20 +84,22 @@ def seen(editor, picture: Image.Image, region) -> tuple[Image.Image, Image.Image
     return picture, None if region is None else fit_region(region, picture.size)
 
 
-def edited(editor, picture, texts, seed, region) -> list[Image.Image | None]:
-    """One batch of edits, checked: anybody's editor may be behind it."""
-    where_ = {} if region is None else {"region": region}
-    images = editor.edit(picture, list(texts), seed=seed, **where_)
+def edit_checked(
+    editor: Editor, picture: Image.Image, texts: Sequence[str], seed: int, region: Image.Image | None
+) -> list[Image.Image | None]:
+    """The editor's edits of one batch of texts. Raises InputError where they are not what the protocol says."""
+    optional = {} if region is None else {"region": region}
+    images = editor.edit(picture, list(texts), seed=seed, **optional)
     if not isinstance(images, (list, tuple)) or len(images) != len(texts):
         got = f"{len(images)}" if isinstance(images, (list, tuple)) else f"a {type(images).__name__}"
         raise InputError(f"The editor must return a list with one picture for each text: {len(texts)}, not {got}.")
     for image in images:
         if image is not None and not isinstance(image, Image.Image):
             raise InputError(f"The editor must return PIL images, or None for a failed edit, not {type(image).__name__}.")
-    return [None if image is None else _edit(image, picture) for image in images]
+    return [None if image is None else _normalize_edit(image, picture) for image in images]
 
 
-def _edit(image: Image.Image, picture: Image.Image) -> Image.Image | None:
+def _normalize_edit(image: Image.Image, picture: Image.Image) -> Image.Image | None:
     """Its pixels and nothing else, None where it shows nothing: pipelines return black for what overflowed or was blocked,
     and a fit over that would be a fit over nothing."""
     if image.mode.startswith(("I", "F")):
@@ -76,34 +112,35 @@ def _edit(image: Image.Image, picture: Image.Image) -> Image.Image | None:
     return image if image.getbbox() or not picture.getbbox() else None
 
 
-def edited_batches(editor, picture, batches, region) -> Iterator[list[Image.Image | None]]:
-    """The edits of each batch (seed, texts), as they are made. An editor of ours that does better when it knows what will be
-    asked, because it has or can share some of it, has a method for all batches."""
+def edit_batches(
+    editor: Editor, picture: Image.Image, batches: Sequence[tuple[int, list[str]]], region: Image.Image | None
+) -> Iterator[list[Image.Image | None]]:
+    """The checked edits of each batch (seed, texts), as they are made; by the editor's own `edit_batches` if it has one."""
     if hasattr(editor, "edit_batches"):
         yield from editor.edit_batches(picture, batches, region=region)
         return
     for seed, texts in batches:
-        yield edited(editor, picture, texts, seed, region)
+        yield edit_checked(editor, picture, texts, seed, region)
 
 
-def embedded(embedder, images):
-    """Vectors (N, d) and patches (N, p, d) or None, checked: anybody's embedder may be behind them."""
-    result = embedder.embed(images)
+def embed_checked(embedder: Embedder, items: list) -> tuple[np.ndarray, np.ndarray | None]:
+    """The embedder's vectors (N, d) and patches (N, p, d) or None. Raises InputError where they are not of these shapes."""
+    result = embedder.embed(items)
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise InputError("The embedder must return (vectors, patches); patches may be None.")
     vectors, patches = np.asarray(result[0]), None if result[1] is None else np.asarray(result[1])
     for name, array, dimensions in (("vectors", vectors, 2), ("patches", patches, 3)):
-        if array is not None and (array.ndim != dimensions or len(array) != len(images)):
+        if array is not None and (array.ndim != dimensions or len(array) != len(items)):
             shape = "(N, d)" if dimensions == 2 else "(N, p, d)"
-            raise InputError(f"The embedder's {name} must be {shape} with N = {len(images)}, not {array.shape}.")
+            raise InputError(f"The embedder's {name} must be {shape} with N = {len(items)}, not {array.shape}.")
         if array is not None and not (np.issubdtype(array.dtype, np.number) and np.isfinite(array).all()):
             raise InputError(f"The embedder's {name} must be finite numbers.")
     return vectors, patches
 
 
-def described(editor, embedder) -> dict:
-    """How editor and embedder call themselves, for the record."""
-    said = {
+def describe_models(editor: object, embedder: object) -> dict[str, Any]:
+    """How editor and embedder call themselves, for the explanation's settings: plain values only."""
+    said: dict[str, Any] = {
         "editor": str(getattr(editor, "name", type(editor).__name__)),
         "embedder": str(getattr(embedder, "name", type(embedder).__name__)),
     }

@@ -8,7 +8,7 @@ from PIL import Image
 
 from smile.errors import InputError
 from smile.io.images import open_picture
-from smile.models.hub import choose_device, quiet, read, resolve
+from smile.models.hub import choose_device, find_weights, load_pretrained, silence_libraries
 
 FULL = "CIDAS/clipseg-rd64-refined"
 # Of the sigmoid, where a pixel is inside. The published weights hesitate at the edges of things, and a region for
@@ -24,18 +24,18 @@ def load_segmenter(weights: str = "full", device: str | None = None) -> "Segment
     """
     if weights in ("auto", "bundled"):
         raise InputError("No CLIPSeg weights are bundled; use the full ones, or paint the region.")
-    kind, location = resolve(weights, bundled="", full=FULL)
+    kind, location = find_weights(weights, bundled="", full=FULL)
     device = choose_device(device)
-    with quiet():
+    with silence_libraries():
         import torch
         from transformers import AutoConfig, CLIPSegForImageSegmentation, CLIPTokenizer, ViTImageProcessorPil
 
         wanted = {"location": location, "what": "CLIPSeg", "instead": "paint the region"}
-        if read(AutoConfig.from_pretrained, **wanted).model_type != "clipseg":
+        if load_pretrained(AutoConfig.from_pretrained, **wanted).model_type != "clipseg":
             raise InputError(f"{location} is no CLIPSeg model, so it cannot be the segmenter.")
-        model = read(CLIPSegForImageSegmentation.from_pretrained, **wanted, dtype=torch.float32)
-        tokenizer = read(CLIPTokenizer.from_pretrained, **wanted)
-        processor = read(ViTImageProcessorPil.from_pretrained, **wanted)
+        model = load_pretrained(CLIPSegForImageSegmentation.from_pretrained, **wanted, dtype=torch.float32)
+        tokenizer = load_pretrained(CLIPTokenizer.from_pretrained, **wanted)
+        processor = load_pretrained(ViTImageProcessorPil.from_pretrained, **wanted)
     return Segmenter(model.to(device).eval().requires_grad_(False), tokenizer, processor, kind, device)
 
 

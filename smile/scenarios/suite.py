@@ -115,7 +115,7 @@ class Editor(NamedTuple):
 
     @property
     def takes_region(self) -> bool:
-        return EDITORS[self.name].region
+        return EDITORS[self.name].needs_region
 
 
 @dataclass(frozen=True)

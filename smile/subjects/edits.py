@@ -14,7 +14,10 @@ from smile.io.images import open_picture
 from smile.method import distance, maps
 from smile.method.schedule import Batch
 from smile.models import protocols
-from smile.models.cache import Reusing, as_cache
+from smile.models.cache import ensure_cache
+from smile.models.caching_editor import CachingEditor
+from smile.models.editors import ensure_editor
+from smile.models.embedders import ensure_embedder
 from smile.options import DEFAULT_DISTANCE
 from smile.subjects.subject import INPUT, Key, Reference
 
@@ -40,11 +43,11 @@ class Edits:
         """Open the picture, load what has to be loaded, and check that they suit each other. Raises InputError."""
         image, editor, embedder, region, cache = self._given
         picture = open_picture(image)
-        editor = protocols.as_editor(editor)
-        self.editor = editor if cache is None else Reusing(editor, as_cache(cache))
+        editor = ensure_editor(editor)
+        self.editor = editor if cache is None else CachingEditor(editor, ensure_cache(cache))
         _check_length(units, self.editor)
-        self.picture, self.region = protocols.seen(self.editor, picture, region)
-        self.embedder = protocols.as_embedder(embedder, self.editor)
+        self.picture, self.region = protocols.fit_inputs(self.editor, picture, region)
+        self.embedder = ensure_embedder(embedder, self.editor)
         self._distance = settings["distance"]
         if settings["reference"] == INPUT:
             self._embed({INPUT: self.picture})
@@ -64,7 +67,7 @@ class Edits:
 
     def run(self, batches: list[Batch]) -> Iterator[Batch]:
         """Edit and embed batch by batch. Raises InputError where edits differ in size."""
-        made = protocols.edited_batches(self.editor, self.picture, batches, self.region)
+        made = protocols.edit_batches(self.editor, self.picture, batches, self.region)
         for seed, texts in batches:
             with self._timed("edits"):
                 images = next(made)
@@ -107,7 +110,7 @@ class Edits:
     def describe(self) -> dict[str, Any]:
         """Editor, embedder, distance, region and size."""
         own = {"region": self.region is not None, "size": list(self.picture.size), "distance": self._distance}
-        return own | protocols.described(self.editor, self.embedder)
+        return own | protocols.describe_models(self.editor, self.embedder)
 
     def collect(self, keys: list[Key], noise_keys: list[Key]) -> dict[str, Any]:
         """The pictures of an `Explanation`."""
@@ -122,7 +125,7 @@ class Edits:
         if not images:
             return
         with self._timed("embedding"):
-            vectors, patches = protocols.embedded(self.embedder, list(images.values()))
+            vectors, patches = protocols.embed_checked(self.embedder, list(images.values()))
         clouds = [None] * len(vectors) if patches is None else patches
         embedded = dict(zip(images, zip(vectors, clouds, strict=True), strict=True))
         shapes = {(v.shape, None if p is None else p.shape) for v, p in [*self._embedded.values(), *embedded.values()]}

@@ -112,7 +112,7 @@ def region(example: Example) -> Image.Image:
 
 def explained(example: Example) -> Explanation:
     """Its explanation, otherwise with default settings, on the CPU, where every machine makes the same edits."""
-    takes = {"region": region(example)} if EDITORS[example.editor].region else {}
+    takes = {"region": region(example)} if EDITORS[example.editor].needs_region else {}
     editor, embedder = load_editor(example.editor, example.weights, "cpu"), load_embedder("bundled", "cpu")
     return replace(
         explain(draw(example.scene), example.instruction, editor, embedder=embedder, edits=example.edits, **takes), seconds={}

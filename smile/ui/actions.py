@@ -9,10 +9,11 @@ from smile.io.images import open_region
 from smile.method import design as designs
 from smile.method.units import words
 from smile.models.editors import EDITORS
+from smile.models.hub import is_bundled
 from smile.ui import texts, validation
 from smile.ui.components import painter_picture, painter_value
 from smile.ui.engine import Engine, Outlook
-from smile.ui.estimate import edits_made, is_bundled
+from smile.ui.estimate import edits_made
 from smile.ui.parts import HIDDEN, fields
 
 
@@ -49,10 +50,10 @@ class Actions:
         """What comes with an editor that was chosen, by the names of `FIELDS`."""
         sets = self.engine.offered(editor)
         missing = ", ".join(texts.weights_label(each) for each in EDITORS[editor].weights if each not in sets)
-        choices = [(texts.weights_label(each), each) for each in ("auto", *sets)]
+        choices = [(texts.weights_label(each), each) for each in dict.fromkeys(("auto", *sets))]
         value = weights if weights in sets else "auto"
         return {
-            "editor": gr.update(value=editor, info=texts.EDITORS.get(editor, "")),
+            "editor": gr.update(value=editor, info=texts.EDITORS.get(editor, EDITORS[editor].problem)),
             "weights": gr.update(choices=choices, value=value, info=texts.NEEDS_GPU.format(missing) if missing else ""),
             "region_column": gr.update(visible=validation.needs_region(editor)),
             **dict.fromkeys(texts.SETTINGS),  # empty: what comes with the weights

@@ -41,10 +41,11 @@ from smile.evaluation.evaluate import Measurement, count_further_edits, measure_
 from smile.io.images import open_picture
 from smile.method.units import words
 from smile.models import protocols
-from smile.models.cache import Cache, Reusing
+from smile.models.cache import Cache
+from smile.models.caching_editor import CachingEditor
 from smile.models.editors import EDITORS
-from smile.models.hub import choose_device
-from smile.ui.estimate import FULL, ZERO_GPU_SPEED, edits_asked, here, is_bundled, speed, work
+from smile.models.hub import choose_device, is_bundled
+from smile.ui.estimate import FULL, ZERO_GPU_SPEED, edits_asked, speed, work
 
 try:
     from spaces import GPU  # on a Space; elsewhere it leaves functions as they are
@@ -137,7 +138,7 @@ class Engine:
         """The sets of weights that may be chosen here: on a Space without a GPU none that would take hours."""
         if name not in EDITORS:
             raise InputError(f"There is no editor called “{shown(name)}”; there is {', '.join(EDITORS)}.")
-        sets = EDITORS[name].weights
+        sets = tuple(EDITORS[name].weights)
         return tuple(each for each in sets if (name, each) not in FULL) if SPACE and device() == "cpu" else sets
 
     def taken(self, name: str, weights: str) -> str:
@@ -147,7 +148,7 @@ class Engine:
             full = [each for each in sets if not is_bundled(each)]
             return full[0] if full and device() != "cpu" else [*sets, "auto"][0]
         if weights not in sets:
-            there = ", ".join(("auto", *sets))
+            there = ", ".join(dict.fromkeys(("auto", *sets)))
             raise InputError(f"There are no weights “{shown(weights)}” of {name} on this page; there is {there}.")
         return weights
 
@@ -167,7 +168,7 @@ class Engine:
         if editor is not None:
             able = {setting: able[setting] for setting in able if setting in getattr(editor, "SETTINGS", {})}
         where = device() if editor is None else str(getattr(editor, "device", "computer"))
-        download = full.gigabytes if full and editor is None and not here(name, weights) else 0
+        download = full.gigabytes if full and editor is None and not EDITORS[name].is_downloaded(weights) else 0
         seconds = self.seconds_per_edit(name, weights, settings)
         return Outlook(name, weights, where, able, seconds, download, editor is not None)
 
@@ -274,7 +275,8 @@ class Engine:
 
     def _warmed_up(self, key, editor, embedder) -> float:
         """Seconds for one unit of work. Full weights make one step, which is enough to tell."""
-        settings = {"steps": 1} if not is_bundled(key[1]) and "steps" in getattr(editor, "settings", {}) else {}
+        settable = getattr(editor, "settings", {}) if hasattr(editor, "with_settings") else {}
+        settings = {"steps": 1} if not is_bundled(key[1]) and "steps" in settable else {}
         editor = editor.with_settings(**settings) if settings else editor
         picture = Image.new("RGB", (128, 128), "grey")
         region = {"region": Image.new("L", picture.size, 255)} if getattr(editor, "takes_region", None) else {}
@@ -331,7 +333,7 @@ class Engine:
     def _in_turns(self, request: Request, explanation: Explanation | None) -> Iterator[tuple]:
         """On ZeroGPU, as often as it takes. What a turn goes through again of an earlier one is left out."""
         group = self._group(request, explanation)
-        known, done, spent = self.cache.held(group), 0, {}
+        known, done, spent = self.cache.list_held(group), 0, {}
         self._check_gpu_time(request, explanation, known)
         while True:
             seconds, before, step = min(self.gpu_seconds(request, explanation, known), GPU_TURN), len(known), None
@@ -355,8 +357,8 @@ class Engine:
     def _group(self, request: Request, explanation: Explanation | None) -> tuple[str, bool]:
         editor = self._editor(request)[0]
         if explanation is not None:
-            return self.cache.group(editor, explanation.image, explanation.region)
-        return self.cache.group(editor, *protocols.seen(editor, open_picture(request.picture), request.region))
+            return self.cache.identify(editor, explanation.image, explanation.region)
+        return self.cache.identify(editor, *protocols.fit_inputs(editor, open_picture(request.picture), request.region))
 
     def _check_gpu_time(self, request: Request, explanation: Explanation | None, known) -> None:
         """Raise InputError, before any GPU is asked for, where a run would never end."""
@@ -421,7 +423,7 @@ class Engine:
             self._for_main = None
             self._start_in_process()
         editor, embedder = self._editor(request)
-        editor = Reusing(editor, self.cache if known is None else None, known)
+        editor = CachingEditor(editor, self.cache if known is None else None, known)
         texts = math.inf if seconds is None else max(1, self._texts_in(seconds, request))
         editor.batch_size = min(getattr(editor, "batch_size", protocols.BATCH), texts)
         if explanation is not None:

@@ -12,14 +12,12 @@ none), one step of one evaluation for img2img-turbo. Text encoder and embedder a
 
 import functools
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 from smile.method import design
 from smile.method.units import perturbed
 from smile.models.hub import choose_dtype
 from smile.options import DEFAULTS
-from smile.paths import MODELS
 
 UNET = 0.80e12  # operations of one evaluation for one picture: Stable Diffusion 1.5, 2 and Turbo alike
 DECODER = 2.51e12  # operations of the VAE's decoder for one picture
@@ -31,7 +29,6 @@ ZERO_GPU_SPEED = 100e12  # operations per second; assumed, because ZeroGPU lends
 class Full(NamedTuple):
     """What is published of a set of full weights."""
 
-    repository: str
     gigabytes: float
     settings: dict  # the editor's defaults with these weights
     step: float = 0  # operations of one edit for each step
@@ -40,22 +37,15 @@ class Full(NamedTuple):
 
 FULL = {
     ("instruct-pix2pix", "full"): Full(
-        "timbrooks/instruct-pix2pix",
         SD1 + EMBEDDER,
         {"steps": 20, "guidance": 7.5, "image_guidance": 1.5},
         step=3 * UNET,
     ),
-    ("img2img-turbo", "edge_to_image"): Full(
-        "stabilityai/sd-turbo", SD2 + EMBEDDER, {"low": 100, "high": 200}, rest=UNET + DECODER
-    ),
-    ("img2img-turbo", "sketch_to_image_stochastic"): Full(
-        "stabilityai/sd-turbo", SD2 + EMBEDDER, {"gamma": 0.4}, rest=UNET + DECODER
-    ),
-    ("inpaint", "full"): Full(
-        "stable-diffusion-v1-5/stable-diffusion-inpainting", SD1 + EMBEDDER, {"steps": 20, "guidance": 7.5}, step=2 * UNET
-    ),
+    ("img2img-turbo", "edge_to_image"): Full(SD2 + EMBEDDER, {"low": 100, "high": 200}, rest=UNET + DECODER),
+    ("img2img-turbo", "sketch_to_image_stochastic"): Full(SD2 + EMBEDDER, {"gamma": 0.4}, rest=UNET + DECODER),
+    ("inpaint", "full"): Full(SD1 + EMBEDDER, {"steps": 20, "guidance": 7.5}, step=2 * UNET),
     ("inpaint", "sd2-community/stable-diffusion-2-inpainting"): Full(
-        "sd2-community/stable-diffusion-2-inpainting", SD2 + EMBEDDER, {"steps": 20, "guidance": 7.5}, step=2 * UNET
+        SD2 + EMBEDDER, {"steps": 20, "guidance": 7.5}, step=2 * UNET
     ),
 }
 
@@ -83,23 +73,6 @@ def work(name: str, weights: str, settings: dict) -> float:
     """The work of one edit: operations where they are known, else the number of steps, which is as good for ratios."""
     full, steps = FULL.get((name, weights)), settings.get("steps", 1)
     return full.rest + full.step * steps if full else steps
-
-
-def is_bundled(weights: str) -> bool:
-    """Whether these are weights that come with this package."""
-    return weights.startswith("bundled")
-
-
-def here(name: str, weights: str) -> bool | None:
-    """Whether these weights are on this machine; None where nobody can know."""
-    if is_bundled(weights):
-        return (MODELS / f"{name}{weights.removeprefix('bundled')}").is_dir()
-    full = FULL.get((name, weights))
-    if full is None:
-        return None
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    return any(Path(HF_HUB_CACHE, f"models--{full.repository.replace('/', '--')}", "snapshots").glob("*/*"))
 
 
 @functools.cache

@@ -14,11 +14,11 @@ from PIL import Image
 
 from smile import Explanation, InputError
 from smile.models.editors import EDITORS
+from smile.models.hub import is_bundled
 from smile.report import citation, payload
 from smile.ui import examples, texts, validation
 from smile.ui.components import painted_region
 from smile.ui.engine import SPACE, Engine, Request
-from smile.ui.estimate import is_bundled
 from smile.ui.parts import HIDDEN, busy, idle, view
 
 MAX_SECONDS = 600  # on a Space; a page of one's own may take three times as long as was estimated, if that is more

@@ -21,11 +21,12 @@ from smile import Explanation, InputError, paths
 from smile.evaluation.evaluate import Measurement
 from smile.io.atomic import write_file
 from smile.method.units import words
+from smile.models.hub import is_bundled
 from smile.scenarios import archive, cells, report, suite, table
 from smile.scenarios import run as running
 from smile.ui import downloads, runs, texts
 from smile.ui.engine import Engine, Request
-from smile.ui.estimate import edits_made, is_bundled
+from smile.ui.estimate import edits_made
 
 SUITES = ("suite", "own", "suite_plan", "run_suite", "stop_suite", "suite_status", "report", "take_report", "made")
 SHIPPED = ("first-steps", "weather", "toyroad")  # the smallest first

@@ -77,7 +77,7 @@ def named(more) -> tuple[dict, dict]:
 
 def needs_region(editor) -> bool:
     """Whether this editor changes a region only."""
-    return editor in EDITORS and EDITORS[editor].region
+    return editor in EDITORS and EDITORS[editor].needs_region
 
 
 def open_file(picture) -> Image.Image:

@@ -130,7 +130,7 @@ class Bank:
         region = open_region(case.options["region"], picture.size) if case.options else None
         with torch.inference_mode():
             generators = [torch.Generator("cpu").manual_seed(seed) for _, seed in batch]
-            return self.editor.run(self.editor.prepare(picture, region), [text for text, _ in batch], generators)
+            return self.editor.edit_batch(self.editor.prepare_picture(picture, region), [text for text, _ in batch], generators)
 
     def _key(self, case, text, seed):
         region = b"" if case.region is None else case.region.tobytes()

@@ -83,9 +83,9 @@ def agreement() -> str:
         theirs(left_out, picture, texts),
     )
     with torch.inference_mode():
-        together = editor.text_states(texts).numpy()
+        together = editor.encode_texts(texts).numpy()
         editor._text_states.clear()
-        alone = np.concatenate([editor.text_states([text]).numpy() for text in texts])
+        alone = np.concatenate([editor.encode_texts([text]).numpy() for text in texts])
     compare("texts read together and alone (text states)", together, alone)
     compare("channels last and not", whole, decoded(as_torch_has_it(bundled()[0]), picture, texts))
     torch.set_flush_denormal(True)

@@ -16,9 +16,10 @@ import torch
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io.images import check_region, fit, fit_region, open_picture, open_region
+from smile.io.images import open_picture
 from smile.models.editors.memory import Memory
-from smile.models.hub import out_of_memory
+from smile.models.hub import is_out_of_memory
+from smile.models.protocols import fit_inputs
 
 TEXTS_KEPT = 512  # text states in memory; 120 MB at full size
 TEXTS_TOGETHER = 16  # read in one call
@@ -53,7 +54,7 @@ class DiffusionEditor:
     @property
     def batch_size(self) -> int:
         """How many texts are edited at a time: what the device's memory holds, and less after it was too much."""
-        return self.memory.fitting()
+        return self.memory.choose_batch_size()
 
     def edit(self, image, texts: list[str], *, seed: int, region=None) -> list[Image.Image | None]:
         """One edit of `image` for each text, in order, all from the noise of `seed`; None where an edit was blocked.
@@ -65,25 +66,21 @@ class DiffusionEditor:
 
     def edit_stream(self, image, texts: list[str], *, seed: int, region=None) -> Iterator[list]:
         """The same, batch by batch as the edits are made. Closing the iterator stops after the batch in hand."""
-        check_region(self, region)
-        picture = open_picture(image)
-        region = None if region is None else open_region(region, picture.size)
-        picture = fit(picture, self.working_size)
-        region = None if region is None else fit_region(region, picture.size)
+        picture, region = fit_inputs(self, open_picture(image), region)
         left, made, given = list(dict.fromkeys(texts)), {}, 0
         while left:
             batch = left[: self.batch_size]
             try:
                 with torch.inference_mode():
                     generators = [torch.Generator("cpu").manual_seed(seed) for _ in batch]
-                    edited = self.run(self._prepare_once(picture, region), batch, generators)
+                    edited = self.edit_batch(self._prepare_once(picture, region), batch, generators)
                     edited = self.checker(edited) if self.checker else edited
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 failure, edited = str(error), None
             if edited is None:  # outside the handler, where the failed batch's tensors are already free
-                if self.memory.need_less(len(batch)):
+                if self.memory.reduce(len(batch)):
                     continue
                 raise InputError(
                     f"A single edit of {picture.width} by {picture.height} pixels does not fit into the memory of "
@@ -115,11 +112,11 @@ class DiffusionEditor:
         other.settings = self.settings | {n: type(self.settings[n])(v) for n, v in settings.items()}
         return other
 
-    def prepare(self, picture: Image.Image, region):
-        """What `run` needs of a picture, for example its latents. Subclasses say."""
+    def prepare_picture(self, picture: Image.Image, region):
+        """what `edit_batch` needs of a picture, for example its latents. Subclasses say."""
         raise NotImplementedError
 
-    def run(self, prepared, texts: list[str], generators: list) -> list[Image.Image | None]:
+    def edit_batch(self, prepared, texts: list[str], generators: list) -> list[Image.Image | None]:
         """One batch of edits. Subclasses say."""
         raise NotImplementedError
 
@@ -127,12 +124,12 @@ class DiffusionEditor:
         drawn = None if region is None else region.tobytes()
         key = (picture.size, picture.tobytes(), drawn, tuple(self.settings.items()))
         if self._prepared[0] != key:
-            self._prepared = (key, self.prepare(picture, region))
+            self._prepared = (key, self.prepare_picture(picture, region))
         return self._prepared[1]
 
     # The text encoder, which all our pipelines have.
 
-    def text_states(self, texts: list[str]) -> torch.Tensor:
+    def encode_texts(self, texts: list[str]) -> torch.Tensor:
         """(n, tokens, d) last hidden states; each text is read once.
 
         What a text's states are must not depend on the texts beside it. On the CPU they do not, to the last bit (measured
@@ -166,20 +163,20 @@ class DiffusionEditor:
 
     def lost_words(self, text: str) -> list[str]:
         """The words at the end of `text` that the tokenizer's limit cuts off, wholly or in part."""
-        return lost_words(text, self.pipeline.tokenizer, self._token_limit)
+        return find_lost_words(text, self.pipeline.tokenizer, self._token_limit)
 
     @property
     def _token_limit(self) -> int:
-        return token_limit(self.pipeline.tokenizer, self.pipeline.text_encoder)
+        return find_token_limit(self.pipeline.tokenizer, self.pipeline.text_encoder)
 
 
-def token_limit(tokenizer, text_encoder) -> int:
+def find_token_limit(tokenizer, text_encoder) -> int:
     """How many tokens the two read, special ones included."""
     positions = getattr(text_encoder.config, "max_position_embeddings", None) or UNLIMITED  # T5 has none
     return min(tokenizer.model_max_length, positions, UNLIMITED)
 
 
-def lost_words(text: str, tokenizer, limit: int) -> list[str]:
+def find_lost_words(text: str, tokenizer, limit: int) -> list[str]:
     """The words at the end of `text` that `limit` tokens, special ones included, cut off, wholly or in part."""
     words = text.split()
     fits = len(words)

@@ -90,7 +90,7 @@ def save_checkpoint(path, *, unet: dict, vae: dict, rank_unet: int = 0, rank_vae
 
 
 @torch.no_grad()
-def merge(checkpoint: Checkpoint, part: str, own: dict[str, torch.Tensor], gamma: float = 1.0) -> None:
+def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Tensor], gamma: float = 1.0) -> None:
     """Write the checkpoint's `part` into `own`, the base's float32 tensors by name, in place.
 
     `gamma` in (0, 1] scales the LoRA updates, and mixes the two input convolutions of a stochastic checkpoint: a sum of

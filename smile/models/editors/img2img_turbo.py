@@ -14,10 +14,18 @@ import torch
 from PIL import Image
 
 from smile.errors import InputError
-from smile.models.editors.base import DiffusionEditor, out_of_memory
-from smile.models.editors.checkpoint import SUFFIXES, fetch, merge, read_checkpoint
+from smile.models.editors.base import DiffusionEditor, is_out_of_memory
+from smile.models.editors.checkpoint import SUFFIXES, fetch, merge_checkpoint, read_checkpoint
 from smile.models.editors.turbo import Turbo
-from smile.models.hub import choose_device, choose_dtype, quiet, read, read_settings, resolve, shared_parts
+from smile.models.hub import (
+    choose_device,
+    choose_dtype,
+    find_shared_parts,
+    find_weights,
+    load_pretrained,
+    read_settings,
+    silence_libraries,
+)
 
 BASE = "stabilityai/sd-turbo"
 PUBLISHED = {
@@ -48,22 +56,22 @@ class Img2ImgTurbo(DiffusionEditor):
         check_settings(other.settings)
         return other
 
-    def prepare(self, picture, region):
+    def prepare_picture(self, picture, region):
         """The latents (1, 4, h/8, w/8) of what the editor is given, and what each of the encoder's blocks was given."""
         check_settings(self.settings)
         turbo = self.turbo()
-        given = control_values(picture, self.control, self.settings.get("low"), self.settings.get("high"))
+        given = make_control(picture, self.control, self.settings.get("low"), self.settings.get("high"))
         given = torch.from_numpy(given).permute(2, 0, 1)[None]
         return turbo.encode(given.to(self.device, turbo.vae.dtype))
 
-    def run(self, prepared, texts, generators):
+    def edit_batch(self, prepared, texts, generators):
         latents, seen = prepared
         latents, gamma = latents.expand(len(texts), -1, -1, -1), self.settings.get("gamma")
         if gamma is not None:
             noise = torch.cat([torch.randn((1, *latents.shape[1:]), generator=generator) for generator in generators])
             latents = latents * gamma + noise.to(latents) * (1 - gamma)
         turbo = self.turbo()
-        pixels = turbo.decode(turbo.denoise(latents, self.text_states(texts)), seen, gamma or 1.0)
+        pixels = turbo.decode(turbo.denoise(latents, self.encode_texts(texts)), seen, gamma or 1.0)
         pixels = ((pixels.float() * 0.5 + 0.5) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         return [Image.fromarray(image) for image in pixels]
 
@@ -72,7 +80,7 @@ class Img2ImgTurbo(DiffusionEditor):
         return self.pipeline.turbo(self.settings.get("gamma", 1.0))
 
 
-def control_values(picture: Image.Image, control: str, low=None, high=None) -> np.ndarray:
+def make_control(picture: Image.Image, control: str, low=None, high=None) -> np.ndarray:
     """(h, w, 3) float32 of what the editor is given: "picture" in [-1, 1]; "edges" by Canny and "sketch", the dark
     half of each channel, of 0 and 1 (not -1 and 1), which is what the published models were trained on."""
     pixels = np.asarray(picture)
@@ -105,7 +113,7 @@ class TurboPipeline:
     def __init__(self, homes: list, checkpoint: Path, device: str, dtype: torch.dtype):
         self._homes, self._checkpoint, self._device, self._dtype = homes, checkpoint, device, dtype
         self._turbo, self._gamma, self.sliced = None, None, False
-        with quiet():
+        with silence_libraries():
             from transformers import CLIPTextModel, CLIPTokenizer
 
             self.tokenizer = self._part("tokenizer", CLIPTokenizer)
@@ -129,7 +137,7 @@ class TurboPipeline:
 
     @torch.inference_mode(False)  # the weights outlive the edit in whose course they may be read
     def _build(self, gamma: float) -> Turbo:
-        with quiet():
+        with silence_libraries():
             from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 
             vae = self._part("vae", AutoencoderKL, dtype=torch.float32)  # merged before anything is rounded
@@ -137,15 +145,15 @@ class TurboPipeline:
             turbo = Turbo(vae, unet, self._part("scheduler", DDPMScheduler))
         skips = {f"decoder.skip_conv_{i}.weight": skip.weight for i, skip in enumerate(turbo.skips, 1)}
         checkpoint = read_checkpoint(self._checkpoint)
-        merge(checkpoint, "unet", dict(unet.named_parameters()), gamma)
-        merge(checkpoint, "vae", dict(vae.named_parameters()) | skips, gamma)
+        merge_checkpoint(checkpoint, "unet", dict(unet.named_parameters()), gamma)
+        merge_checkpoint(checkpoint, "vae", dict(vae.named_parameters()) | skips, gamma)
         turbo = turbo.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # measured faster, see cost.md
         return turbo.eval().requires_grad_(False)
 
     def _part(self, name: str, loader, **options):
         folders = [home for home in self._homes if (Path(home) / name).is_dir()]
         home = str((folders or self._homes)[0])
-        return read(loader.from_pretrained, home, Img2ImgTurbo.name, subfolder=name, **options)
+        return load_pretrained(loader.from_pretrained, home, Img2ImgTurbo.name, subfolder=name, **options)
 
 
 def load(weights: str = "auto", device: str | None = None, *, base: str | Path | None = None) -> Img2ImgTurbo:
@@ -160,7 +168,7 @@ def load(weights: str = "auto", device: str | None = None, *, base: str | Path |
     kind, folder, path = _locate(weights)
     if base and folder:
         raise InputError(f"The folder {folder} has its own base; leave the base out or name a checkpoint instead.")
-    homes = [folder, shared_parts(folder) or folder] if folder else [Path(base).expanduser() if base else BASE]
+    homes = [folder, find_shared_parts(folder) or folder] if folder else [Path(base).expanduser() if base else BASE]
     own = read_settings(folder) if folder else {}
     own.pop("shared", None)
     stochastic = read_checkpoint(path).stochastic
@@ -176,7 +184,7 @@ def load(weights: str = "auto", device: str | None = None, *, base: str | Path |
         editor = Img2ImgTurbo(TurboPipeline(homes, path, device, dtype), control=control, **common).with_settings(**own)
         editor.turbo()
     except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise InputError(f"The Img2Img-Turbo weights do not fit into the memory of {device}; use the bundled ones.") from error
     return editor
@@ -192,7 +200,7 @@ def _locate(weights) -> tuple[str, Path | None, Path]:
     if name.endswith(SUFFIXES) and Path(name).expanduser().is_file():
         return name, None, Path(name).expanduser()
     edges = name == "bundled-edges"
-    kind, location = resolve("bundled" if edges else weights, bundled="img2img-turbo" + "-edges" * edges, full=FULL)
+    kind, location = find_weights("bundled" if edges else weights, bundled="img2img-turbo" + "-edges" * edges, full=FULL)
     if kind == "full":
         return kind, None, fetch(PUBLISHED[location])
     folder = Path(location)

@@ -36,13 +36,13 @@ class Inpaint(DiffusionEditor):
             raise InputError(f"{self.location} has a UNet with {channels} input channels; to inpaint it must have 9 or 4.")
         self._sees_region = channels == 9
 
-    def prepare(self, picture, region):
+    def prepare_picture(self, picture, region):
         """(picture, region, latents (1, 4, h/8, w/8), the region in them (1, 1, h/8, w/8), the UNet's branches).
 
         A UNet trained to inpaint (9 channels) is given the region and the picture without the inside. Any other (4
         channels) never sees the picture; the outside's latents, with their share of noise, are put back after every step.
         """
-        pipeline, guidance, empty = self.pipeline, self.settings["guidance"], self.text_states([""])
+        pipeline, guidance, empty = self.pipeline, self.settings["guidance"], self.encode_texts([""])
         pixels = pipeline.image_processor.preprocess(picture)
         if self._sees_region:
             pixels = pixels * (pipeline.mask_processor.preprocess(region) < 0.5)
@@ -58,9 +58,9 @@ class Inpaint(DiffusionEditor):
         branches = Branches(pipeline.unet, given.expand(2 if guidance > 1 and not options else 1, -1, -1, -1), empty, **options)
         return picture, region, latents, inside, branches
 
-    def run(self, prepared, texts, generators):
+    def edit_batch(self, prepared, texts, generators):
         picture, region, latents, inside, branches = prepared
-        noise, states = draw_noise(generators, latents), self.text_states(texts)
+        noise, states = draw_noise(generators, latents), self.encode_texts(texts)
         guidance, scheduler = self.settings["guidance"], self.pipeline.scheduler
 
         def predict(seen, time, first):

@@ -25,19 +25,19 @@ class InstructPix2Pix(DiffusionEditor):
     SETTINGS: ClassVar = {"steps": (1, 200), "guidance": (1, 30), "image_guidance": (1, 10)}
     DEFAULTS: ClassVar = {"size": 512, "steps": 20, "guidance": 7.5, "image_guidance": 1.5}
 
-    def prepare(self, picture, region):
+    def prepare_picture(self, picture, region):
         """(latents (1, 4, h/8, w/8) of the picture, the UNet's branches): with text and picture, with the picture, with
         neither; of the last two, as many as count."""
-        empty = self.text_states([""])
+        empty = self.encode_texts([""])
         pixels = self.pipeline.image_processor.preprocess(picture).to(self.device, self.pipeline.vae.dtype)
         latents = self.pipeline.vae.encode(pixels).latent_dist.mode()
         count = 1 if self.settings["guidance"] <= 1 else 2 if self.settings["image_guidance"] == 1 else 3
         given = torch.cat([latents, latents, torch.zeros_like(latents)][:count])
         return latents, Branches(self.pipeline.unet, given, empty)
 
-    def run(self, prepared, texts, generators):
+    def edit_batch(self, prepared, texts, generators):
         latents, branches = prepared
-        states = self.text_states(texts)
+        states = self.encode_texts(texts)
         guidance, image_guidance = self.settings["guidance"], self.settings["image_guidance"]
 
         def predict(seen, time, first):

@@ -5,26 +5,26 @@ One `Memory` for all editors that share a pipeline, so what one has learnt the o
 
 import torch
 
-from smile.models.hub import out_of_memory
+from smile.models.hub import is_out_of_memory
 
 TEXTS = 8  # at a time where memory is not asked; on the CPU more gain nothing (assets/docs/tables/cost.md)
 MOST = 16  # at a time on CUDA: more make nobody see an edit sooner
 PER_PIXEL = 4_000  # bytes for each text at full size in half precision: twice what tests/benchmarks/cost.py counts
 
 
-def on_cuda(device: str) -> bool:
+def is_cuda(device: str) -> bool:
     """Whether `device` is one of CUDA's."""
     return device.startswith("cuda")
 
 
-def place(pipeline, device: str) -> None:
+def move_to_device(pipeline, device: str) -> None:
     """Move a diffusers pipeline to `device`; where CUDA has too little memory for all of it, each model moves there when
     it is its turn. Raises what torch raises where there is too little even so."""
     try:
         pipeline.to(device)
         return
     except (RuntimeError, MemoryError) as error:
-        if not (on_cuda(device) and out_of_memory(error)):
+        if not (is_cuda(device) and is_out_of_memory(error)):
             raise
     pipeline.to("cpu")  # what of it was there already
     torch.cuda.empty_cache()
@@ -41,20 +41,20 @@ class Memory:
 
     @property
     def _can_offload(self) -> bool:
-        return on_cuda(self.device) and hasattr(self.pipeline, "enable_sequential_cpu_offload")
+        return is_cuda(self.device) and hasattr(self.pipeline, "enable_sequential_cpu_offload")
 
-    def fitting(self) -> int:
+    def choose_batch_size(self) -> int:
         """How many texts at a time."""
         if self.batch_size is None:
             self.batch_size = TEXTS
-            if on_cuda(self.device):
+            if is_cuda(self.device):
                 free, _ = torch.cuda.mem_get_info(self.device)
                 self.batch_size = max(1, min(MOST, free // (PER_PIXEL * self.pixels)))
         return self.batch_size
 
-    def need_less(self, batch: int) -> bool:
+    def reduce(self, batch: int) -> bool:
         """Take in that `batch` texts at a time were too much; False where nothing is left to try."""
-        if on_cuda(self.device):
+        if is_cuda(self.device):
             torch.cuda.empty_cache()
         if batch > 1:
             self.batch_size = batch // 2

@@ -14,18 +14,18 @@ from PIL import Image
 
 from smile.errors import InputError
 from smile.io.images import whole_cells
-from smile.models.editors.base import DiffusionEditor, lost_words, token_limit
-from smile.models.editors.memory import place
+from smile.models.editors.base import DiffusionEditor, find_lost_words, find_token_limit
+from smile.models.editors.memory import move_to_device
 from smile.models.hub import (
     choose_device,
     choose_dtype,
-    out_of_memory,
-    quiet,
-    read,
+    find_shared_parts,
+    find_weights,
+    is_out_of_memory,
+    load_pretrained,
     read_index,
     read_settings,
-    resolve,
-    shared_parts,
+    silence_libraries,
 )
 
 # Our names of settings, and what pipelines call them; of two, the one that has a value by default is the one in use.
@@ -45,11 +45,11 @@ def load_pipeline(ours, weights: str, device: str | None, *, bundled: str, full:
     own safety checker, see `smile.models.editors.safety`. Raises InputError where the weights are missing, incomplete, of an
     unsuitable class, too large for the device, or cannot be downloaded.
     """
-    kind, location = resolve(weights, bundled=bundled, full=full)
+    kind, location = find_weights(weights, bundled=bundled, full=full)
     device = choose_device(device)
     index = read_index(location, ours.name)
-    with quiet():
-        pipeline_class = suitable_class(index, ours, location)
+    with silence_libraries():
+        pipeline_class = find_class(index, ours, location)
         dtype = choose_dtype(device, kind)
         if dtype == torch.float16 and "transformer" in index:  # such models are trained in bfloat16 and exceed float16
             dtype = torch.bfloat16
@@ -57,13 +57,13 @@ def load_pipeline(ours, weights: str, device: str | None, *, bundled: str, full:
         given = {name: value for name, value in UNCHECKED.items() if "safety_checker" in takes and name in takes}
         given |= _shared_components(location, index, given, dtype, ours.name)
         try:
-            pipeline = read(pipeline_class.from_pretrained, location, ours.name, dtype=dtype, **given)
+            pipeline = load_pretrained(pipeline_class.from_pretrained, location, ours.name, dtype=dtype, **given)
             for part in (getattr(pipeline, name, None) for name in ("unet", "vae")):
                 if isinstance(part, torch.nn.Module):
                     part.to(memory_format=torch.channels_last)  # measured faster: assets/docs/tables/cost.md
-            place(pipeline, device)
+            move_to_device(pipeline, device)
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise InputError(
                 f"The {ours.name} weights do not fit into the memory of {device}; use the bundled weights."
@@ -75,7 +75,7 @@ def load_pipeline(ours, weights: str, device: str | None, *, bundled: str, full:
     own = read_settings(location) if Path(location).is_dir() else {}
     own.pop("shared", None)
     plain = pipeline_class.__name__ != ours.PIPELINE
-    settings = default_settings(pipeline) if plain else dict(ours.DEFAULTS)
+    settings = read_defaults(pipeline) if plain else dict(ours.DEFAULTS)
     size = own.pop("size", settings["size"])
     if type(size) is not int or size < 8:
         raise InputError(f"The size in {location}/editor.json must be a whole number of at least 8 pixels.")
@@ -85,7 +85,7 @@ def load_pipeline(ours, weights: str, device: str | None, *, bundled: str, full:
     return editor.with_settings(**own)
 
 
-def suitable_class(index: dict, ours, location: str) -> type:
+def find_class(index: dict, ours, location: str) -> type:
     """The diffusers class that `index` names. Raises InputError where it does not edit a picture as `ours` does."""
     import diffusers
 
@@ -103,7 +103,7 @@ def suitable_class(index: dict, ours, location: str) -> type:
 
 def _shared_components(location: str, index: dict, given: dict, dtype, what: str) -> dict:
     """The components that `index` names and a folder does not hold, from the folder that it shares them with."""
-    folder = shared_parts(location) if Path(location).is_dir() else None
+    folder = find_shared_parts(location) if Path(location).is_dir() else None
     parts = {}
     for name, entry in index.items() if folder else ():
         if not isinstance(entry, list) or None in entry or name in given or (Path(location) / name).is_dir():
@@ -113,11 +113,11 @@ def _shared_components(location: str, index: dict, given: dict, dtype, what: str
             raise InputError(f"The {what} weights {location} name a part of {library}, which is not known here.")
         part = getattr(import_module(library), class_name)
         options = {"dtype": dtype} if issubclass(part, torch.nn.Module) else {}
-        parts[name] = read(part.from_pretrained, str(folder), what, subfolder=name, **options)
+        parts[name] = load_pretrained(part.from_pretrained, str(folder), what, subfolder=name, **options)
     return parts
 
 
-def arguments(takes) -> dict[str, str]:
+def map_settings(takes) -> dict[str, str]:
     """Our settings that a call with these parameters has -> what it calls them."""
     found = {}
     for ours, names in ARGUMENTS.items():
@@ -126,10 +126,10 @@ def arguments(takes) -> dict[str, str]:
     return found
 
 
-def default_settings(pipeline) -> dict:
+def read_defaults(pipeline) -> dict:
     """What the pipeline itself does where nobody says otherwise, and the size it was trained at."""
     takes = inspect.signature(pipeline.__call__).parameters
-    settings = {ours: takes[name].default for ours, name in arguments(takes).items()}
+    settings = {ours: takes[name].default for ours, name in map_settings(takes).items()}
     settings = {ours: value if ours == "steps" else float(value) for ours, value in settings.items()}
     model = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
     cells = getattr(pipeline, "default_sample_size", None) or getattr(getattr(model, "config", None), "sample_size", None)
@@ -148,22 +148,22 @@ class PlainPipeline(DiffusionEditor):
         super().__init__(pipeline, **common)
         self.name, self.takes_region, self.memory.batch_size = ours.name, ours.takes_region, 1
 
-    def prepare(self, picture, region):
+    def prepare_picture(self, picture, region):
         return picture, region
 
-    def run(self, prepared, texts, generators):
+    def edit_batch(self, prepared, texts, generators):
         picture, region = prepared
         takes = inspect.signature(self.pipeline.__call__).parameters
         options = {"image": picture, "height": picture.height, "width": picture.width}
         if region is not None:
             options["mask_image"] = whole_cells(region, getattr(self.pipeline, "vae_scale_factor", 8))
-        options |= {name: self.settings[ours] for ours, name in arguments(takes).items()}
+        options |= {name: self.settings[ours] for ours, name in map_settings(takes).items()}
         if "true_cfg_scale" in options:  # which has no effect without
             options["negative_prompt"] = " "
         options = {name: value for name, value in options.items() if name in takes}
         edited = []
         for text, generator in zip(texts, generators, strict=True):
-            with quiet():  # some warn of sizes that they adjust
+            with silence_libraries():  # some warn of sizes that they adjust
                 images = getattr(self.pipeline(prompt=text, generator=generator, **options), "images", None)
             if not images or not isinstance(images[0], Image.Image):
                 raise InputError(f"A {type(self.pipeline).__name__} does not return a picture; choose other weights.")
@@ -186,7 +186,7 @@ class PlainPipeline(DiffusionEditor):
 
     @property
     def _token_limit(self) -> int:
-        return max(token_limit(*pair) for pair in self._readers)
+        return max(find_token_limit(*pair) for pair in self._readers)
 
     @property
     def token_embeddings(self):
@@ -195,5 +195,5 @@ class PlainPipeline(DiffusionEditor):
         return super().token_embeddings
 
     def lost_words(self, text):
-        lost = [lost_words(text, tokenizer, token_limit(tokenizer, encoder)) for tokenizer, encoder in self._readers]
+        lost = [find_lost_words(text, tokenizer, find_token_limit(tokenizer, encoder)) for tokenizer, encoder in self._readers]
         return min(lost, key=len, default=[])

@@ -5,19 +5,21 @@ scenes and never need it.
 """
 
 import os
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from smile.errors import InputError
-from smile.models.hub import quiet, read, read_index
+from smile.models.hub import is_bundled, load_pretrained, read_index, silence_libraries
 
 REPOSITORY = "CompVis/stable-diffusion-safety-checker"
 PARTS = ("safety_checker", "feature_extractor")  # folders in a diffusers repository that brings its own
 
 
-def wanted(safety: bool | None, weights: str) -> bool:
+def needs_checker(safety: bool | None, weights: str) -> bool:
     """Whether edits are to be checked: `safety`, or by default where this runs as a Space; never with bundled weights."""
-    if weights.startswith("bundled"):
+    if is_bundled(weights):
         return False
     return os.environ.get("SYSTEM") == "spaces" if safety is None else bool(safety)
 
@@ -35,7 +37,7 @@ def load_checker(location: str | None, device: str) -> "Checker":
         index = {}
     if all((index.get(part) or [None])[0] for part in PARTS):
         places.insert(0, (location, *PARTS))
-    with quiet():
+    with silence_libraries():
         import torch
         from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
         from transformers import CLIPImageProcessorPil
@@ -43,8 +45,10 @@ def load_checker(location: str | None, device: str) -> "Checker":
         for place, checker, extractor in places:
             try:
                 # In single precision, whatever its configuration says: the thresholds are finer than half precision.
-                model = read(StableDiffusionSafetyChecker.from_pretrained, place, what, subfolder=checker, dtype=torch.float32)
-                processor = read(CLIPImageProcessorPil.from_pretrained, place, what, subfolder=extractor)
+                model = load_pretrained(
+                    StableDiffusionSafetyChecker.from_pretrained, place, what, subfolder=checker, dtype=torch.float32
+                )
+                processor = load_pretrained(CLIPImageProcessorPil.from_pretrained, place, what, subfolder=extractor)
                 return Checker(model.to(device).eval().requires_grad_(False), processor, device)
             except InputError as error:
                 failure = error
@@ -62,7 +66,24 @@ class Checker:
         if not shown:
             return images
         pixels = self.processor(shown, return_tensors="pt").pixel_values.to(self.device)
-        with quiet():  # it says of every flagged picture that it was blackened, which it is not
+        with silence_libraries():  # it says of every flagged picture that it was blackened, which it is not
             _, flags = self.model(clip_input=pixels, images=np.zeros((len(shown), 1)))
         flagged = iter(flags)
         return [None if image is None or next(flagged) else image for image in images]
+
+
+class CheckedEditor:
+    """An editor of somebody's own, that knows nothing of a checker, with one."""
+
+    def __init__(self, editor: Any, checker: Checker):
+        self.editor, self.checker = editor, checker
+
+    def edit(self, image: Any, texts: list[str], *, seed: int, **region: Any) -> list[Image.Image | None]:
+        """As in `smile.models.protocols.Editor`."""
+        return self.checker(self.editor.edit(image, texts, seed=seed, **region))
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.editor, name)
+        if name == "edit_batches":
+            raise AttributeError(name)  # it would go past the checker
+        return found if name != "with_settings" else lambda **given: CheckedEditor(found(**given), self.checker)
