@@ -111,7 +111,7 @@ def page_without_network(monkeypatch, serve):
     """The address of a page on NumPy editors whose full weights cannot be downloaded."""
     monkeypatch.setattr(page_engine, "device", lambda: "cpu")
     monkeypatch.setattr(page_engine, "speed", lambda device: 100e9)
-    monkeypatch.setattr(page_engine, "here", lambda *_: False)
+    monkeypatch.setattr("smile.models.registry.Entry.is_downloaded", lambda *_: False)
 
     def load(name, weights):
         if weights == "full":

@@ -236,7 +236,7 @@ def test_an_interrupted_run_keeps_what_there_is(place, capsys, monkeypatch):
             raise KeyboardInterrupt
         return run(self, *arguments)
 
-    monkeypatch.setattr(instruct_pix2pix.InstructPix2Pix, "run", interrupted)
+    monkeypatch.setattr(instruct_pix2pix.InstructPix2Pix, "edit_batch", interrupted)
     assert main(command(place, "stopped", edits=16)) == 130
     kept = json.loads((place / "stopped" / "explanation.json").read_text())
     assert kept["provisional"] and kept["done"] == 9 and len(kept["texts"]) == 9

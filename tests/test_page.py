@@ -122,7 +122,7 @@ def test_models_are_loaded_once_and_again_only_after_a_failure():
 def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):
     monkeypatch.setattr(page_engine, "device", lambda: "cpu")
     monkeypatch.setattr(page_engine, "speed", lambda device: 100e9)
-    monkeypatch.setattr(page_engine, "here", lambda *_: False)
+    monkeypatch.setattr("smile.models.registry.Entry.is_downloaded", lambda *_: False)
     loaded = []
     actions = handlers(lambda *names: loaded.append(names) or fake_models(*names))[0]
     said = [*plan(actions, weights="full")][-1]

@@ -151,7 +151,7 @@ def no_network(monkeypatch):
     """Runs on a machine without a GPU, whose full weights cannot be downloaded."""
     monkeypatch.setattr(page_engine, "device", lambda: "cpu")
     monkeypatch.setattr(page_engine, "speed", lambda device: 100e9)
-    monkeypatch.setattr(page_engine, "here", lambda *_: False)
+    monkeypatch.setattr("smile.models.registry.Entry.is_downloaded", lambda *_: False)
 
     def load(name, weights):
         return fake_models(name, weights) if weights != "full" else throw(InputError("They could not be downloaded."))
