@@ -6,6 +6,7 @@ scene that the edges leave open: a clear summer day, and a red car where there i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +27,7 @@ WEATHERS = {
     "fog": ("in fog", "in misty weather", "in foggy weather"),
 }
 SEASONS = {"autumn": ("in autumn", "in autumnal colors")}
-PHRASES = {"time": TIMES, "weather": WEATHERS, "season": SEASONS}
+PHRASES: dict[str, Mapping[str, tuple[str, ...]]] = {"time": TIMES, "weather": WEATHERS, "season": SEASONS}
 NAMED = {"neutral": 0, "single": 1, "compound": 2}  # attributes
 SUBJECTS = ("a road", "the road", "a picture of a road", "a quiet road", "a country road", "this street", "a small road")
 COLOURED = ("a {} car on {}", "{1} with a {0} car", "a photo of a {} car on {}", "one {} car and {}")

@@ -48,7 +48,8 @@ def read_changes(words: Iterable[str]) -> Changes:
     The last word for an attribute wins. Words that ask for nothing give an empty dict.
     """
     words = [normalise_word(w) for w in words]
-    asked, governor = {}, None
+    asked: Changes = {}
+    governor = None
     colours = [w for w in words if w in COLOURS]
     for word in words:
         if word in ADD or word in REMOVE:
@@ -114,7 +115,8 @@ def find_relevant_words(scene: Scene | None, words: Sequence[str], find: Callabl
     }
     matters = [False] * len(words)
     for j, i in enumerate(able):
-        matters[i] = any(meaning[mask] != meaning[(*mask[:j], True, *mask[j + 1 :])] for mask in meaning if not mask[j])
+        with_it = {mask: (*mask[:j], True, *mask[j + 1 :]) for mask in meaning if not mask[j]}
+        matters[i] = any(meaning[mask] != meaning[more] for mask, more in with_it.items())
     return matters
 
 
@@ -156,7 +158,7 @@ class Instruction:
         return self.text.split()
 
 
-STATE_PHRASES = {
+STATE_PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
     "time": {
         "night": ("make it night", "turn it into night", "change the time to night", "make it a night scene",
                   "show this road at night", "set the scene at midnight", "change to nighttime", "make it look like night"),

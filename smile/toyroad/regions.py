@@ -7,6 +7,7 @@ one. Everything else in the region (sky, hills, weather, light) goes on as aroun
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -14,11 +15,13 @@ from PIL import Image, ImageDraw
 from smile.toyroad.grammar import COLOURS, find_changes, read_changes
 from smile.toyroad.scene import SIZE, Scene, draw, redraw
 
-GONE = {"car": None, "tree": False, "house": False}
+GONE: dict[str, Any] = {"car": None, "tree": False, "house": False}
 
 
 def find_box(scene: Scene, thing: str) -> tuple[float, float, float, float]:
     """Where `thing` stands, or would stand: left, top, right, bottom in pixels, without its shadow."""
+    x: float
+    y: float
     horizon = 52 + 12 * scene.horizon
     side = -1 if scene.tree_right else 1
     if thing == "car":
@@ -36,7 +39,7 @@ def find_zone(scene: Scene, attribute: str) -> tuple[float, float, float, float]
     if attribute in GONE:
         ends = [replace(scene, tree_x=v, house_x=v, tree_size=1.0) for v in (0.0, 1.0)]
         boxes = np.array([find_box(s, attribute) for s in ends])
-        left, top, right, bottom = *boxes[:, :2].min(0), *boxes[:, 2:].max(0)
+        (left, top), (right, bottom) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
         return max(left - 4, 0), max(top - 4, 0), min(right + 4, SIZE), min(bottom + 5, SIZE)
     return 0, 0, SIZE, 52 + 12 * scene.horizon
 
@@ -49,7 +52,8 @@ def measure_share_inside(scene: Scene, thing: str, region: np.ndarray) -> float:
 
 def remove_hidden(scene: Scene, region: np.ndarray) -> Scene:
     """The scene without the objects that lie mostly inside `region`."""
-    return replace(scene, **{a: gone for a, gone in GONE.items() if measure_share_inside(scene, a, region) >= 0.5})
+    hidden = {a: gone for a, gone in GONE.items() if measure_share_inside(scene, a, region) >= 0.5}
+    return replace(scene, **hidden)
 
 
 def find_changes_inside(scene: Scene, region: np.ndarray, words) -> dict:
@@ -79,7 +83,8 @@ def make_ideal_scene_inside(scene: Scene, region: np.ndarray, words, rng: np.ran
     edited = redraw(remove_hidden(scene, region), change, rng)
     for attribute, value in sorted(change.items()):
         value = COLOURS[rng.integers(len(COLOURS))] if value == "any" else value
-        edited = replace(edited, **{attribute: value})
+        changed: dict[str, Any] = {attribute: value}
+        edited = replace(edited, **changed)
     return edited
 
 
@@ -104,9 +109,9 @@ def random_region(scene: Scene, rng: np.random.Generator, words=()) -> np.ndarra
             pen.ellipse([x - width // 2, y - width // 2, x + width // 2, y + width // 2], fill=1)
     else:
         if kind == "zone":
-            asked = asked[rng.integers(len(asked))]
-            left, top, right, bottom = find_zone(scene, asked)
-            if asked not in GONE and rng.random() < 0.4:  # the ground instead of the sky
+            attribute = asked[rng.integers(len(asked))]
+            left, top, right, bottom = find_zone(scene, attribute)
+            if attribute not in GONE and rng.random() < 0.4:  # the ground instead of the sky
                 top, bottom = bottom, SIZE
         else:
             (left, right), (top, bottom) = (np.sort(rng.integers(-10, SIZE + 10, 2)) for _ in range(2))
