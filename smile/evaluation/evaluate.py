@@ -15,8 +15,7 @@ from smile.evaluation import metrics, report_card
 from smile.explain import explain_stream
 from smile.explanation import Explanation
 from smile.method import design as designs
-from smile.method import distance as distances_
-from smile.method import units as instructions
+from smile.method import units
 from smile.models import protocols
 from smile.models.cache import ensure_cache
 from smile.models.caching_editor import CachingEditor
@@ -24,6 +23,8 @@ from smile.models.editors import ensure_editor
 from smile.models.embedders import ensure_embedder
 from smile.report import citation
 from smile.report.trust_html import TrustEntry
+from smile.subjects.edits import Edits
+from smile.subjects.subject import INPUT, Key, Reference
 
 PARTS = ("stability", "consistency", "faithfulness")
 NEUTRAL = ("###", "please", "kindly", "now")  # the first is the published one
@@ -134,27 +135,19 @@ class _Evaluation:
 
     def _measure_faithfulness(self) -> Iterator[Measurement]:
         e, seed = self.explanation, self.explanation.settings["seed"]
-        mask = metrics.faithfulness_mask(e.weights, seed=seed)
-        texts = [instructions.perturbed(e.words, row) for row in mask]
-        size, distances = getattr(self.editor, "batch_size", protocols.BATCH), []
-        for block, first in enumerate(np.flatnonzero(np.diff(e.blocks, prepend=-1))):
-            reference = e.image if e.settings["reference"] == "input" else e.edits[first]
-            batches = [(seed + block, texts[start : start + size]) for start in range(0, len(texts), size)]
-            for images in self.editor.edit_batches(e.image, batches, region=e.region):
-                distances += self._measure_distances(images, reference)
-                yield self._measurement()
-        responses = _to_responses(np.reshape(distances, (-1, len(mask))), e)
+        texts = [units.perturbed(e.words, row) for row in metrics.faithfulness_mask(e.weights, seed=seed)]
+        subject = Edits(e.image, self.editor, embedder=self.embedder, region=e.region)
+        subject.prepare(e.words, e.settings)
+        seeds, size = range(seed, seed + int(e.blocks.max()) + 1), subject.batch_size
+        batches = [(block, texts[start : start + size]) for block in seeds for start in range(0, len(texts), size)]
+        for _ in subject.run(batches):
+            yield self._measurement()
+        keys: list[Key] = [(block, text) for block in seeds for text in texts]
+        references: list[Reference] = [INPUT if e.settings["reference"] == INPUT else (block, texts[0]) for block, _ in keys]
+        responses = _to_responses(subject.measure_distances(keys, references).reshape(len(seeds), -1), e)
         values = metrics.faithfulness(e.weights, lambda _: responses, seed=seed)
         self.entries["faithfulness"] = report_card.report_faithfulness(values)
         yield self._measurement()
-
-    def _measure_distances(self, images, reference) -> list[float]:
-        """Distance of each edit from the reference, NaN for a failed one."""
-        made = [image for image in images if image is not None]
-        vectors, patches = protocols.embed_checked(self.embedder, [reference, *made])
-        of = (None, None) if patches is None else (patches[1:], patches[0])
-        distances = iter(distances_.to_reference(self.explanation.settings["distance"], vectors[1:], of[0], vectors[0], of[1]))
-        return [np.nan if image is None else float(next(distances)) for image in images]
 
 
 def _to_responses(distances: np.ndarray, e: Explanation) -> np.ndarray:
@@ -189,13 +182,13 @@ def _list_edits(e: Explanation, part: str) -> set[tuple[int, str]]:
     of = e.settings
     if part == "faithfulness":
         mask = metrics.faithfulness_mask(e.weights, seed=of["seed"])
-        return {(of["seed"] + block, instructions.perturbed(e.words, row)) for block in set(e.blocks.tolist()) for row in mask}
+        return {(of["seed"] + block, units.perturbed(e.words, row)) for block in set(e.blocks.tolist()) for row in mask}
     edits = set()
     for repeat in _plan_repeats(e, part):
-        words, options = instructions.words(repeat.instruction), {"design": of["design"]} | repeat.options
+        words, options = units.words(repeat.instruction), {"design": of["design"]} | repeat.options
         mask = designs.choose(len(words), options["edits"], options["design"], options["seed"])
         seeds = range(options["seed"], options["seed"] + of["seeds"])
-        edits |= {(seed, instructions.perturbed(words, row)) for seed in seeds for row in mask}
+        edits |= {(seed, units.perturbed(words, row)) for seed in seeds for row in mask}
     return edits
 
 
