@@ -220,7 +220,7 @@ def test_bad_input_in_a_real_process():
 
 def test_help_and_import_load_no_torch():
     assert "explain" in python("--help").stdout
-    code = "import sys, smile, smile.__main__ as m; m._parser(); print('torch' in sys.modules, 'gradio' in sys.modules)"
+    code = "import sys, smile, smile.__main__ as m; m.build_parser(); print('torch' in sys.modules, 'gradio' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert shown.stdout.split() == ["False", "False"], shown.stderr
 

@@ -1,1 +1,1 @@
-"""The commands of `python -m smile` that run an editor, each with its arguments."""
+"""The commands of `smile`, one file each, and what they print."""

@@ -1,13 +1,13 @@
-"""`python -m smile editors`: what there is to choose from, of ours and of installed packages."""
+"""`smile editors`: what there is to choose from, of ours and of installed packages."""
 
-from smile.cli.columns import print_columns
+from smile.cli.output import print_columns
 from smile.models.editors import EDITORS
 from smile.models.registry import Registry
 
 HERE = {True: "yes", False: "no", None: "unknown"}
 
 
-def add(commands) -> None:
+def add_command(commands) -> None:
     """Add the command to argparse's `commands`."""
     listing = commands.add_parser("editors", help="the editors, their weights, and what of them is on this machine")
     listing.set_defaults(command=lambda args: print_models(EDITORS))

@@ -1,88 +1,100 @@
-"""`python -m smile evaluate ... --out DIR`: how far to believe an explanation, made for it or saved before."""
+"""`smile evaluate ... --out DIR`: how far to believe an explanation, made for it or saved before."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from smile.cli import explain
-from smile.cli.columns import print_columns
+from smile.cli.output import follow_stream, make_folder, print_columns, print_explanation, save_explanation
 from smile.errors import InputError
+from smile.evaluation import relevance, report_card
+from smile.evaluation.evaluate import PARTS, measure_trust
+from smile.evaluation.relevance import Labels
+from smile.explanation import Explanation
 from smile.io.atomic import write_file
+from smile.method.units import words
+from smile.models.editors import EDITORS
+from smile.report.trust_html import TrustEntry
+from smile.toyroad.grammar import label_words
 
 HELP = "how far to believe an explanation: fidelity, accuracy, stability, consistency, faithfulness"
 WITH_BUNDLE = ("command", "bundle", "device", "out", "relevant", "parts", "cache", "threads")
 HOLDS = {True: "yes", False: "no", None: ""}
 
 
-def add(commands) -> None:
+def add_command(commands) -> None:
     """Add the command to argparse's `commands`."""
-    one = commands.add_parser("evaluate", help=HELP, description=f"{HELP.capitalize()}.")
-    one.set_defaults(command=lambda args: evaluate(args, one.get_default))
-    explain.arguments(one, required=False)
-    one.add_argument("--bundle", metavar="FILE", help="an explanation that was saved, instead of a picture and an instruction")
-    words = "the words that should matter, “snow, night”, or their positions, “3, 5”; by default what is known of them"
-    one.add_argument("--relevant", metavar="WORDS", help=words)
-    parts = "what to measure with further edits (default stability,consistency,faithfulness); “” for nothing"
-    one.add_argument("--parts", default="stability,consistency,faithfulness", metavar="PARTS", help=parts)
+    parser = commands.add_parser("evaluate", help=HELP, description=f"{HELP.capitalize()}.")
+    parser.set_defaults(command=lambda args: run_evaluate(args, parser.get_default))
+    explain.add_arguments(parser, required=False)
+    bundle = "an explanation that was saved, instead of a picture and an instruction"
+    parser.add_argument("--bundle", metavar="FILE", help=bundle)
+    relevant = "the words that should matter, “snow, night”, or their positions, “3, 5”; by default what is known of them"
+    parser.add_argument("--relevant", metavar="WORDS", help=relevant)
+    parts = f"what to measure with further edits (default {','.join(PARTS)}); “” for nothing"
+    parser.add_argument("--parts", default=",".join(PARTS), metavar="PARTS", help=parts)
 
 
-def evaluate(args, default) -> int:
-    """Returns the exit status: 0, 130 when interrupted. `default` gives what an argument is when it is not given."""
-    from smile.evaluation import relevance, report_card
-    from smile.evaluation.evaluate import PARTS, measure_trust
-    from smile.explanation import Explanation
-    from smile.method.units import words
-    from smile.toyroad.grammar import label_words
-
+def run_evaluate(args, get_default: Callable[[str], Any]) -> int:
+    """Returns the exit status: 0, 130 when interrupted. `get_default` gives what an argument is when it is not given."""
     explain.prepare_process(args.threads)
-    parts = tuple(filter(None, map(str.strip, args.parts.split(","))))
-    if not set(parts) <= set(PARTS):
-        raise InputError(f"There is nothing called “{args.parts}” to measure; there is {', '.join(PARTS)}.")
-    explanation = None
-    if args.bundle is not None:
-        _check_alone(args, default)
-        explanation = Explanation.load(args.bundle)
-        explain.writable(args.out)
+    parts = _split_parts(args.parts)
+    explanation = None if args.bundle is None else _open_bundle(args, get_default)
     for name in ("image", "instruction", "editor"):
         if explanation is None and getattr(args, name) is None:
             raise InputError(f"There is nothing to evaluate; give --{name}, or --bundle.")
-    said = words(args.instruction if explanation is None else explanation.instruction)
-    known, text = relevance.find_labels(said, label_words), args.relevant
-    labels = known if text is None else relevance.parse_labels(text, said)
+    labels = _choose_labels(args.relevant, args.instruction if explanation is None else explanation.instruction)
 
-    status, embedder = 0, args.embedder
+    status, editor, embedder = 0, None, args.embedder
     if explanation is None:
-        image, editor = explain.checked(args), explain.loaded(args)
-        explanation, status = explain.explained(args, image, editor)
+        image, editor = explain.check_input(args), explain.load_chosen_editor(args)
+        explanation, status = explain.explain_picture(args, image, editor)
         if explanation is None:
             return status
     elif parts:
-        editor, embedder = _editor_of(explanation, args.device), explanation.settings.get("embedder_weights")
-    explain.print_explanation(explanation)
-    explain.save(explanation, args.out)
-    measured = None
+        editor, embedder = _load_editor_of(explanation, args.device), explanation.settings.get("embedder_weights")
+    print_explanation(explanation)
+    save_explanation(explanation, args.out)
+    measurement = None
     if parts and not status:
         stream = measure_trust(explanation, editor, embedder=embedder, parts=parts, cache=args.cache)
-        measured, status = explain.followed(stream, "further edits")
+        measurement, status = follow_stream(stream, "further edits")
     entries = report_card.report_explanation(explanation, None if labels is None else labels.relevant)
-    entries += [] if measured is None else measured.entries.values()
+    entries += [] if measurement is None else measurement.entries.values()
     _print_report(entries, labels)
-    report = report_card.build_report(explanation, entries, labels, 0 if measured is None else measured.done)
+    report = report_card.build_report(explanation, entries, labels, 0 if measurement is None else measurement.done)
     text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
     write_file(Path(args.out) / "trust.json", f"{text}\n")
     return status
 
 
-def _check_alone(args, default) -> None:
-    """Raise InputError where something was asked for that the bundle has decided."""
+def _split_parts(text: str) -> tuple[str, ...]:
+    parts = tuple(filter(None, map(str.strip, text.split(","))))
+    if not set(parts) <= set(PARTS):
+        raise InputError(f"There is nothing called “{text}” to measure; there is {', '.join(PARTS)}.")
+    return parts
+
+
+def _open_bundle(args, get_default: Callable[[str], Any]) -> Explanation:
+    """The saved explanation. Raises InputError, too, where something was asked for that the bundle has decided."""
     for name, value in vars(args).items():
-        if name not in WITH_BUNDLE and value != default(name):
+        if name not in WITH_BUNDLE and value != get_default(name):
             raise InputError(f"The bundle says how it was run; leave --{name.replace('_', '-')} out.")
+    explanation = Explanation.load(args.bundle)
+    make_folder(args.out)
+    return explanation
 
 
-def _editor_of(explanation, device):
-    """The editor that made it, with its settings. Raises InputError where it is not here."""
+def _choose_labels(text: str | None, instruction: str) -> Labels | None:
+    """Which words should matter: what `text` says, or by default what is known of the instruction."""
+    split = words(instruction)
+    return relevance.find_labels(split, label_words) if text is None else relevance.parse_labels(text, split)
+
+
+def _load_editor_of(explanation: Explanation, device: str | None) -> Any:
+    """The editor that made it, with its settings. Raises InputError where there is none of that name."""
     from smile import load_editor
-    from smile.models.editors import EDITORS
 
     of = explanation.settings
     if of["editor"] not in EDITORS:
@@ -91,7 +103,7 @@ def _editor_of(explanation, device):
     return editor.with_settings(**of["editor_settings"]) if hasattr(editor, "with_settings") else editor
 
 
-def _print_report(entries, labels) -> None:
+def _print_report(entries: Sequence[TrustEntry], labels: Labels | None) -> None:
     rows = [("measure", "figure", "value", "good")]
     for entry in entries:
         for number, figure in enumerate(entry.figures):

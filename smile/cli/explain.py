@@ -1,11 +1,13 @@
-"""`python -m smile explain --image PATH --instruction TEXT --editor NAME --out DIR`."""
+"""`smile explain --image PATH --instruction TEXT --editor NAME --out DIR`."""
 
 import argparse
-import sys
-from pathlib import Path
+from typing import Any
 
-from smile.cli.columns import print_columns
+from PIL import Image
+
+from smile.cli.output import follow_stream, make_folder, print_explanation, save_explanation
 from smile.errors import InputError, shown
+from smile.explanation import Explanation
 from smile.models.editors import EDITORS
 from smile.models.threads import limit_threads
 from smile.options import OPTIONS
@@ -14,57 +16,49 @@ from smile.scenarios.distributed import is_distributed
 HELP = "which words of an instruction made an editor change a picture as it did"
 
 
-def add(commands) -> None:
+def add_command(commands) -> None:
     """Add the command to argparse's `commands`."""
-    one = commands.add_parser("explain", help=HELP, description=f"{HELP.capitalize()}.")
-    one.set_defaults(command=explain)
-    arguments(one, required=True)
+    parser = commands.add_parser("explain", help=HELP, description=f"{HELP.capitalize()}.")
+    parser.set_defaults(command=run_explain)
+    add_arguments(parser, required=True)
 
 
-def arguments(add, required: bool) -> None:
+def add_arguments(parser, required: bool) -> None:
     """The arguments of a run; `required`: whether there is no other way to say what is to be run."""
     sets = "; ".join(f"{name}: {', '.join(entry.weights)}" for name, entry in EDITORS.bundled.items())
-    add.add_argument("--image", required=required, metavar="PATH", help="the picture to edit")
-    add.add_argument("--instruction", required=required, metavar="TEXT", help="the edit instruction, 1 to 64 words")
-    add.add_argument("--editor", required=required, metavar="NAME", help=f"the editor: {', '.join(EDITORS)}")
-    add.add_argument(
+    parser.add_argument("--image", required=required, metavar="PATH", help="the picture to edit")
+    parser.add_argument("--instruction", required=required, metavar="TEXT", help="the edit instruction, 1 to 64 words")
+    parser.add_argument("--editor", required=required, metavar="NAME", help=f"the editor: {', '.join(EDITORS)}")
+    parser.add_argument(
         "--weights", default="auto", help=f"auto (default), a set of the editor ({sets}), a folder or a repository id"
     )
     one = "a setting of the editor, for example steps=30; may be given several times"
-    add.add_argument("--setting", action="append", default=[], type=_setting, metavar="NAME=VALUE", help=one)
-    add.add_argument("--embedder", metavar="WEIGHTS", help="DINOv2 weights, as for --weights")
-    add.add_argument("--device", help="a torch device; by default CUDA where there is one")
+    parser.add_argument("--setting", action="append", default=[], type=_parse_setting, metavar="NAME=VALUE", help=one)
+    parser.add_argument("--embedder", metavar="WEIGHTS", help="DINOv2 weights, as for --weights")
+    parser.add_argument("--device", help="a torch device; by default CUDA where there is one")
     for name, option in OPTIONS.items():
         about, default = option.metadata, "" if option.default is None else f" (default {option.default})"
         choices = f" [{', '.join(about['choices'])}]" if about["choices"] else ""
         flag, said = f"--{name.replace('_', '-')}", f"{about['help']}{choices}{default}".replace("%", "%%")
-        add.add_argument(flag, type=about["kind"], default=option.default, help=said)
-    region = add.add_mutually_exclusive_group()
+        parser.add_argument(flag, type=about["kind"], default=option.default, help=said)
+    region = parser.add_mutually_exclusive_group()
     region.add_argument("--region", metavar="PATH", help="the part that may change, white on black")
     region.add_argument("--region-phrase", metavar="TEXT", help="what shows there, for example “the sky”")
-    add.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
+    parser.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
     threads = "on a CPU, by default all there are; results depend on it in their last digits"
-    add.add_argument("--threads", type=int, metavar="N", help=threads)
-    add.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--threads", type=int, metavar="N", help=threads)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
 
 
-def explain(args) -> int:
+def run_explain(args) -> int:
     """Returns the exit status: 0, 130 when interrupted."""
     prepare_process(args.threads)
-    image = checked(args)
-    explanation, status = explained(args, image, loaded(args))
+    image = check_input(args)
+    explanation, status = explain_picture(args, image, load_chosen_editor(args))
     if explanation is not None:
         print_explanation(explanation)
-        save(explanation, args.out)
+        save_explanation(explanation, args.out)
     return status
-
-
-def save(explanation, folder) -> None:
-    """Write it. Raises InputError where that fails, as on a disk that is full."""
-    try:
-        explanation.save(folder)
-    except OSError as error:
-        raise InputError(f"The results cannot be written to {folder} ({error.strerror}).") from error
 
 
 def prepare_process(threads: int | None) -> None:
@@ -76,7 +70,7 @@ def prepare_process(threads: int | None) -> None:
     limit_threads(threads)
 
 
-def checked(args):
+def check_input(args) -> Image.Image:
     """The picture, opened. Whatever can be wrong before a model is loaded, which takes seconds or hours, is said here."""
     from smile.io.images import open_picture, open_region
     from smile.method.units import words
@@ -88,19 +82,11 @@ def checked(args):
         )
     if args.region is not None:
         args.region = open_region(args.region, image.size)
-    writable(args.out)
+    make_folder(args.out)
     return image
 
 
-def writable(folder) -> None:
-    """Make the folder for the results. Raises InputError where that cannot be."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"The results cannot be written to {folder} ({error.strerror}).") from error
-
-
-def loaded(args):
+def load_chosen_editor(args) -> Any:
     """The editor with its settings."""
     from smile import load_editor
 
@@ -110,46 +96,17 @@ def loaded(args):
     return editor.with_settings(**dict(args.setting)) if args.setting else editor
 
 
-def explained(args, image, editor):
+def explain_picture(args, image: Image.Image, editor) -> tuple[Explanation | None, int]:
     """(explanation, exit status), with progress on stderr; the explanation is None where there is not one edit."""
     from smile import explain_stream
 
     if args.region_phrase is not None:
-        args.region = _found(image, args.region_phrase, editor)
+        args.region = _find_region(image, args.region_phrase, editor)
     options = {name: getattr(args, name) for name in (*OPTIONS, "embedder", "region", "cache")}
-    return followed(explain_stream(image, args.instruction, editor, **options), "edits")
+    return follow_stream(explain_stream(image, args.instruction, editor, **options), "edits")
 
 
-def followed(stream, what: str):
-    """(last item of `stream` or None, exit status): progress on stderr, and Ctrl-C keeps what there is."""
-    last, status = None, 0
-    try:
-        for last in stream:
-            print(f"\r{last.done} of {last.total} {what}", end="", file=sys.stderr, flush=True)
-    except KeyboardInterrupt:
-        status = 130
-    except InputError:
-        raise
-    except Exception as error:  # of somebody's editor: what it made until then is kept
-        if last is None:
-            raise
-        status = 1
-        print(f"\nsmile: It broke off ({type(error).__name__}: {shown(error, 300)}); what there is stays.", file=sys.stderr)
-    finally:
-        stream.close()
-        print(file=sys.stderr)
-    return last, status
-
-
-def print_explanation(explanation) -> None:
-    """The table of the words, and the finding."""
-    from smile.report.plots import COLUMN_NAMES, tabulate_words
-
-    print_columns([COLUMN_NAMES, *tabulate_words(explanation)])
-    print(f"\n{explanation.finding}")
-
-
-def _setting(text: str) -> tuple[str, float]:
+def _parse_setting(text: str) -> tuple[str, float]:
     """NAME=VALUE with a number."""
     name, _, value = text.partition("=")
     try:
@@ -158,7 +115,7 @@ def _setting(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(f"“{shown(text)}” is not NAME=VALUE with a number, for example steps=30") from None
 
 
-def _found(image, phrase: str, editor):
+def _find_region(image: Image.Image, phrase: str, editor) -> Image.Image:
     """The region of the picture that shows `phrase`."""
     from smile import load_segmenter
     from smile.models.protocols import check_region

@@ -1,4 +1,4 @@
-"""`python -m smile scenarios SUITE --out DIR`, alone or under `accelerate launch`."""
+"""`smile scenarios SUITE --out DIR`, alone or under `accelerate launch`."""
 
 import functools
 import sys
@@ -13,7 +13,7 @@ SHARED = (
 )
 
 
-def add(commands) -> None:
+def add_command(commands) -> None:
     """Add the command to argparse's `commands`."""
     one = commands.add_parser("scenarios", help=HELP, description=f"{HELP.capitalize()}.", epilog=SHARED)
     one.set_defaults(command=scenarios)

@@ -4,7 +4,7 @@ The same editor edits the same picture again, with the same options. No edit is 
 reused, and so are those made for an earlier part (`smile.models.caching_editor`).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ class _Repeat(NamedTuple):
 
 def measure_trust(
     explanation: Explanation, editor, *, embedder=None, parts: Collection[str] = PARTS, cache=None
-) -> Iterator[Measurement]:
+) -> Generator[Measurement, None, None]:
     """Measure `parts` of the trust report, in the order of PARTS; yield once before the first edit, and after each batch.
 
     - explanation: finished, or stopped but with weights.
