@@ -17,7 +17,6 @@ def render_page(explanation: ExplanationLike) -> str:
     parts = {
         "instruction": explanation.instruction,
         "style": Markup(files.STANDALONE_STYLE + files.STYLE),
-        "markup": Markup(files.EXPLANATION),
         "plotly": Markup(files.PLOTLY_JS.read_text(encoding="utf-8")),
         "script": Markup(files.read_script("explanation")),
     }

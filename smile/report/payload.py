@@ -46,7 +46,7 @@ def explanation_payload(
     link: str = "",
     files: tuple[str, str] = ("input.png", "region.png"),
 ) -> dict[str, Any]:
-    """What static/explanation.html and its scripts draw.
+    """What templates/explanation.html and its scripts draw.
 
     - pictures: the same object for every item of a stream.
     - was_stopped: whether a provisional explanation will stay as it is.
@@ -95,7 +95,7 @@ def explanation_payload(
 def comparison_payload(
     explanations: Mapping[str, ExplanationLike | str], *, pictures: Pictures | None = None, source: str = ""
 ) -> dict[str, Any]:
-    """What static/comparison.html draws: for each editor, by name, an explanation of the same instruction, finished or not,
+    """What templates/comparison.html draws: for each editor, by name, an explanation of the same instruction, finished or not,
     or a sentence that says why there is none."""
     url = (pictures or Pictures()).url
     made = [e for e in explanations.values() if not isinstance(e, str)]
