@@ -7,7 +7,7 @@ picture it did it, and how far to believe that. Importing it loads neither torch
 
 from smile.errors import InputError
 from smile.explain import explain, explain_stream
-from smile.explanation import Explanation
+from smile.explanation import Explanation, load
 from smile.models.editors import load_editor
 from smile.models.embedders import load_embedder
 from smile.models.language_models import load_language_model
@@ -19,6 +19,7 @@ __all__ = [
     "InputError",
     "explain",
     "explain_stream",
+    "load",
     "load_editor",
     "load_embedder",
     "load_language_model",

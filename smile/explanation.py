@@ -4,20 +4,21 @@ An explanation that is still being computed is the same object with `provisional
 yet, so whatever can show, save or download a finished explanation can do so with one that was stopped.
 """
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from smile.errors import InputError, shown
+from smile.io import bundle, schema
 from smile.io.atomic import write_file
 from smile.method import group_sequential
 from smile.report.finding import write_finding
 
-PICTURES = ("image", "edits", "noise_edits", "region")
+FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
 
 
 @dataclass
@@ -64,7 +65,9 @@ class Explanation:
     @property
     def reference(self) -> Image.Image:
         """What the edits are compared with (under the first seed): the full-instruction edit, or the input picture."""
-        return self.image if self.settings["reference"] == "input" else self.edits[0]
+        full = self.edits[0]
+        assert full is not None, "there is no explanation without the edit of the full instruction"
+        return self.image if self.settings["reference"] == "input" else full
 
     @property
     def significant(self) -> np.ndarray:
@@ -98,13 +101,39 @@ class Explanation:
 
     def to_dict(self) -> dict:
         """Everything but the pictures, as plain JSON values; NaN becomes None."""
-        names = [f.name for f in dataclasses.fields(self) if f.name not in PICTURES]
-        return {name: _plain(getattr(self, name)) for name in names} | {"finding": self.finding}
+        return schema.to_plain({name: value for name, value in self._fields().items() if name not in bundle.PICTURES})
 
     def to_json(self) -> str:
         """`to_dict()` as JSON, one line for each field."""
-        lines = (f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in self.to_dict().items())
-        return "{\n" + ",\n".join(lines) + "\n}\n"
+        return schema.encode(self.to_dict())
+
+    def encode(self, ending: str) -> bytes:
+        """The content of a file with this ending, one of `FORMATS`; only a zip holds all, so that `load` can read it."""
+        from smile.report.html import render_page
+        from smile.report.plots import draw_heatmap
+
+        match ending:
+            case ".zip":
+                return bundle.pack(self._fields())
+            case ".json":
+                return self.to_json().encode("utf-8")
+            case ".html":
+                return render_page(self).encode("utf-8")
+            case ".png":
+                draw_heatmap(self).save(data := BytesIO(), "PNG")
+                return data.getvalue()
+        raise InputError(f"An explanation is no “{shown(ending)}” file; let the name end in {', '.join(FORMATS)}.")
+
+    def write(self, path) -> None:
+        """Write one file, of the kind that the ending of its name says (`encode`).
+
+        Raises InputError for an ending that is none of `FORMATS`, and where it cannot be written.
+        """
+        content = self.encode(Path(path).suffix.lower())
+        try:
+            write_file(path, content)
+        except OSError as error:
+            raise InputError(f"The explanation cannot be written to {path} ({error.strerror}).") from error
 
     def save(self, folder) -> Path:
         """Write explanation.json, heatmap.html (self-contained), heatmap.png, input.png, edits/ and noise/ (PNG), and
@@ -113,51 +142,18 @@ class Explanation:
         Files of an earlier explanation in the same folder are replaced. Each file is whole, and explanation.json, without
         which nothing reads the folder, comes last. Raises OSError where it cannot be written.
         """
-        from smile.io.bundle import files
-        from smile.report.html import render_page
-        from smile.report.plots import draw_heatmap
+        drawn = {"heatmap.html": self.encode(".html"), "heatmap.png": self.encode(".png")}
+        bundle.write_folder(self._fields(), Path(folder), drawn)
+        return Path(folder)
 
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "explanation.json").unlink(missing_ok=True)
-        for name in ("edits", "noise"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            for old in (folder / name).glob("[0-9]*.png"):
-                old.unlink()
-        (folder / "region.png").unlink(missing_ok=True)
-        numbers, *pictures = files(self)
-        drawn = BytesIO()
-        draw_heatmap(self).save(drawn, "PNG")
-        for name, content in (
-            *pictures,
-            ("heatmap.html", render_page(self).encode("utf-8")),
-            ("heatmap.png", drawn.getvalue()),
-            numbers,
-        ):
-            write_file(folder / name, content)
-        return folder
-
-    @classmethod
-    def load(cls, path) -> "Explanation":
-        """The explanation that `save` wrote into a folder, or `smile.io.bundle.write` into a zip file.
-
-        Raises InputError where there is none, or where it was changed.
-        """
-        from smile.io.bundle import read
-
-        return read(path)
+    def _fields(self) -> dict[str, Any]:
+        return vars(self) | {"finding": self.finding}
 
 
-def _plain(value):
-    """JSON values only: arrays become lists, NaN and infinity become None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+def load(source, *, refit: bool = True) -> Explanation:
+    """The explanation that was written as a zip (a path or a seekable binary file), or saved into a folder.
+
+    refit: compute the numbers again from the edits, and compare. Raises InputError where there is no explanation, where
+    it is not as it was written, or where its numbers do not follow from its edits.
+    """
+    return Explanation(**bundle.read(source, refit=refit))

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import Explanation, InputError, explain, explain_stream
-from smile.io import bundle, schema
+from smile import Explanation, InputError, explain, explain_stream, load
+from smile.io import schema
 
 TEXT = "make it snow at night"
 DAMAGED = "not an explanation that can be opened"
@@ -21,13 +21,11 @@ def run(text=TEXT, fail=(), image=None, **options):
 
 
 def written(explanation) -> bytes:
-    file = io.BytesIO()
-    bundle.write(explanation, file)
-    return file.getvalue()
+    return explanation.encode(".zip")
 
 
 def read(data: bytes) -> Explanation:
-    return bundle.read(io.BytesIO(data))
+    return load(io.BytesIO(data))
 
 
 @cache

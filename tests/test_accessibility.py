@@ -6,8 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import FINISHED, HEATMAP, TILES, tab_to
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import explain
-from smile.io import bundle
+from smile import explain, load
 from smile.report.html import render_page
 from smile.ui.examples import examples
 
@@ -120,7 +119,7 @@ def test_with_the_keyboard_alone_one_runs_chooses_a_word_and_takes_a_bundle_away
     with page.expect_download() as taken:
         page.keyboard.press("Enter")
     taken.value.save_as(tmp_path / "taken.zip")
-    assert bundle.read(tmp_path / "taken.zip").words == "make it snow at night".split()
+    assert load(tmp_path / "taken.zip").words == "make it snow at night".split()
 
 
 def test_enter_begins_and_wherever_tab_gets_to_is_seen(visit, fake_page):

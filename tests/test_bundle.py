@@ -12,7 +12,7 @@ from bundles import TEXT, content, read, refuse, regional, rewritten, run, whole
 from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import Explanation, InputError, explain, explain_stream
+from smile import Explanation, InputError, explain, explain_stream, load
 from smile.io import bundle
 
 # What is written is what is read.
@@ -102,28 +102,30 @@ def test_the_same_explanation_makes_the_same_bytes_and_nothing_else_gets_in():
 
 def test_paths_folders_and_files(tmp_path):
     explanation = read(regional())
-    bundle.write(explanation, tmp_path / "one.zip")
+    explanation.write(tmp_path / "one.zip")
     explanation.save(tmp_path / "folder")
     for source in (tmp_path / "one.zip", str(tmp_path / "one.zip"), tmp_path / "folder", str(tmp_path / "folder")):
-        assert written(Explanation.load(source)) == written(bundle.read(source)) == regional()
+        assert written(load(source)) == regional()
     with pytest.raises(InputError, match="There is no explanation at .*absent.zip"):
-        bundle.read(tmp_path / "absent.zip")
+        load(tmp_path / "absent.zip")
     with pytest.raises(InputError, match="cannot be written to"):
-        bundle.write(explanation, tmp_path / "absent" / "one.zip")
+        explanation.write(tmp_path / "absent" / "one.zip")
+    with pytest.raises(InputError, match=r"no “.exe” file; let the name end in .html, .zip, .png, .json"):
+        explanation.write(tmp_path / "one.exe")
 
 
 def test_a_folder_is_checked_as_well(tmp_path):
     folder = read(whole()).save(tmp_path)
     (folder / "edits" / "002.png").write_bytes(b"hello")
     with pytest.raises(InputError, match="edits/002.png is no PNG"):
-        Explanation.load(folder)
+        load(folder)
     (folder / "edits" / "002.png").unlink()
     with pytest.raises(InputError, match="edits/002.png cannot be read"):
-        Explanation.load(folder)
+        load(folder)
     text = (folder / "explanation.json").read_text()
     (folder / "explanation.json").write_text(text.replace('"failed": 1', '"failed": 2'))
     with pytest.raises(InputError, match="“failed” is not the number"):
-        Explanation.load(folder)
+        load(folder)
 
 
 # What was not written so is refused. First the zip.

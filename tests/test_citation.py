@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from tiny import FakeBackend, FakeEditor, FakeEmbedder, picture
 
-from smile import Explanation, explain, explain_stream
-from smile.io import bundle
+from smile import Explanation, explain, explain_stream, load
 from smile.paths import EXAMPLES
 from smile.report import citation
 from smile.toyroad import examples
@@ -142,7 +141,7 @@ def test_nobodys_text_becomes_code():
 def test_the_lines_of_a_bundle_make_it_again_with_the_real_editor(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     fresh = examples.explained(examples.EXAMPLES[name])  # on this machine, whose rounding need not be the bundle's
-    saved = bundle.read(EXAMPLES / f"{name}.zip")
+    saved = load(EXAMPLES / f"{name}.zip")
     assert citation.write_python(saved) == citation.write_python(fresh)
     saved.save(tmp_path)
     monkeypatch.chdir(tmp_path)

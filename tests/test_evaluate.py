@@ -7,7 +7,6 @@ from tiny import FakeEditor, FakeEmbedder, dinov2_folder, instruct_pix2pix_folde
 
 from smile import explain
 from smile.__main__ import main
-from smile.io import bundle
 from smile.models.editors import instruct_pix2pix
 
 TEXT = "make snow"
@@ -22,7 +21,7 @@ def place(tmp_path_factory):
     dinov2_folder(place / "dino")
     assert main(["explain", *run(place), "--out", str(place / "made")]) == 0
     assert main(["export", str(place / "made"), "--out", str(place / "made.zip")]) == 0
-    bundle.write(explain(picture(), TEXT, FakeEditor(), embedder=FakeEmbedder()), place / "own.zip")
+    explain(picture(), TEXT, FakeEditor(), embedder=FakeEmbedder()).write(place / "own.zip")
     return place
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smile import Explanation
-from smile.io import bundle
+from smile import Explanation, load
 from smile.models.editors import EDITORS
 from smile.paths import EXAMPLES
 from smile.toyroad import examples
@@ -22,7 +21,7 @@ BUNDLES = examples.EXAMPLES | examples.compared()
 
 @pytest.fixture(scope="module", params=BUNDLES)
 def saved(request) -> tuple[examples.Example, Explanation]:
-    return BUNDLES[request.param], bundle.read(EXAMPLES / f"{request.param}.zip")
+    return BUNDLES[request.param], load(EXAMPLES / f"{request.param}.zip")
 
 
 def test_the_listing_is_the_one_in_the_folder_and_so_are_the_files():
@@ -98,7 +97,7 @@ def test_the_full_edit_is_what_was_asked_for(saved):
 
 def test_the_first_example_shows_two_words_at_work_in_two_places():
     name = next(iter(examples.EXAMPLES))
-    explanation = bundle.read(EXAMPLES / f"{name}.zip")
+    explanation = load(EXAMPLES / f"{name}.zip")
     sunset, autumn = (explanation.maps[explanation.words.index(word)] for word in ("sunset", "autumn"))
     assert np.corrcoef(sunset.ravel(), autumn.ravel())[0, 1] < 0
     assert sunset[:5].mean() > 1.2 * sunset[10:].mean() and autumn[10:].mean() > 1.2 * autumn[:5].mean()
@@ -109,9 +108,9 @@ def test_an_example_is_made_again_byte_for_byte(tmp_path):
     for name in ("summer-day", "open-sky"):
         first, second = (examples.explained(examples.EXAMPLES[name]) for _ in range(2))
         for number, explanation in enumerate((first, second)):
-            bundle.write(explanation, tmp_path / f"{number}.zip")
+            explanation.write(tmp_path / f"{number}.zip")
         assert (tmp_path / "0.zip").read_bytes() == (tmp_path / "1.zip").read_bytes()
-        saved = bundle.read(EXAMPLES / f"{name}.zip")  # made on another machine, perhaps
+        saved = load(EXAMPLES / f"{name}.zip")  # made on another machine, perhaps
         assert (
             saved.weights == pytest.approx(first.weights, abs=0.02) and saved.significant.tolist() == first.significant.tolist()
         )

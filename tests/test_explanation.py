@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import Explanation, InputError, explain, explain_stream
+from smile import Explanation, InputError, explain, explain_stream, load
 from smile.method.surrogate import EXACT
 from smile.report.finding import write_sentences
 from smile.report.plots import draw_heatmap, pick_colour, tabulate_words
@@ -43,7 +43,7 @@ def test_json_has_the_public_keys_and_no_nan(explanation):
 def test_save_and_load(tmp_path, fail):
     saved = run(fail=fail, edits=64)
     assert saved.save(tmp_path / "deep" / "out") == tmp_path / "deep" / "out"
-    loaded = Explanation.load(tmp_path / "deep" / "out")
+    loaded = load(tmp_path / "deep" / "out")
     assert loaded.to_json() == saved.to_json()
     for name in ("edits", "noise_edits"):
         for ours, theirs in zip(getattr(loaded, name), getattr(saved, name), strict=True):
@@ -58,9 +58,9 @@ def test_the_region_is_kept_and_that_of_an_earlier_explanation_is_not(tmp_path):
     region = Image.new("L", picture().size)
     region.paste(255, (2, 3, 9, 12))
     run(region=region).save(tmp_path)
-    assert np.array_equal(Explanation.load(tmp_path).region, region)
+    assert np.array_equal(load(tmp_path).region, region)
     run().save(tmp_path)
-    assert Explanation.load(tmp_path).region is None
+    assert load(tmp_path).region is None
 
 
 def test_a_partial_explanation_saves_and_shows_too(tmp_path):
@@ -68,7 +68,7 @@ def test_a_partial_explanation_saves_and_shows_too(tmp_path):
         explain_stream(picture(), "snow at night", FakeEditor(), embedder=FakeEmbedder(), seeds=2)
     ):
         partial.save(tmp_path / str(number))
-        loaded = Explanation.load(tmp_path / str(number))
+        loaded = load(tmp_path / str(number))
         assert loaded.to_json() == partial.to_json() and loaded.provisional == partial.provisional
         assert len(loaded.noise_edits) == len(partial.noise_edits)
     assert "provisional" in next(explain_stream(picture(), "a b", FakeEditor(), embedder=FakeEmbedder())).to_json()
@@ -82,11 +82,11 @@ def test_saving_again_leaves_no_old_edits(tmp_path, explanation):
 
 def test_load_refuses_what_is_no_explanation(tmp_path):
     with pytest.raises(InputError, match="is missing"):
-        Explanation.load(tmp_path)
+        load(tmp_path)
     for text in ("{", "[]", "{}", '{"weights": [1]}'):
         (tmp_path / "explanation.json").write_text(text)
         with pytest.raises(InputError, match="not an explanation"):
-            Explanation.load(tmp_path)
+            load(tmp_path)
 
 
 def test_heatmap_is_in_reading_order_on_a_symmetric_scale(explanation):
@@ -114,7 +114,7 @@ def test_nobodys_text_becomes_markup(tmp_path):
     explanation = run(NASTY)
     figure = explanation.heatmap().to_json()
     assert "<script>" not in figure and "\\u003cscript" not in figure.lower()
-    assert explanation.save(tmp_path) and Explanation.load(tmp_path).words == NASTY.split()
+    assert explanation.save(tmp_path) and load(tmp_path).words == NASTY.split()
 
 
 def test_png_table_and_colours(explanation):

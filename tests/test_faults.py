@@ -18,9 +18,8 @@ from bundles import run, written
 from PIL import Image
 from tiny import FakeBackend, FakeEditor, FakeEmbedder, fake_models, picture
 
-from smile import Explanation, InputError, explain
+from smile import Explanation, InputError, explain, load
 from smile.__main__ import main
-from smile.io import bundle
 from smile.ui import texts
 from smile.ui.engine import Engine, Request
 from smile.ui.runs import running
@@ -280,7 +279,7 @@ def test_an_editor_that_hangs_is_stopped_by_the_clock(picture_file, monkeypatch)
 
 # Saving
 
-SAVES = {"bundle": lambda e, to: bundle.write(e, to / "one.zip"), "folder": lambda e, to: e.save(to / "one")}
+SAVES = {"bundle": lambda e, to: e.write(to / "one.zip"), "folder": lambda e, to: e.save(to / "one")}
 
 
 @pytest.mark.parametrize("kind", SAVES)
@@ -318,7 +317,6 @@ KILLED = """
 import os, sys
 sys.path[:0] = ["tests", "."]
 from bundles import run
-from smile.io import bundle
 explanation, calls, replace = run(), [], os.replace
 def killed(*names):
     calls.append(names)
@@ -330,21 +328,19 @@ os.replace = killed
 """
 
 
-@pytest.mark.parametrize(
-    "what", ["bundle.write(explanation, sys.argv[1] + '/one.zip')", "explanation.save(sys.argv[1] + '/one')"]
-)
-def test_a_process_that_is_killed_while_it_saves(tmp_path, what):
-    kind = what[:6]
-    SAVES["bundle" if kind == "bundle" else "folder"](run(), tmp_path)
+@pytest.mark.parametrize("kind", SAVES)
+def test_a_process_that_is_killed_while_it_saves(tmp_path, kind):
+    SAVES[kind](run(), tmp_path)
+    what = "explanation.write(sys.argv[1] + '/one.zip')" if kind == "bundle" else "explanation.save(sys.argv[1] + '/one')"
     code = KILLED.format(after=0 if kind == "bundle" else 7, what=what)
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, timeout=60)
     assert done.returncode == -signal.SIGKILL
     if kind == "bundle":
-        assert written(bundle.read(tmp_path / "one.zip"))  # the one that was there
+        assert written(load(tmp_path / "one.zip"))  # the one that was there
     else:
         with pytest.raises(InputError, match="explanation.json is missing"):
-            bundle.read(tmp_path / "one")
+            load(tmp_path / "one")
     note(f"killed while saving: {kind}", "the old bundle is whole" if kind == "bundle" else "the folder says that it is none")
 
 
@@ -352,7 +348,7 @@ def test_files_that_somebody_removed(tmp_path):
     folder = run().save(tmp_path / "one")
     (folder / "edits" / "000.png").unlink()
     with pytest.raises(InputError, match="edits/000.png cannot be read"):
-        bundle.read(folder)
+        load(folder)
     note("a file of a saved folder removed", "one sentence that names it")
 
 

@@ -15,7 +15,7 @@ from bundles import changed, whole
 from gradio_client import Client, handle_file
 from hostile import BODIES, EITHER, FAIR, FORGED, GETS, GOOD, LINKS, PLACES, in_common, png
 from test_bundle import PICTURES, ZIPS, rewritten
-from test_record import RECORDS
+from test_schema import RECORDS
 from tiny import FakeBackend, FakeEmbedder, fake_models
 from visitor import GIVEN, SOON, Visitor
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tiny import FakeEmbedder, picture
 
 import app
-from smile import Explanation, InputError, explain, load_editor, load_language_model
+from smile import InputError, explain, load, load_editor, load_language_model
 from smile.__main__ import main
 from smile.models import registry
 from smile.models.editors import EDITORS, safety
@@ -145,7 +145,7 @@ def test_a_saved_explanation_is_measured(installed, tmp_path):
     explain(picture(), "make it night", "darken", embedder="bundled").save(tmp_path / "saved")
     asked = ["evaluate", "--bundle", str(tmp_path / "saved"), "--parts", "faithfulness", "--out", str(tmp_path / "out")]
     assert main(asked) == 0
-    assert Explanation.load(tmp_path / "saved").settings["editor"] == "darken"
+    assert load(tmp_path / "saved").settings["editor"] == "darken"
 
 
 def test_on_the_page(installed, monkeypatch, picture_file):

@@ -5,8 +5,7 @@ import pytest
 from scipy.stats import norm
 from tiny import DeafEditor, FakeEditor, FakeEmbedder, picture
 
-from smile import InputError, explain, explain_stream
-from smile.io import bundle
+from smile import InputError, explain, explain_stream, load
 from smile.method.design import choose, default_edits, in_blocks
 from smile.method.group_sequential import levels, made, planned, repeated_p_values, undecided
 from smile.method.surrogate import fit, holm
@@ -96,8 +95,8 @@ def test_a_run_ends_as_soon_as_every_word_is_decided(tmp_path):
     looked = [e for e in earlier if e.done in (20, 36, 52)]
     assert looked and all(e.undecided.any() for e in looked)
     assert "of at most 64 edits were enough: each word is significant, or surely below 0.1." in last.finding
-    bundle.write(last, tmp_path / "it.zip")
-    assert bundle.read(tmp_path / "it.zip").to_json() == last.to_json()
+    last.write(tmp_path / "it.zip")
+    assert load(tmp_path / "it.zip").to_json() == last.to_json()
     first = explain(picture((64, 64)), TEXT, FakeEditor(), **OPTIONS)  # the first block is the usual design
     assert (first.mask == last.mask[:16]).all() and first.texts == last.texts[:16]
 

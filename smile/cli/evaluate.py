@@ -11,7 +11,7 @@ from smile.errors import InputError
 from smile.evaluation import relevance, report_card
 from smile.evaluation.evaluate import PARTS, measure_trust
 from smile.evaluation.relevance import Labels
-from smile.explanation import Explanation
+from smile.explanation import Explanation, load
 from smile.io.atomic import write_file
 from smile.method.units import words
 from smile.models.editors import EDITORS
@@ -81,7 +81,7 @@ def _open_bundle(args, get_default: Callable[[str], Any]) -> Explanation:
     for name, value in vars(args).items():
         if name not in WITH_BUNDLE and value != get_default(name):
             raise InputError(f"The bundle says how it was run; leave --{name.replace('_', '-')} out.")
-    explanation = Explanation.load(args.bundle)
+    explanation = load(args.bundle)
     make_folder(args.out)
     return explanation
 

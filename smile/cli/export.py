@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from smile.cli.output import make_folder
 from smile.errors import InputError
-
-FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
+from smile.explanation import FORMATS, load
 
 
 def add_command(commands) -> None:
@@ -18,26 +18,10 @@ def add_command(commands) -> None:
 
 def run_export(args) -> int:
     """Returns the exit status, 0."""
-    from smile import Explanation
-    from smile.io import bundle
-    from smile.report.html import render_page
-    from smile.report.plots import draw_heatmap
-
     out = Path(args.out)
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"It is not clear what to write into {out}; let its name end in {', '.join(FORMATS)}.")
-    explanation = Explanation.load(args.bundle)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        match out.suffix.lower():
-            case ".html":
-                out.write_text(render_page(explanation), encoding="utf-8")
-            case ".zip":
-                bundle.write(explanation, out)
-            case ".png":
-                draw_heatmap(explanation).save(out)
-            case ".json":
-                out.write_text(explanation.to_json(), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"The explanation cannot be written to {out} ({error.strerror}).") from error
+    explanation = load(args.bundle)
+    make_folder(str(out.parent))
+    explanation.write(out)
     return 0

@@ -1,27 +1,27 @@
 """An explanation as one file, so that it can be sent, kept beside a paper, and opened again where no editor runs.
 
-In the zip is what `Explanation.save` writes into a folder, less what can be drawn from it. It may come from anybody:
-names, sizes and the headers of pictures are checked before anything is decoded, then what the numbers say
-(`smile.io.schema`).
+In the zip is what `write_folder` writes into a folder, less what can be drawn from it. It may come from anybody: names,
+sizes and the headers of pictures are checked before anything is decoded, then what the numbers say (`smile.io.schema`).
 """
 
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from smile.errors import InputError
-from smile.explanation import Explanation
 from smile.io import schema
 from smile.io.atomic import write_file
 from smile.io.images import MAX_PIXELS, PICTURE_ERRORS
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
-from smile.io.schema import need, refused
+from smile.io.schema import make_error, require
 
+PICTURES = ("image", "region", "edits", "noise_edits")  # the fields that are no numbers
 NAMES = re.compile(r"explanation\.json|input\.png|region\.png|(edits|noise)/[0-9]{3,4}\.png")
 MAX_ENTRIES = 2 * schema.MAX_EDITS + 3
 MAX_BYTES = 512_000_000  # of all files, uncompressed
@@ -30,23 +30,28 @@ MAX_ALL_PIXELS = 4 * MAX_PIXELS  # of all pictures: they are in memory together
 PNG_HEADER = struct.Struct(">8s4x4sII")  # signature, chunk's length, its name, width, height
 
 
-def write(explanation: Explanation, target) -> None:
-    """Write `explanation`, also one that is not finished, as a zip into `target`, a path or a binary file.
+def pack(fields: Mapping[str, Any]) -> bytes:
+    """The zip of an explanation's fields, finished or not; equal fields are equal bytes."""
+    return pack_zip(_make_files(fields))
 
-    The same explanation makes the same bytes. Raises InputError where the path cannot be written.
+
+def write_folder(fields: Mapping[str, Any], folder: Path, drawn: Mapping[str, bytes]) -> None:
+    """Write an explanation's fields, and what was `drawn` from them by file name, into a folder, which is made.
+
+    Files of an earlier explanation in the same folder are replaced. Each file is whole, and explanation.json, without
+    which nothing reads the folder, comes last. Raises OSError where it cannot be written.
     """
-    data = pack_zip(files(explanation))
-    if not isinstance(target, (str, os.PathLike)):
-        target.write(data)
-        return
-    try:
-        write_file(target, data)
-    except OSError as error:
-        raise InputError(f"The bundle cannot be written to {target} ({error.strerror}).") from error
+    for name in ("edits", "noise"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    numbers, *pictures = _make_files(fields)
+    for old in (folder / numbers[0], folder / "region.png", *folder.glob("edits/[0-9]*.png"), *folder.glob("noise/[0-9]*.png")):
+        old.unlink(missing_ok=True)
+    for name, content in (*pictures, *drawn.items(), numbers):
+        write_file(folder / name, content)
 
 
-def read(source, *, refit: bool = True) -> Explanation:
-    """The explanation that `write` put into `source`, a path or a seekable binary file, or `save` into a folder.
+def read(source, *, refit: bool = True) -> dict[str, Any]:
+    """The fields of an explanation, pictures as PIL images, from a zip (a path or a seekable binary file) or a folder.
 
     refit: compute the numbers again and compare; the page does without for the files that come with it, which tests
     have compared, because a page must start where arithmetic rounds another way, too.
@@ -54,108 +59,110 @@ def read(source, *, refit: bool = True) -> Explanation:
     Raises InputError where there is none, where it is not as it was written, too large, or changed.
     """
     if not isinstance(source, (str, os.PathLike)):
-        return _from_zip(source, refit)
+        return _read_zip(source, refit)
     path = Path(source)
     if path.is_dir():
-        return _from_folder(path, refit)
+        return _read_folder(path, refit)
     try:
         with path.open("rb") as file:
-            return _from_zip(file, refit)
+            return _read_zip(file, refit)
     except FileNotFoundError:
         raise InputError(f"There is no explanation at {path}; give the zip file or the folder that was saved.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def files(explanation: Explanation) -> Iterator[tuple[str, bytes]]:
+def _make_files(fields: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
     """(name, content) of the files that hold the explanation, explanation.json first."""
-    yield "explanation.json", explanation.to_json().encode("utf-8")
-    yield "input.png", _png(explanation.image)
-    if explanation.region is not None:
-        yield "region.png", _png(explanation.region)
-    for folder, pictures in (("edits", explanation.edits), ("noise", explanation.noise_edits)):
-        for number, picture in enumerate(pictures):
-            if picture is not None:
-                yield _name(folder, number), _png(picture)
+    numbers = {name: value for name, value in fields.items() if name not in PICTURES}
+    yield "explanation.json", schema.encode(numbers).encode("utf-8")
+    pictures = {"input.png": fields["image"], "region.png": fields["region"]}
+    pictures |= {_name("edits", number): edit for number, edit in enumerate(fields["edits"])}
+    pictures |= {_name("noise", number): edit for number, edit in enumerate(fields["noise_edits"])}
+    for name, picture in pictures.items():
+        if picture is not None:
+            bare, data = picture.copy(), BytesIO()
+            bare.info = {}  # its pixels and nothing else that came with it
+            bare.save(data, "PNG")
+            yield name, data.getvalue()
 
 
 def _name(folder: str, number: int) -> str:
     return f"{folder}/{number:03}.png"
 
 
-def _png(picture: Image.Image) -> bytes:
-    """Its pixels and nothing else that came with it."""
-    bare, data = picture.copy(), BytesIO()
-    bare.info = {}
-    bare.save(data, "PNG")
-    return data.getvalue()
-
-
-def _from_folder(folder: Path, refit: bool) -> Explanation:
+def _read_folder(folder: Path, refit: bool) -> dict[str, Any]:
     if not (folder / "explanation.json").is_file():
         raise InputError(f"There is no explanation in {folder}: explanation.json is missing.")
 
-    def content(name):
+    def read_content(name: str) -> bytes:
         try:
             return (folder / name).read_bytes()
         except OSError as error:
-            raise refused(f"{name} cannot be read ({error.strerror})") from error
+            raise make_error(f"{name} cannot be read ({error.strerror})") from error
 
-    return _assembled(content, refit)
+    return _assemble(read_content, refit)
 
 
-def _from_zip(file, refit: bool) -> Explanation:
+def _read_zip(file, refit: bool) -> dict[str, Any]:
     try:
         with SafeZip(file, MAX_ENTRIES) as archive:
             for name in archive.names:
-                need(NAMES.fullmatch(name), "there is a file in it that does not belong to an explanation")
+                require(NAMES.fullmatch(name), "there is a file in it that does not belong to an explanation")
             sizes = archive.select(archive.names, MAX_BYTES)
-            need(sizes.get("explanation.json", 0) <= MAX_JSON, f"explanation.json has more than {MAX_JSON // 10**6} MB")
-            return _assembled(archive.read, refit, set(sizes))
+            require(sizes.get("explanation.json", 0) <= MAX_JSON, f"explanation.json has more than {MAX_JSON // 10**6} MB")
+            return _assemble(archive.read, refit, set(sizes))
     except UnsafeZipError as error:
-        raise refused(str(error)) from error
+        raise make_error(str(error)) from error
 
 
-def _assembled(content: Callable[[str], bytes], refit: bool, names: set[str] | None = None) -> Explanation:
-    """The explanation from what `content(name)` gives; with `names`, there must be no other files."""
-    values = schema.decode(content("explanation.json"), refit)
-    made = dict(zip(("edits", "noise"), schema.made(values), strict=True))
-    named = {folder: [_name(folder, i) if ok else None for i, ok in enumerate(there)] for folder, there in made.items()}
-    expected = ["explanation.json", "input.png", *["region.png"] * values["settings"]["region"]]
-    expected += [name for there in named.values() for name in there if name]
-    for name in sorted((names or set()) - set(expected)):
-        raise refused(f"explanation.json does not know of {name}")
-    album = _Album(content)
-    image = album.picture("input.png")
-    need(list(image.size) == values["settings"]["size"], "input.png has not the size that is written down")
-    region = album.picture("region.png", "L") if values["settings"]["region"] else None
-    need(region is None or region.size == image.size, "region.png has not the size of input.png")
-    shades = {255} if region is None else {shade for _, shade in region.getcolors()}
-    need(255 in shades <= {0, 255}, "region.png is not black and white")
-    pictures = {folder: [None if name is None else album.picture(name) for name in there] for folder, there in named.items()}
-    return Explanation(**values, image=image, region=region, edits=pictures["edits"], noise_edits=pictures["noise"])
+def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str] | None = None) -> dict[str, Any]:
+    """The fields from what `read_content(name)` gives; with `names`, there must be no other files."""
+    fields = schema.decode(read_content("explanation.json"), refit=refit)
+    edits, noise_edits = (
+        [_name(folder, number) if pictured else None for number, pictured in enumerate(which)]
+        for folder, which in zip(("edits", "noise"), schema.find_pictured(fields), strict=True)
+    )
+    region = "region.png" if fields["settings"]["region"] else None
+    for name in sorted((names or set()) - {"explanation.json", "input.png", region, *edits, *noise_edits}):
+        raise make_error(f"explanation.json does not know of {name}")
+    album = _Album(read_content)
+    fields["image"] = album.open_png("input.png")
+    require(list(fields["image"].size) == fields["settings"]["size"], "input.png has not the size that is written down")
+    fields["region"] = album.open_png(region, "L")
+    if fields["region"] is not None:
+        require(fields["region"].size == fields["image"].size, "region.png has not the size of input.png")
+        shades = {shade for _, shade in fields["region"].getcolors()}
+        require(255 in shades <= {0, 255}, "region.png is not black and white")
+    fields["edits"], fields["noise_edits"] = ([album.open_png(name) for name in each] for each in (edits, noise_edits))
+    return fields
 
 
 class _Album:
     """Pictures whose header is checked before they are decoded, and which fit into memory together."""
 
-    def __init__(self, content: Callable[[str], bytes]):
-        self.content, self.left = content, MAX_ALL_PIXELS
+    def __init__(self, read_content: Callable[[str], bytes]):
+        self.read_content, self.left = read_content, MAX_ALL_PIXELS
 
-    def picture(self, name: str, mode: str = "RGB") -> Image.Image:
-        data = self.content(name)
+    def open_png(self, name: str | None, mode: str = "RGB") -> Image.Image | None:
+        """The picture in a file of this mode; None where there is no name. Raises InputError."""
+        if name is None:
+            return None
+        data = self.read_content(name)
         header = data[: PNG_HEADER.size].ljust(PNG_HEADER.size, b"\0")
-        signature, chunk, *size = PNG_HEADER.unpack(header)
-        need(signature == b"\x89PNG\r\n\x1a\n" and chunk == b"IHDR" and all(size), f"{name} is no PNG picture")
-        need(size[0] * size[1] <= MAX_PIXELS, f"{name} has more than {MAX_PIXELS // 10**6} million pixels")
-        self.left -= size[0] * size[1]
-        need(self.left >= 0, f"its pictures have more than {MAX_ALL_PIXELS // 10**6} million pixels together")
+        signature, chunk, width, height = PNG_HEADER.unpack(header)
+        png = signature == b"\x89PNG\r\n\x1a\n" and chunk == b"IHDR" and width and height
+        require(png, f"{name} is no PNG picture")
+        require(width * height <= MAX_PIXELS, f"{name} has more than {MAX_PIXELS // 10**6} million pixels")
+        self.left -= width * height
+        require(self.left >= 0, f"its pictures have more than {MAX_ALL_PIXELS // 10**6} million pixels together")
         try:
             with Image.open(BytesIO(data), formats=["PNG"]) as opened:
-                same = list(opened.size) == size and opened.mode == mode
+                same = opened.size == (width, height) and opened.mode == mode
                 picture = opened.copy() if same else None
         except (*PICTURE_ERRORS, Image.DecompressionBombError) as error:
-            raise refused(f"{name} is damaged") from error
-        need(picture, f"{name} is not the kind of picture that an explanation holds")
+            raise make_error(f"{name} is damaged") from error
+        if picture is None:
+            raise make_error(f"{name} is not the kind of picture that an explanation holds")
         picture.info = {}
         return picture

@@ -108,8 +108,8 @@ def whole_cells(region: Image.Image, cell: int) -> Image.Image:
 def fit(picture: Image.Image, longest: int, multiple: int = 8) -> Image.Image:
     """`picture` at the working size: longest side `longest` pixels, aspect kept, both sides multiples of `multiple`."""
     scale = longest / max(picture.size)
-    size = tuple(max(multiple, round(side * scale / multiple) * multiple) for side in picture.size)
-    return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
+    width, height = (max(multiple, round(side * scale / multiple) * multiple) for side in picture.size)
+    return picture if (width, height) == picture.size else picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _check_size(picture: Image.Image) -> None:

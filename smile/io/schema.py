@@ -1,4 +1,4 @@
-"""explanation.json, checked before it is trusted.
+"""explanation.json: the names and kinds of its fields, checked before they are trusted.
 
 A file that somebody sends is input like any other, and what is shown of it looks like a measurement. So every value must
 be of the right kind, shape and range, and the numbers must follow from the edits: they are computed again and compared.
@@ -6,330 +6,351 @@ What cannot be checked without the models are the distances themselves, the loca
 """
 
 import json
+import re
 import sys
-from dataclasses import fields
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Mapping
+from functools import partial
+from itertools import chain, pairwise
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, Field, PlainValidator, ValidationError, ValidationInfo, field_validator, model_validator
 
-from smile.errors import InputError
-from smile.explanation import PICTURES, Explanation
-from smile.method import units as instructions
-from smile.method.analysis import FITTED, analyse
+from smile.errors import InputError, shown
+from smile.method import units
+from smile.method.analysis import analyse
 from smile.method.group_sequential import MOST, undecided
-from smile.method.interaction import Interaction
 from smile.method.surrogate import holm
-from smile.options import OPTIONS, PRESETS, Options
+from smile.options import LARGEST, OPTIONS, Options
 
-FIELDS = {field.name for field in fields(Explanation)} - set(PICTURES) | {"finding"}
 MAX_TEXT = 10_000  # characters of an instruction or of a sentence
 MAX_SETTING = 1_000  # characters of a setting
-MAX_ITEMS = 64  # values in a setting
+MAX_ITEMS = 64  # settings, and values in one; fields of a table
 MAX_EDITS = 4096
 MAX_SEEDS = 64
-MAX_COUNT = 2**32
 HUGE = sys.float_info.max
 TOLERANCE = 1e-6  # between the numbers in a file and the same numbers computed on another machine
 MAX_WORK = 2e10  # multiplications, some seconds; where drawing chance again takes more, it is believed
 LEAST_WORK = 1000  # multiplications for one row of one permutation, which also stands for the memory it takes
 CHANGED = "The numbers in this bundle do not follow from its edits; it was changed or written by another version."
-
-
-class Numbers(NamedTuple):
-    """What an array holds. One letter for each axis: k words, n edits, m noise distances, h by w patches."""
-
-    shape: str
-    lowest: float = 0.0
-    highest: float = 1.0
-    unknown: bool = True  # null may stand where nothing is known
-
-
-ANY = {"lowest": -HUGE, "highest": HUGE}
-ARRAYS = {
-    "weights": Numbers("k", **ANY),
-    "ci_low": Numbers("k", **ANY),
-    "ci_high": Numbers("k", **ANY),
-    "p_values": Numbers("k"),
-    "p_values_holm": Numbers("k"),
-    "distances": Numbers("n", highest=HUGE),
-    "responses": Numbers("n"),
-    "locality_weights": Numbers("n", unknown=False),
-    "distances_from_full": Numbers("n", highest=HUGE),
-    "edit_p_values": Numbers("n"),
-    "noise_distances": Numbers("m", highest=HUGE),
-}
-MAPS = {"maps": Numbers("khw", **ANY, unknown=False), "maps_p_values": Numbers("khw", unknown=False)}
-PAIR = {field.name for field in fields(Interaction)}
 SECONDS = {"edits", "embedding", "fit", "total"}
-COUNTS = ("edits", "seed", "seeds", "noise_seeds", "permutations")  # in the settings
-TEXTS = ("design", "distance", "similarity", "locality", "kernel", "surrogate", "reference")
-DESCRIBED = ("editor", "embedder", "design_description")
-NOTES = ("locality_note", *(f"{of}_{what}" for of in ("editor", "embedder") for what in ("weights", "device", "dtype")))
+DESCRIBED = [f"{model}_{what}" for model in ("editor", "embedder") for what in ("weights", "device", "dtype")]
 
 
-def refused(why: str) -> InputError:
-    """The one sentence for a file that cannot be opened."""
-    return InputError(f"This is not an explanation that can be opened, because {why}; save it again where it was made.")
+def encode(fields: Mapping[str, Any]) -> str:
+    """explanation.json: the fields in this order, one a line."""
+    lines = (f"{json.dumps(name)}: {json.dumps(to_plain(value), ensure_ascii=False)}" for name, value in fields.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def need(condition, why: str) -> None:
-    """Raise InputError, saying why the file cannot be opened, unless the condition holds."""
-    if not condition:
-        raise refused(why)
+def to_plain(value: Any) -> Any:
+    """JSON values only: arrays become lists, NaN and infinity become None."""
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def decode(data: bytes, refit: bool = True) -> dict:
-    """The fields of an `Explanation`, all but the pictures, from the bytes of its explanation.json.
+def decode(data: bytes, *, refit: bool = True) -> dict[str, Any]:
+    """The fields that `encode` wrote, from the bytes of explanation.json; as `check_fields`, and raises as it does."""
+
+    def refuse_constant(name: str):
+        raise ValueError(name)
+
+    try:
+        values = json.loads(data.decode("utf-8"), parse_constant=refuse_constant)
+    except RecursionError:
+        raise make_error("explanation.json is nested too deeply") from None
+    except ValueError as error:  # also UnicodeDecodeError, and a number of thousands of digits
+        raise make_error("explanation.json is no JSON") from error
+    return check_fields(values, refit=refit)
+
+
+def check_fields(values: Any, *, refit: bool = True) -> dict[str, Any]:
+    """The fields of an `Explanation` but for the pictures, from their JSON values; arrays are NumPy's, unknown is NaN.
 
     `finding` is left out: it is a sentence about the rest. Raises InputError where anything is missing, of the wrong
     kind, shape or range, or, with `refit`, where the numbers do not follow from the edits.
     """
-    values = _parsed(data)
-    need(isinstance(values, dict), "explanation.json holds no object")
-    for name in sorted(FIELDS - set(values)):
-        raise refused(f"explanation.json lacks “{name}”")
-    for name in sorted(set(values) - FIELDS):
-        raise refused(f"explanation.json has a field that is not known, {_shown(name)}")
-    need(_is_text(values.pop("finding"), MAX_TEXT), "“finding” is no sentence")
-
-    words, texts = values["words"], values["texts"]
-    need(_is_text(values["instruction"], MAX_TEXT), "“instruction” is no text of a reasonable length")
-    need(1 <= len(values["instruction"].split()) <= instructions.MAX_WORDS, "“instruction” has not 1 to 64 words")
-    _check_instruction(values["instruction"])
-    need(words == values["instruction"].split(), "“words” are not those of the instruction")
-    need(values["instruction"] == " ".join(words), "the words of the instruction are not one space apart")
-    need(isinstance(texts, list) and 1 <= len(texts) <= MAX_EDITS, f"“texts” is no list of 1 to {MAX_EDITS}")
-    _check_settings(values["settings"])
-    need(isinstance(values["provisional"], bool), "“provisional” is neither true nor false")
-    for name in ("failed", "done", "total"):
-        need(_is_count(values[name]), f"“{name}” is no count")
-    _check_table(values["seconds"], "seconds", values["seconds"] == {} or SECONDS, lowest=0)
-    _check_table(values["fidelity"], "fidelity")
-    need(_is_text(values["untested"], MAX_TEXT), "“untested” is no text")
-    _check_interaction(values["interaction"], len(words))
-    need(values["noise_floor"] is None or _is_number(values["noise_floor"], 0, HUGE), "“noise_floor” is no distance")
-
-    sizes = {"k": len(words), "n": len(texts)}
-    values["mask"] = _array(values["mask"], "mask", "nk", sizes, lambda item: isinstance(item, bool), bool)
-    values["blocks"] = _array(values["blocks"], "blocks", "n", sizes, lambda item: _is_count(item, MAX_SEEDS), int)
-    for name, kind in (ARRAYS | MAPS).items():
-        if name in MAPS and values[name] is None:
-            continue
-        values[name] = _array(
-            values[name],
-            name,
-            kind.shape,
-            sizes,
-            lambda item, kind=kind: (item is None and kind.unknown) or _is_number(item, kind.lowest, kind.highest),
-            float,
-        )
-    _check_edits(values)
+    require(isinstance(values, dict), "explanation.json holds no object")
+    tables = [values, *(value for value in values.values() if isinstance(value, dict))]  # a complaint for each item is too much
+    require(all(len(table) <= MAX_ITEMS for table in tables), f"a table in it has more than {MAX_ITEMS} values")
+    try:
+        record = _Record.model_validate(values)
+    except ValidationError as error:
+        raise _translate(error) from error
+    fields = {name: values[name] if isinstance(values[name], dict) else value for name, value in record}
+    del fields["finding"]
     if refit:
-        _check_results(values)
-    return values
+        _compare_results(fields)
+    return fields
 
 
-def made(values: dict) -> tuple[list[bool], list[bool]]:
+def find_pictured(fields: Mapping[str, Any]) -> tuple[list[bool], list[bool]]:
     """Which edits, and which edits under the noise seeds, there are pictures of; the others failed."""
-    blocks = values["blocks"].max() + 1
-    first = values["noise_distances"][: len(values["noise_distances"]) // blocks]  # measured from each block
-    return np.isfinite(values["distances"]).tolist(), np.isfinite(first).tolist()
+    blocks = fields["blocks"].max() + 1
+    first = fields["noise_distances"][: len(fields["noise_distances"]) // blocks]  # measured from each block
+    return np.isfinite(fields["distances"]).tolist(), np.isfinite(first).tolist()
 
 
-def _parsed(data: bytes):
-    def not_a_number(name):
-        raise ValueError(name)
+def make_error(why: str) -> InputError:
+    """The one sentence for a file that cannot be opened."""
+    return InputError(f"This is not an explanation that can be opened, because {why}; save it again where it was made.")
 
+
+def require(condition: Any, why: str) -> None:
+    """Raise InputError, saying why the file cannot be opened, unless the condition holds."""
+    if not condition:
+        raise make_error(why)
+
+
+def _translate(error: ValidationError) -> InputError:
+    """The first of pydantic's complaints as one sentence."""
+    first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):  # of `require`
+        return cause
+    where = f"“{shown('.'.join(map(str, first['loc'])), 60)}”"
+    if first["type"] == "missing":
+        return make_error(f"explanation.json lacks {where}")
+    if first["type"] == "extra_forbidden":
+        return make_error(f"explanation.json has a field that is not known, {where}")
+    return make_error(f"{where} {re.sub('^[A-Z][a-z]+ (?=should)| after validation| or instance of .*', '', first['msg'])}")
+
+
+# The kinds of values
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_SETTING and value.isprintable()
+    return value is None or (isinstance(value, (bool, int, float)) and -(2**63) <= value <= 2**63)
+
+
+def _parse_array(axes: str, kinds: tuple[type, ...], low: float, high: float, value: Any, info: ValidationInfo) -> np.ndarray:
+    """Nested lists of these kinds as an array; None is NaN. Axes are k words, n edits, m noise distances, h by w patches."""
+    name, items, shape = info.field_name, [value], []
+    sizes = {"k": len(info.data.get("words", ())), "n": len(info.data.get("texts", ()))}
+    for axis in axes:
+        require(all(type(item) is list for item in items), f"“{name}” is no list of the right depth")
+        shape.append(sizes.get(axis, len(items[0])))
+        require(shape[-1] or axis == "m", f"“{name}” is empty")
+        require(all(len(item) == shape[-1] for item in items), f"“{name}” has not the right number of values")
+        items = list(chain.from_iterable(items))
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=not_a_number)
-    except RecursionError:
-        raise refused("explanation.json is nested too deeply") from None
-    except ValueError as error:  # also UnicodeDecodeError, and a number of thousands of digits
-        raise refused("explanation.json is no JSON") from error
+        array = np.array(items if set(map(type, items)) <= set(kinds) else [np.inf], float)
+    except OverflowError:  # an integer of hundreds of digits
+        array = np.array([np.inf])
+    known = array[~np.isnan(array)]
+    require((known >= low).all() and (known <= high).all(), f"a value in “{name}” is not one that is possible")
+    return array.astype(kinds[0]).reshape(shape)
 
 
-def _check_instruction(instruction: str) -> None:
-    """As at the door: what could not be asked was not explained."""
+def _array(axes: str, *kinds: type, low: float = 0, high: float = 1) -> PlainValidator:
+    return PlainValidator(partial(_parse_array, axes, kinds, low, high))
+
+
+KNOWN, UNKNOWN = (float, int), (float, int, type(None))
+Weights = Annotated[np.ndarray, _array("k", *UNKNOWN, low=-HUGE, high=HUGE)]
+WordShares = Annotated[np.ndarray, _array("k", *UNKNOWN)]
+EditShares = Annotated[np.ndarray, _array("n", *UNKNOWN)]
+Distances = Annotated[np.ndarray, _array("n", *UNKNOWN, high=HUGE)]
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+Count = Annotated[int, Field(ge=0, lt=LARGEST)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Two = Annotated[list[Count], Field(min_length=2, max_length=2)]
+
+
+class _Strict(BaseModel, strict=True, extra="forbid"):
+    """Kinds are not converted: 1 is no truth, and "1" no number."""
+
+
+class _Settings(_Strict, extra="allow"):
+    """What is needed to run it again: all options of `smile.options`, and plain values of the subject's own."""
+
+    edits: Count
+    permutations: Count
+    distance: str
+    similarity: Literal["largest", "minmax"]
+    kernel: Literal["gaussian", "paper"]
+    sigma: Number | None
+    looks: Annotated[list[Count], Field(min_length=1, max_length=MOST)] | None
+    editor: str
+    embedder: str
+    design_description: str
+    editor_settings: dict
+    region: bool
+    size: Two
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_values(cls, settings: Any) -> Any:
+        require(isinstance(settings, dict), "“settings” is no object")
+        for name, value in settings.items():
+            items = [name, *(value if isinstance(value, list) else [value])]
+            items = [name, *value.keys(), *value.values()] if isinstance(value, dict) else items
+            plain = len(items) <= MAX_ITEMS and all(map(_is_plain, items))
+            require(plain, f"the setting “{shown(name, 40)}” is no plain value")
+        for name in OPTIONS:
+            require(name in settings, f"explanation.json lacks “settings.{name}”")
+        for name in ("locality_note", *DESCRIBED):
+            require(isinstance(settings.get(name, ""), str), f"the setting “{name}” is no text")
+        return settings
+
+    @model_validator(mode="after")
+    def _check_options(self) -> "_Settings":
+        """As at the door, and as settled as they are once the run has begun."""
+        chosen = {name: getattr(self, name) for name in OPTIONS}
+        adaptive, weighs = chosen["smallest_effect"] is not None, chosen["locality"] != "none"
+        require((self.looks is not None) == adaptive, "the settings “looks” and “smallest_effect” do not agree")
+        rising = all(a < b for a, b in pairwise([0, *(self.looks or [self.edits])]))
+        require(rising and (self.looks or [self.edits])[-1] == self.edits, "“looks” are no rising counts up to “edits”")
+        require((self.sigma is not None) == weighs, "the settings “sigma” and “locality” do not agree")
+        try:
+            Options.of(chosen | {"sigma": "auto" if self.sigma is None else self.sigma})
+        except InputError as error:
+            said = str(error).rstrip(".")
+            raise make_error(f"of its settings, {said[0].lower()}{said[1:]}") from error
+        return self
+
+
+class _Pair(_Strict):
+    """`smile.method.interaction.Interaction`, or nothing yet."""
+
+    pairs: Annotated[list[Two], Field(max_length=units.MAX_WORDS**2)] = []
+    weight: Number | None = None
+    p_value: Number | None = None
+    untested: Text = ""
+
+
+class _Record(_Strict):
+    """The fields, those first whose sizes are the others'. What they mean is said in `smile.explanation.Explanation`."""
+
+    instruction: Text
+    words: Annotated[list[str], Field(max_length=units.MAX_WORDS)]
+    texts: Annotated[list[str], Field(min_length=1, max_length=MAX_EDITS)]
+    settings: _Settings
+    mask: Annotated[np.ndarray, _array("nk", bool)]
+    blocks: Annotated[np.ndarray, _array("n", int, high=MAX_SEEDS - 1)]
+    weights: Weights
+    ci_low: Weights
+    ci_high: Weights
+    p_values: WordShares
+    p_values_holm: WordShares
+    distances: Distances
+    distances_from_full: Distances
+    responses: EditShares
+    edit_p_values: EditShares
+    locality_weights: Annotated[np.ndarray, _array("n", *KNOWN)]
+    noise_distances: Annotated[np.ndarray, _array("m", *UNKNOWN, high=HUGE)]
+    noise_floor: NotNegative | None
+    maps: Annotated[np.ndarray, _array("khw", *KNOWN, low=-HUGE, high=HUGE)] | None
+    maps_p_values: Annotated[np.ndarray, _array("khw", *KNOWN)] | None
+    interaction: _Pair
+    untested: Text
+    fidelity: dict[str, Number | None]
+    seconds: dict[str, NotNegative | None]
+    provisional: bool
+    failed: Count
+    done: Count
+    total: Count
+    finding: Text
+
+    @field_validator("instruction")
+    @classmethod
+    def _check_instruction(cls, text: str) -> str:
+        """As at the door: what could not be asked was not explained."""
+        try:
+            spaced = text == " ".join(units.words(text))
+        except InputError as error:
+            raise make_error(f"its instruction could not be asked ({str(error).partition(';')[0]})") from error
+        require(spaced, "the words of the instruction are not one space apart")
+        return text
+
+    @field_validator("words")
+    @classmethod
+    def _check_words(cls, words: list[str], info: ValidationInfo) -> list[str]:
+        require(words == info.data.get("instruction", "").split(), "“words” are not those of the instruction")
+        return words
+
+    @model_validator(mode="after")
+    def _check_tables(self) -> "_Record":
+        maps = [None if each is None else each.shape for each in (self.maps, self.maps_p_values)]
+        require(maps[0] == maps[1], "“maps” and “maps_p_values” are not of the same shape")
+        require(set(self.seconds) in (set(), SECONDS), "“seconds” has not the right parts")
+        pair = self.interaction
+        require(len(pair.model_fields_set) in (0, 4), "“interaction” lacks a part")
+        positions = chain.from_iterable(pair.pairs)
+        require(all(position < len(self.words) for position in positions), "“interaction” has pairs of other words")
+        require(not pair.pairs or None not in (pair.weight, pair.p_value), "“interaction” has a pair without numbers")
+        return self
+
+    @model_validator(mode="after")
+    def _check_edits(self) -> "_Record":
+        """Texts, blocks, failures and counts tell the same story."""
+        settings = dict(self.settings)
+        texts = [units.perturbed(self.words, row) for row in self.mask.tolist()]
+        require(self.texts == texts, "“texts” do not agree with “mask”")
+        starts = np.flatnonzero(np.diff(self.blocks, prepend=-1))
+        count, sizes = len(starts), np.diff([*starts, len(self.blocks)])
+        ordered = (self.blocks[starts] == np.arange(count)).all() and count <= settings["seeds"]
+        require(ordered, "“blocks” are not in order")
+        require(self.mask[starts].all(), "a block does not begin with the full instruction")
+        sized = (sizes[:-1] == settings["edits"]).all() and sizes[-1] <= settings["edits"]
+        require(sized, "a block has not the right size")
+        require(len(self.noise_distances) % count == 0, "“noise_distances” has not the right number of values")
+
+        pictured, noise_pictured = find_pictured(dict(self))
+        require(len(noise_pictured) <= min(settings["noise_seeds"], MAX_EDITS), "there are more noise seeds than it says")
+        noise = np.isfinite(self.noise_distances).reshape(count, -1)
+        require((noise == noise[0]).all(), "“noise_distances” do not agree on what failed")
+        agreed = (np.isfinite(self.distances_from_full) == pictured).all()
+        require(agreed, "the distances do not agree on what failed")
+        require(np.isfinite(self.distances[starts]).all(), "the edit of the full instruction failed")
+        edits = dict(zip(zip(self.blocks.tolist(), texts, strict=True), pictured, strict=True))
+        failed = list(edits.values()).count(False) + noise_pictured.count(False)
+        require(self.failed == failed, "“failed” is not the number of edits that failed")
+        require(self.done == len(edits) + len(noise_pictured), "“done” is not the number of edits")
+        require(self.provisional == (self.done < self.total), "“done” and “total” do not agree")
+        every = (count, len(noise_pictured)) == (settings["seeds"], settings["noise_seeds"])
+        judged = (self.p_values_holm, self.ci_low, self.ci_high)  # when one looked, every word may have been decided
+        decided = sizes[-1] in (settings["looks"] or ()) and not undecided(*judged, settings["smallest_effect"]).any()
+        ended = every and (sizes[-1] == settings["edits"] or decided)
+        require(ended != self.provisional, "“provisional” does not agree with the number of edits")
+        return self
+
+
+def _compare_results(fields: dict[str, Any]) -> None:
+    """What the method makes of the edits is what the file says it made. Raises InputError."""
+    settings, (edits, words) = fields["settings"], fields["mask"].shape
+    work = max(words * (words + fields["blocks"].max() + 1), LEAST_WORK) * edits * settings["permutations"]
+    drawn = settings if work <= MAX_WORK else settings | {"permutations": 1}
+    names = ("mask", "blocks", "locality_weights", "distances", "distances_from_full", "noise_distances", "provisional")
     try:
-        instructions.words(instruction)
-    except InputError as error:
-        raise refused(f"its instruction could not be asked ({str(error).partition(';')[0]})") from error
-
-
-def _check_settings(settings) -> None:
-    """Those that were needed to make the numbers are checked as options are, the others are plain values."""
-    need(isinstance(settings, dict) and len(settings) <= MAX_ITEMS, "“settings” is no object of a reasonable size")
-    for name, value in settings.items():
-        items = [name, *(value if isinstance(value, list) else [value])]
-        items = [name, *value.keys(), *value.values()] if isinstance(value, dict) else items
-        need(len(items) <= MAX_ITEMS and all(map(_is_plain, items)), f"the setting {_shown(name)} is no plain value")
-    named = {*COUNTS, *TEXTS, *DESCRIBED, "sigma", "smallest_effect", "looks", "preset", "region", "size", "editor_settings"}
-    for name in sorted(named - set(settings)):
-        raise refused(f"the setting “{name}” is missing")
-    for name in COUNTS:
-        need(_is_count(settings[name]), f"the setting “{name}” is no count")
-    for name in (*TEXTS, *DESCRIBED, *(name for name in NOTES if name in settings)):
-        need(isinstance(settings[name], str), f"the setting “{name}” is no text")
-    need(settings["preset"] in (None, *PRESETS), "the setting “preset” is not known")
-    need(settings["similarity"] in ("largest", "minmax"), "the setting “similarity” is not known")
-    need(settings["kernel"] in ("gaussian", "paper"), "the setting “kernel” is not known")
-    need(isinstance(settings["region"], bool), "the setting “region” is neither true nor false")
-    need(isinstance(settings["editor_settings"], dict), "the setting “editor_settings” is no object")
-    size = settings["size"]
-    need(isinstance(size, list) and len(size) == 2 and all(map(_is_count, size)), "the setting “size” is no size")
-    looks = settings["looks"]
-    need((looks is None) == (settings["smallest_effect"] is None), "the settings “looks” and “smallest_effect” do not agree")
-    need(looks is None or _are_looks(looks, settings["edits"]), "the setting “looks” is no list of rising counts")
-    sigma = settings["sigma"]
-    need((sigma is None) == (settings["locality"] == "none"), "the settings “sigma” and “locality” do not agree")
-    need(sigma is None or _is_number(sigma, 0, HUGE), "the setting “sigma” is no width")
-    try:
-        Options.of({name: settings[name] for name in OPTIONS} | {"sigma": "auto" if sigma is None else sigma})
-    except InputError as error:
-        said = str(error).rstrip(".")
-        raise refused(f"of its settings, {said[0].lower()}{said[1:]}") from error
-
-
-def _are_looks(looks, edits) -> bool:
-    counts = isinstance(looks, list) and 1 <= len(looks) <= MOST and all(map(_is_count, looks))
-    return counts and all(a < b for a, b in pairwise([0, *looks])) and looks[-1] == edits
-
-
-def _check_table(table, name: str, known=True, lowest=-HUGE) -> None:
-    """`table` has short names for numbers, or null; with `known`, a set, just these names."""
-    plain = isinstance(table, dict) and all(each is None or _is_number(each, lowest, HUGE) for each in table.values())
-    need(plain and (known is True or set(table) == known), f"“{name}” is no table of the right numbers")
-
-
-def _check_interaction(pair, words: int) -> None:
-    """The strongest pair of words, or nothing yet."""
-    need(isinstance(pair, dict) and (not pair or set(pair) == PAIR), "“interaction” is no table of the right values")
-    if pair:
-        numbers, positions = (pair["weight"], pair["p_value"]), pair["pairs"]
-        need(all(n is None or _is_number(n, -HUGE, HUGE) for n in numbers), "“interaction” holds no numbers")
-        need(_is_text(pair["untested"], MAX_TEXT), "“interaction” gives no reason")
-        need(isinstance(positions, list) and len(positions) <= words**2, "“interaction” has no list of pairs")
-        ordered = (isinstance(p, list) and len(p) == 2 and all(_is_count(i, words) for i in p) for p in positions)
-        need(all(ordered), "“interaction” has pairs that are none")
-        need(not positions or None not in numbers, "“interaction” has a pair without numbers")
-
-
-def _array(value, name: str, shape: str, sizes: dict, allowed, dtype) -> np.ndarray:
-    """Nested lists as an array; an axis that is not in `sizes` has the size that is found, and is put there."""
-    items = [value]
-    for axis in shape:
-        need(all(isinstance(item, list) for item in items), f"“{name}” is no list of the right depth")
-        sizes.setdefault(axis, len(items[0]))
-        need(sizes[axis] or axis == "m", f"“{name}” is empty")
-        need(all(len(item) == sizes[axis] for item in items), f"“{name}” has not the right number of values")
-        items = [each for item in items for each in item]
-    need(all(map(allowed, items)), f"a value in “{name}” is not one that is possible")
-    items = [np.nan if item is None else item for item in items]
-    return np.array(items, dtype).reshape([sizes[axis] for axis in shape])
-
-
-def _check_edits(values: dict) -> None:
-    """Texts, blocks, failures and counts tell the same story."""
-    words, texts, mask, blocks, settings = (values[name] for name in ("words", "texts", "mask", "blocks", "settings"))
-    need(texts == [instructions.perturbed(words, row) for row in mask.tolist()], "“texts” do not agree with “mask”")
-    starts = np.flatnonzero(np.diff(blocks, prepend=-1))
-    count, sizes = len(starts), np.diff([*starts, len(blocks)])
-    need((blocks[starts] == np.arange(count)).all() and count <= settings["seeds"], "“blocks” are not in order")
-    need(mask[starts].all(), "a block does not begin with the full instruction")
-    need((sizes[:-1] == settings["edits"]).all() and sizes[-1] <= settings["edits"], "a block has not the right size")
-    need(len(values["noise_distances"]) % count == 0, "“noise_distances” has not the right number of values")
-
-    pictured, noise_pictured = made(values)
-    need(len(noise_pictured) <= min(settings["noise_seeds"], MAX_EDITS), "there are more noise seeds than it says")
-    noise = np.isfinite(values["noise_distances"]).reshape(count, -1)
-    need((noise == noise[0]).all(), "“noise_distances” do not agree on what failed")
-    need((np.isfinite(values["distances_from_full"]) == pictured).all(), "the distances do not agree on what failed")
-    need(np.isfinite(values["distances"][starts]).all(), "the edit of the full instruction failed")
-    edits = dict(zip(zip(blocks.tolist(), texts, strict=True), pictured, strict=True))
-    failed = list(edits.values()).count(False) + noise_pictured.count(False)
-    need(values["failed"] == failed, "“failed” is not the number of edits that failed")
-    need(values["done"] == len(edits) + len(noise_pictured), "“done” is not the number of edits")
-    need(values["provisional"] == (values["done"] < values["total"]), "“done” and “total” do not agree")
-    whole = (count, len(noise_pictured)) == (settings["seeds"], settings["noise_seeds"]) and _ended(values, sizes[-1])
-    need(whole != values["provisional"], "“provisional” does not agree with the number of edits")
-
-
-def _ended(values: dict, edits: int) -> bool:
-    """Whether so many edits are all, or every word was decided when one looked."""
-    settings = values["settings"]
-    if edits == settings["edits"]:
-        return True
-    judged = [values[name] for name in ("p_values_holm", "ci_low", "ci_high")]
-    return edits in (settings["looks"] or ()) and not undecided(*judged, settings["smallest_effect"]).any()
-
-
-def _check_results(values: dict) -> None:
-    """What the method makes of the edits is what the file says it made."""
-    settings, (edits, words) = values["settings"], values["mask"].shape
-    if values["settings"]["reference"] == "edit":
-        _same(values["distances"], values["distances_from_full"])
-    work = max(words * (words + values["blocks"].max() + 1), LEAST_WORK) * edits * settings["permutations"]
-    settings = settings if work <= MAX_WORK else settings | {"permutations": 1}
-    measured = [values[name] for name in ("distances", "distances_from_full", "noise_distances")]
-    design = [values[name] for name in ("mask", "blocks", "locality_weights")]
-    try:
-        results = analyse(*design, *measured, settings, values["provisional"])
+        results = analyse(**{name: fields[name] for name in names}, settings=drawn)
     except np.linalg.LinAlgError as error:
         raise InputError(CHANGED) from error
     if work > MAX_WORK and results["fidelity"]:
-        for name in ("ci_low", "ci_high", "p_values", "interaction"):
-            results[name] = values[name]
-        results["p_values_holm"] = holm(values["p_values"])
-    for name in ("responses", "edit_p_values", *FITTED):
-        _same(values[name], results[name])
-    held, pair = values["interaction"], results["interaction"]
-    same = all(held.get(name) == pair.get(name) for name in ("pairs", "untested")) and set(held) == set(pair)
-    if not same or values["untested"] != results["untested"]:
+        results |= {name: fields[name] for name in ("ci_low", "ci_high", "p_values", "interaction")}
+        results["p_values_holm"] = holm(fields["p_values"])
+    if settings["reference"] == "edit":
+        results["distances_from_full"] = fields["distances"]
+    if not all(_agree(fields[name], computed) for name, computed in results.items()):
         raise InputError(CHANGED)
-    for name in ("weight", "p_value"):
-        _same(_or_nan(held.get(name)), _or_nan(pair.get(name)))
-    _same(_or_nan(values["noise_floor"]), _or_nan(results["noise_floor"]))
-    if set(values["fidelity"]) != set(results["fidelity"]):
-        raise InputError(CHANGED)
-    for name, value in results["fidelity"].items():
-        _same(_or_nan(values["fidelity"][name]), _or_nan(value))
-    mapped = values["maps"] is not None
-    need(mapped == (values["maps_p_values"] is not None), "one of “maps” and “maps_p_values” is missing")
-    need(not mapped or (results["fidelity"] and not values["provisional"]), "there are maps before there are weights")
+    possible = results["fidelity"] and not fields["provisional"]
+    require(fields["maps"] is None or possible, "there are maps before there are weights")
 
 
-def _same(held, computed) -> None:
-    held = np.asarray(held, float)
-    computed = np.asarray(computed, float)
-    computed = np.where(np.isfinite(computed), computed, np.nan)  # an explanation writes infinity as unknown
-    if not np.allclose(held, computed, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
-        raise InputError(CHANGED)
-
-
-def _or_nan(value):
-    return np.nan if value is None else value
-
-
-def _is_number(value, lowest, highest) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and lowest <= value <= highest
-
-
-def _is_count(value, below=MAX_COUNT) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < below
-
-
-def _is_text(value, longest) -> bool:
-    """Whether it can be written, too: JSON may hold half of a surrogate pair."""
-    return isinstance(value, str) and len(value) <= longest and not any("\ud800" <= letter <= "\udfff" for letter in value)
-
-
-def _is_plain(value) -> bool:
-    if isinstance(value, str):
-        return _is_text(value, MAX_SETTING) and value.isprintable()
-    return value is None or isinstance(value, bool) or _is_number(value, -(2**63), 2**63)
-
-
-def _shown(name: str) -> str:
-    """A name that somebody else wrote, short and on one line."""
-    return f"“{name[:40]}”" if name[:40].isprintable() else "of unprintable characters"
+def _agree(held: Any, computed: Any) -> bool:
+    """Whether they are the same but for rounding; None and NaN are unknown, and so is a computed infinity."""
+    if isinstance(computed, dict):
+        return set(held) == set(computed) and all(_agree(held[name], value) for name, value in computed.items())
+    if isinstance(computed, (str, list)):
+        return held == computed
+    held, computed = (np.array(np.nan if value is None else value, float) for value in (held, computed))
+    computed[np.isinf(computed)] = np.nan
+    return np.allclose(held, computed, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)

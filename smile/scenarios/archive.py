@@ -229,7 +229,7 @@ def _check_cell(cell: dict, planned: dict) -> float:
 
 def _explanation(cell: dict, where: str, refit: bool) -> dict:
     try:
-        return schema.decode(json.dumps(cell["explanation"]).encode("utf-8"), refit)
+        return schema.check_fields(cell["explanation"], refit=refit)
     except InputError as error:
         raise InputError(f"{where} cannot be believed. {error}") from error
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from PIL import Image, ImageDraw
 
 from smile import Explanation, explain, load_editor, load_embedder, paths
-from smile.io import bundle
 from smile.io.atomic import write_file
 from smile.models.editors import EDITORS
 from smile.toyroad.regions import find_zone
@@ -136,7 +135,7 @@ def main() -> None:
             region(example).save(paths.EXAMPLES / f"{name}-region.png", optimize=True)
     for name, example in (EXAMPLES | compared()).items():
         explanation = explained(example)
-        bundle.write(explanation, paths.EXAMPLES / f"{name}.zip")
+        explanation.write(paths.EXAMPLES / f"{name}.zip")
         print(f"{name}: {explanation.finding}", flush=True)
     write_file(paths.EXAMPLES / "examples.json", json.dumps(listing(), indent=1) + "\n")
 

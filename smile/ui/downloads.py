@@ -5,18 +5,9 @@ import tempfile
 import unicodedata
 from pathlib import Path
 
-from smile.io import bundle
-from smile.report import html
-from smile.report.plots import draw_heatmap
 from smile.ui import examples, texts
 
 LONGEST = 48  # characters of a file's name
-KINDS = {
-    "json": lambda explanation, path: path.write_text(explanation.to_json(), encoding="utf-8"),
-    "zip": bundle.write,
-    "html": lambda explanation, path: path.write_text(html.render_page(explanation), encoding="utf-8"),
-    "png": lambda explanation, path: draw_heatmap(explanation).save(path),
-}
 
 
 def take(kind: str, shown):
@@ -28,7 +19,7 @@ def take(kind: str, shown):
         return
     with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
         path = Path(folder) / f"{slug(explanation.instruction)}.{kind}"
-        KINDS[kind](explanation, path)
+        explanation.write(path)
         yield str(path), ""
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from smile import Explanation
-from smile.io import bundle
+from smile import Explanation, load
 from smile.paths import EXAMPLES
 from smile.report import citation, payload
 from smile.ui import texts
@@ -96,4 +95,4 @@ def drawn_together(example: Example) -> dict | None:
 
 @functools.cache
 def _saved(name: str) -> Explanation:
-    return bundle.read(EXAMPLES / f"{name}.zip", refit=False)
+    return load(EXAMPLES / f"{name}.zip", refit=False)

@@ -11,9 +11,8 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
-from smile import Explanation, InputError
+from smile import Explanation, InputError, load
 from smile.errors import shown
-from smile.io import bundle
 from smile.method import design as designs
 from smile.method.units import words
 from smile.models.editors import EDITORS
@@ -70,7 +69,7 @@ class Replays:
     def open(self, file: str):
         """`FIELDS` and `VIEW` of the bundle in a file. A generator, so that its picture is there until Gradio has it."""
         try:
-            explanation = bundle.read(file)
+            explanation = load(file)
         except InputError as error:
             yield [*fields(), *view(progress=texts.problem(str(error)))]
             return
