@@ -10,7 +10,8 @@ from tiny import FakeBackend, FakeEmbedder, picture
 
 from smile import InputError
 from smile.__main__ import main
-from smile.scenarios import folder, report, run, suite, table
+from smile.io.safe_zip import pack_zip
+from smile.scenarios import archive, folder, report, run, suite, table
 
 TEXT = """
 name: <b>three</b> & one
@@ -173,6 +174,31 @@ def test_a_folder_that_cannot_be_used(place):
     (place / "out" / "cells" / "0003.json").write_text("{")
     with pytest.raises(InputError, match="0003.json cannot be read; delete it"):
         report.render_folder(place / "out")
+
+
+def test_a_run_is_opened_where_its_pictures_and_editors_are_not(place, tmp_path, monkeypatch):
+    finished(place)
+    archive.write_archive(archive.collect_run(place / "out"), tmp_path / "run.zip")
+    for name in ("one.png", "two.png"):
+        (place / name).unlink()
+    monkeypatch.setattr(suite, "EDITORS", {})
+    opened = archive.read_archive(tmp_path / "run.zip")
+    assert opened == archive.collect_run(place / "out") and len(opened.cells) == CELLS
+    opened.plan["fingerprint"] = "0" * 63
+    archive.write_archive(opened, tmp_path / "run.zip")
+    with pytest.raises(InputError, match="the fingerprint is none"):
+        archive.read_archive(tmp_path / "run.zip")
+
+
+@pytest.mark.parametrize("held", ['{"a": "\\ud800"}', '{"a": 1e999}', "[" * 700 + "]" * 700])
+def test_what_could_not_be_written_again_is_not_opened(place, tmp_path, held):
+    (place / "suite.yaml").write_text(TEXT.partition("  - {path: two")[0] + "editors: [instruct-pix2pix]\n")
+    finished(place)
+    run_ = archive.collect_run(place / "out")
+    cells = {f"cells/{cell['id']}.json": json.dumps(cell | {"trust": "HERE"}).replace('"HERE"', held) for cell in run_.cells}
+    (tmp_path / "run.zip").write_bytes(pack_zip([("suite.json", json.dumps(run_.plan)), *cells.items()]))
+    with pytest.raises(InputError, match="0001.json is damaged|should be a valid dictionary"):
+        archive.read_archive(tmp_path / "run.zip")
 
 
 def test_where_there_is_nothing_to_explain(place):

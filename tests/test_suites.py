@@ -51,7 +51,7 @@ def test_the_shipped_suites(name):
     assert [cell.editor for cell in made] == sorted((cell.editor for cell in made), key=read.editors.index)
     assert all(any(cell.find_relevant_words()) and len(cell.find_relevant_words()) == len(cell.slots) for cell in made)
     asked = {pair for cell in made for pair in cell.values.items()}
-    assert name == "weather" or asked == {(a.name, value) for a in read.attributes.values() for value in a.values}
+    assert name == "weather" or asked == {(name, value) for name, a in read.attributes.items() for value in a.values}
 
 
 def test_yaml_and_json_say_the_same(write):
@@ -127,7 +127,7 @@ WRONG = [
     ({"attributes": {"weather": ["snow", "snow"]}}, "“snow” of attribute “weather” is there twice"),
     ({"attributes": {"weather": ["snow", False]}}, "not false; put it in quotes"),
     ({"attributes": {"we{at}her": {"of": "weather", "values": ["snow"]}}}, "must not have braces"),
-    ({"templates": []}, "templates must be a list with at least one"),
+    ({"templates": []}, "Templates must be a list with at least one"),
     ({"templates": ["make it snow"]}, "Template 1 has no placeholder; use {weather}, {illumination}"),
     ({"templates": ["make it {fog}"]}, "{fog} in template 1 must be one of weather, illumination, not “fog”"),
     ({"templates": ["make it {weather"]}, "A brace in template 1 has no counterpart"),
@@ -135,7 +135,7 @@ WRONG = [
     ({"templates": ["{weather} now", "{weather} now"]}, "“{weather} now” is there twice"),
     ({"templates": ["{weather} " * 70]}, "70 words, but at most 64"),
     ({"templates": [{"text": "make it {weather}", "relevant": ["snow"]}]}, "must be one of make, it, {weather}, not “snow”"),
-    ({"pictures": []}, "pictures must be a list with at least one"),
+    ({"pictures": []}, "Pictures must be a list with at least one"),
     ({"pictures": ["street.png"]}, "Picture 1 must be a mapping of path, toyroad, region, shows"),
     ({"pictures": [{"region": "street.png"}]}, "picture 1 must have either path or toyroad"),
     ({"pictures": [{"path": "absent.png"}]}, "There is no picture at"),

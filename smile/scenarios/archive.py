@@ -9,28 +9,39 @@ is computed again and compared: instructions from their templates, the numbers o
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import numpy as np
+from pydantic import Field, StrictBool
 
 from smile.errors import InputError, shown
 from smile.io import schema
 from smile.io.atomic import write_file
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
-from smile.scenarios import folder, report, run, source, table
-from smile.scenarios.fields import each, known, listed, need, number, text, whole
-from smile.scenarios.suite import MAX_CELLS, ODD, PLACEHOLDER, Limits, Template
+from smile.method.units import MAX_WORDS
+from smile.scenarios import folder, report, run, table
+from smile.scenarios.cells import plan_cells
+from smile.scenarios.fields import (
+    Entry,
+    Unfit,
+    check_at,
+    check_keys,
+    check_number,
+    fits,
+    parse,
+    require,
+)
+from smile.scenarios.pictures import name_files
+from smile.scenarios.suite import MAX_CELLS, Limits, make_suite
 
 CELL = re.compile(r"cells/([0-9]{4,5})\.json")
+FINGERPRINT = re.compile("[0-9a-f]{64}")
 PICTURE = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,200000}={0,2}")
 MAX_BYTES = 64_000_000  # of the files that are read, uncompressed
 MAX_ENTRIES = 2 * MAX_CELLS
 LONGEST = 10_000  # characters of a sentence that says why a cell failed
-PLAN = ("fingerprint", "name", "description", "attributes", "templates", "pictures", "editors", "left_out", "cells", "suite")
-PLANNED = ("id", "editor", "template", "values", "instruction", "slots", "picture", "meets")
-MADE = ("id", "failed", "relevant", "carried_out", "scores", "trust", "input", "edit", "explanation")
 ADVICE = "zip the folder that “python -m smile scenarios” wrote, or take it away from the page again"
 
 
@@ -59,23 +70,18 @@ def read_archive(path, most: int = MAX_CELLS) -> Run:
     """The run in a zip, of at most so many cells. Raises InputError, in one sentence, for what is not as it should be."""
     try:
         with Path(path).open("rb") as file:
-            plan, cells = _from_zip(file, most)
-    except UnsafeZipError as error:
-        raise _refused(str(error)) from error
+            plan, cells = _read_zip(file, most)
+        _check_plan(plan, most)
+        _check_cells(cells, {cell["id"]: cell for cell in plan["cells"]})
+        return Run(plan, cells)
     except OSError as error:
         raise InputError(f"{Path(path).name} cannot be read ({error.strerror}).") from error
-    try:
-        _check_plan(plan, most)
-        work = sum(_check_cell(cell, planned) for cell, planned in _pairs(cells, plan))
-        need(work <= schema.MAX_WORK, "Its numbers would take too long to be computed again.")
-        for cell in cells:
-            _check_numbers(cell)
-        names = {tuple(cell["scores"]) for cell in cells if cell["failed"] is None}
-        need(len(names) <= 1, "The cells do not have the same scores.")
+    except UnsafeZipError as error:
+        why = str(error)
     except InputError as error:
         said = str(error).rstrip(".")
-        raise _refused(f"something in it is not as it was written: {said[0].lower()}{said[1:]}") from error
-    return Run(plan, cells)
+        why = f"something in it is not as it was written: {said[0].lower()}{said[1:]}"
+    raise InputError(f"This is no run of a suite that can be opened, because {why}; {ADVICE}.")
 
 
 def _files(run_: Run) -> Iterator[tuple[str, str]]:
@@ -88,165 +94,135 @@ def _files(run_: Run) -> Iterator[tuple[str, str]]:
 # Opening
 
 
-def _refused(why: str) -> InputError:
-    return InputError(f"This is no run of a suite that can be opened, because {why}; {ADVICE}.")
-
-
-def _need(condition, why: str) -> None:
+def _require_readable(condition: Any, why: str) -> None:
     if not condition:
-        raise _refused(why)
+        raise UnsafeZipError(why)
 
 
-def _from_zip(file, most: int) -> tuple[dict, list[dict]]:
+def _read_zip(file: BinaryIO, most: int) -> tuple[dict, list[dict]]:
     """The plan and the cells as plain values. Nothing is unpacked that is too large, and no other file is looked at."""
     with SafeZip(file, MAX_ENTRIES) as archive:
-        there = [name for name in archive.names if not name.startswith("__MACOSX/")]
-        plans = [name for name in there if name.rpartition("/")[2] == "suite.json"]
-        _need(len(plans) == 1, "there is no suite.json in it" if not plans else "there is more than one suite.json in it")
+        names = [name for name in archive.names if not name.startswith("__MACOSX/")]
+        plans = [name for name in names if name.rpartition("/")[2] == "suite.json"]
+        said = "there is more than one suite.json in it" if plans else "there is no suite.json in it"
+        _require_readable(len(plans) == 1, said)
         above = plans[0].removesuffix("suite.json")
-        cells = sorted(name for name in there if name.startswith(above) and CELL.fullmatch(name, len(above)))
+        matches = (CELL.fullmatch(name, len(above)) for name in sorted(names) if name.startswith(above))
+        cells = {match.string: match[1] for match in matches if match}
         archive.select([*plans, *cells], MAX_BYTES)
-        _need(len(cells) <= most, f"it has {len(cells)} cells, and at most {most} are shown here")
-        plan, *made = [_plain(archive, name) for name in (*plans, *cells)]
-        for name, cell in zip(cells, made, strict=True):
-            _need(cell.get("id") == CELL.fullmatch(name, len(above))[1], f"{shown(name)} is of another cell")
-        return plan, made
+        _require_readable(len(cells) <= most, f"it has {len(cells)} cells, and at most {most} are shown here")
+        plan, *done = [_read_json(archive, name) for name in (*plans, *cells)]
+        for (name, number), cell in zip(cells.items(), done, strict=True):
+            _require_readable(cell.get("id") == number, f"{shown(name)} is of another cell")
+        return plan, done
 
 
-def _plain(archive: SafeZip, name: str) -> dict:
+def _read_json(archive: SafeZip, name: str) -> dict:
+    def refuse_constant(constant: str):
+        raise ValueError(constant)
+
     try:
-        value = json.loads(archive.read(name).decode("utf-8"), parse_constant=_not_a_number)
+        value = json.loads(archive.read(name).decode("utf-8"), parse_constant=refuse_constant)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")  # not so half of a surrogate pair, and 1e999
     except (ValueError, RecursionError) as error:
-        raise _refused(f"{shown(name)} is damaged") from error
-    _need(isinstance(value, dict), f"{shown(name)} holds no object")
+        raise UnsafeZipError(f"{shown(name)} is damaged") from error
+    _require_readable(isinstance(value, dict), f"{shown(name)} holds no object")
     return value
 
 
-def _not_a_number(name: str):
-    raise ValueError(name)
-
-
-def _pairs(cells: list[dict], plan: dict) -> Iterator[tuple[dict, dict]]:
-    """Each cell with what the plan says of it."""
-    planned = {cell["id"]: cell for cell in plan["cells"]}
-    for cell in cells:
-        need(cell["id"] in planned, f"The plan has no cell {cell['id']}.")
-        yield cell, planned[cell["id"]]
+# What was read
 
 
 def _check_plan(plan: dict, most: int) -> None:
-    known(plan, "suite.json", PLAN, PLAN)
-    need(re.fullmatch("[0-9a-f]{64}", text(plan["fingerprint"], "fingerprint")), "The fingerprint is none.")
-    text(plan["name"], "name")
-    need(plan["description"] == "" or text(plan["description"], "description"), "The description is none.")
-    whole(plan["left_out"], "left_out", 0)
-    try:
-        size = len(json.dumps(plan["suite"], indent=1))
-    except RecursionError:
-        size = math.inf
-    need(isinstance(plan["suite"], dict) and size <= 10 * source.MAX_BYTES, "The suite is none, or too large.")
-    attributes = _attributes(plan["attributes"])
-    templates = [_template(entry, where, attributes) for where, entry in each(plan["templates"], "template")]
-    pictures = []
-    for where, entry in each(plan["pictures"], "picture"):
-        known(entry, where, ("name", "shows"), ("name", "shows"))
-        known(entry["shows"], f"shows of {where}", attributes)
-        for name, values in entry["shows"].items():
-            need(isinstance(values, list), f"{name} in {where} must be a list.")
-            for value in values:
-                listed(value, f"{name} in {where}", attributes[name])
-        pictures.append(text(entry["name"], f"name of {where}"))
-    editors = [text(entry, where) for where, entry in each(plan["editors"], "editor")]
-    need(len(set(editors)) == len(editors), "An editor is there twice.")
-    for i, (where, cell) in enumerate(each(plan["cells"], "cell"), 1):
-        need(i <= most, f"There are more than {most} cells.")
-        known(cell, where, PLANNED, PLANNED)
-        need(cell["id"] == f"{i:04}", f"The id of {where} is not its number.")
-        listed(cell["editor"], f"editor of {where}", editors)
-        listed(cell["picture"], f"picture of {where}", pictures)
-        template = templates[whole(cell["template"], f"template of {where}", 0, len(templates) - 1)]
-        known(cell["values"], f"values of {where}", template.attributes, template.attributes)
-        for name, value in cell["values"].items():
-            listed(value, f"{name} of {where}", attributes[name])
-        said, slots = template.fill_in(cell["values"])
-        same = cell["instruction"] == said and cell["slots"] == [list(slot) for slot in slots]
-        need(same, f"The instruction of {where} is not what its template and values say.")
-        meets = cell["meets"]
-        need(isinstance(meets, list) and len(meets) <= Limits().values, f"meets of {where} must be a list.")
-        for pair in meets:
-            need(isinstance(pair, list) and len(pair) == 2, f"meets of {where} must be pairs.")
-            listed(pair[1], f"value in meets of {where}", attributes[listed(pair[0], f"attribute in {where}", attributes)])
+    """Everything in the plan follows from the suite in it, which is checked like any other but for its files.
+
+    Raises InputError where it does not.
+    """
+    for name in ("suite", "fingerprint", "cells"):
+        require(name in plan, f"suite.json lacks “{name}”.")
+    require(not isinstance(plan["cells"], list) or len(plan["cells"]) <= most, f"There are more than {most} cells.")
+    suite = make_suite(plan["suite"], name_files, Limits(cells=min(10 * most, MAX_CELLS)), runs=False)
+    fingerprint = plan["fingerprint"]
+    if not any(picture.path for picture in suite.pictures):
+        fingerprint = folder.compute_fingerprint(suite)
+    require(FINGERPRINT.fullmatch(str(fingerprint)), "The fingerprint is none.")
+    expected = folder.make_plan(suite, *plan_cells(suite), fingerprint)
+    for name in {**expected, **plan}:
+        same = name in plan and name in expected and _write_json(plan[name]) == _write_json(expected[name])
+        require(same, f"“{shown(name)}” does not follow from the suite.")
 
 
-def _attributes(entries) -> dict[str, list[str]]:
-    """The values by attribute."""
-    need(isinstance(entries, dict) and entries, "The attributes must be a mapping with at least one attribute in it.")
-    found = {}
-    for name, entry in entries.items():
-        where = f"attribute “{text(name, 'the name of an attribute')}”"
-        known(entry, where, ("of", "values"), ("of", "values"))
-        listed(entry["of"], f"of, in {where},", ODD)
-        found[name] = [text(value, what) for what, value in each(entry["values"], f"value of {where}, no.")]
-        need(len(set(found[name])) == len(found[name]), f"A value of {where} is there twice.")
-    need(sum(map(len, found.values())) <= Limits().values, f"There are more than {Limits().values} values.")
-    return found
+def _write_json(value: Any) -> str:
+    """Equal for what is equal in a file; true is not 1 there."""
+    return json.dumps(value, sort_keys=True)
 
 
-def _template(entry, where: str, attributes: dict) -> Template:
-    known(entry, where, ("text", "tokens", "attributes"), ("text", "tokens", "attributes"))
-    written = text(entry["text"], f"text of {where}")
-    template = Template(written, tuple(dict.fromkeys(PLACEHOLDER.findall(written))), None)
-    for name in template.attributes:
-        listed(name, f"the placeholder {{{name}}} in {where}", attributes)
-    same = entry["tokens"] == template.tokens and entry["attributes"] == list(template.attributes)
-    need(same and template.attributes, f"The tokens and attributes of {where} are not those of its text.")
-    return template
+def _check_picture(value: Any) -> str:
+    if not isinstance(value, str) or not PICTURE.fullmatch(value):
+        raise Unfit("is no picture")
+    return value
 
 
-def _check_cell(cell: dict, planned: dict) -> float:
-    """What can be said of the cell without computing anything again; the work that this will be."""
-    where = f"cell {cell['id']}"
-    need("failed" in cell, f"{where} does not say whether it failed.")
-    if cell["failed"] is not None:
-        known(cell, where, ("id", "failed"))
-        need(isinstance(cell["failed"], str) and len(cell["failed"]) <= LONGEST, f"Why {where} failed is no text.")
+class _FailedCell(Entry):
+    id: str
+    failed: Annotated[str, Field(max_length=LONGEST)]
+
+
+class _DoneCell(Entry):
+    id: str
+    failed: None
+    relevant: Annotated[list[StrictBool], Field(max_length=MAX_WORDS)] | None
+    carried_out: StrictBool | None
+    scores: dict[str, Any]
+    trust: dict[str, Any]
+    input: Annotated[str, fits(_check_picture)]
+    edit: Annotated[str, fits(_check_picture)]
+    explanation: dict[str, Any]
+
+
+def _check_cells(cells: list[dict], planned: Mapping[str, dict]) -> None:
+    work = sum(_check_cell(cell, planned) for cell in cells)
+    require(work <= schema.MAX_WORK, "Its numbers would take too long to be computed again.")
+    done = [cell for cell in cells if cell["failed"] is None]
+    for cell in done:
+        _check_numbers(cell)
+    require(len({tuple(cell["scores"]) for cell in done}) <= 1, "The cells do not have the same scores.")
+
+
+def _check_cell(given: dict, planned: Mapping[str, dict]) -> float:
+    """What can be said of the cell without computing anything again. Returns the work that this will be."""
+    place = f"cell {given['id']}"
+    require(given["id"] in planned, f"The plan has no {place}.")
+    require("failed" in given, f"{place} does not say whether it failed.")
+    if given["failed"] is not None:
+        parse(_FailedCell, given, place, place)
         return 0
-    known(cell, where, MADE, MADE)
-    held = cell["explanation"]
-    need(isinstance(held, dict), f"{where} has no explanation.")
-    values = _explanation(cell, where, refit=False)
-    need(values["instruction"] == planned["instruction"], f"{where} explains another instruction.")
-    relevant, k = cell["relevant"], len(values["words"])
-    flags = isinstance(relevant, list) and len(relevant) == k and all(isinstance(flag, bool) for flag in relevant)
-    need(relevant is None or flags, f"relevant of {where} must be null or true or false for each word.")
-    listed(cell["carried_out"], f"carried_out of {where}", (None, True, False))
-    for name in ("input", "edit"):
-        need(isinstance(cell[name], str) and PICTURE.fullmatch(cell[name]), f"{name} of {where} is no picture.")
-    need(isinstance(cell["trust"], dict), f"trust of {where} must be a mapping.")
-    n, _ = values["mask"].shape
-    return (k + 1) * (k + values["blocks"].max() + 2) * n * (values["settings"]["permutations"] + 1)
+    cell = parse(_DoneCell, given, place, place)
+    fields = _read_explanation(given, refit=False)
+    instruction = planned[cell.id]["instruction"]
+    require(fields["instruction"] == instruction, f"{place} explains another instruction.")
+    n, k = fields["mask"].shape
+    require(cell.relevant is None or len(cell.relevant) == k, f"relevant of {place} must be null or a list of {k}.")
+    return (k + 1) * (k + fields["blocks"].max() + 2) * n * (fields["settings"]["permutations"] + 1)
 
 
-def _explanation(cell: dict, where: str, refit: bool) -> dict:
+def _read_explanation(cell: dict, refit: bool) -> dict:
     try:
         return schema.check_fields(cell["explanation"], refit=refit)
     except InputError as error:
-        raise InputError(f"{where} cannot be believed. {error}") from error
+        raise InputError(f"cell {cell['id']} cannot be believed. {error}") from error
 
 
 def _check_numbers(cell: dict) -> None:
     """What follows from the cell's edits is computed again and compared."""
-    if cell["failed"] is not None:
-        return
-    where = f"cell {cell['id']}"
-    values = _explanation(cell, where, refit=True)
-    own = run.score_cell(cell["relevant"], values["weights"], values["fidelity"], {})
-    measured = run.score_cell(cell["relevant"], values["weights"], values["fidelity"], {"": {}})  # with the names of all
-    known(cell["scores"], f"scores of {where}", measured, own)
-    for name, value in cell["scores"].items():
+    place, fields = f"cell {cell['id']}", _read_explanation(cell, refit=True)
+    judged = (cell["relevant"], fields["weights"], fields["fidelity"])
+    own, measured = run.score_cell(*judged, {}), run.score_cell(*judged, {"": {}})  # the second with the names of all
+    scores = check_at(f"scores of {place}", check_keys, measured, own, cell["scores"])
+    for name, value in scores.items():
         if value is not None:
-            number(value, f"{name} of {where}")
+            check_at(f"{name} of {place}", check_number, -math.inf, math.inf, value)
         if name in own:
-            pair = [np.nan if it is None else it for it in (value, own[name])]
-            same = np.allclose(*pair, rtol=schema.TOLERANCE, atol=schema.TOLERANCE, equal_nan=True)
-            need(same, f"{name} of {where} is not what its weights say.")
+            held, computed = (np.nan if each is None else each for each in (value, own[name]))
+            same = np.allclose(held, computed, rtol=schema.TOLERANCE, atol=schema.TOLERANCE, equal_nan=True)
+            require(same, f"{name} of {place} is not what its weights say.")

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from smile.errors import InputError
-from smile.scenarios.pictures import Picture, draw_once, is_shown
+from smile.scenarios.pictures import Picture, is_shown
 from smile.scenarios.suite import Editor, Slot, Suite, Template
 from smile.toyroad.captions import make_plain_scene
 from smile.toyroad.cases import HELD_OUT, Case, carried_out
@@ -37,7 +37,7 @@ class Cell:
 
         Raises InputError where the suite does not say, and there are too many words for Toy Road's grammar.
         """
-        if self.template.relevant is not None:
+        if self.template.relevant:
             tokens = self.template.tokens
             return [tokens[slot.token] in self.template.relevant for slot in self.slots]
         if self.case is None:
@@ -61,7 +61,7 @@ class Cell:
         asked = list(self.values.items())
         if self.case:
             after = _make_edited_scene(self.case)
-            rest = [(a.name, value) for a in suite.attributes.values() for value in a.values if is_shown(after, value)]
+            rest = [(name, value) for name, a in suite.attributes.items() for value in a.values if is_shown(after, value)]
         else:
             rest = [(name, value) for name, values in self.picture.shows.items() for value in values]
         return asked + [pair for pair in rest if pair[0] not in self.values]
@@ -95,15 +95,15 @@ def _make_case(scene: Scene, instruction: str, editor: Editor) -> Case:
     """
     asked = Instruction(instruction, "suite")
     if editor.name == "img2img-turbo" and editor.weights.endswith("edges"):
-        return Case(draw_once(scene), asked, make_plain_scene(scene))
+        return Case(scene, asked, make_plain_scene(scene))
     if not editor.takes_region:
-        return Case(draw_once(scene), asked, scene)
+        return Case(scene, asked, scene)
     region = np.zeros((SIZE, SIZE), bool)
     for attribute in read_changes(asked.words):
         left, top, right, bottom = (round(side) for side in find_zone(scene, attribute))
         top, bottom = (bottom, SIZE) if attribute == "season" else (top, bottom)
         region[top:bottom, left:right] = True
-    return Case(draw_once(scene), asked, remove_hidden(scene, region), region, scene)
+    return Case(scene, asked, remove_hidden(scene, region), region, scene)
 
 
 def _asks_for_all(case: Case) -> bool:

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from smile.errors import InputError
 from smile.io.atomic import remove_unfinished, write_file
@@ -26,6 +27,34 @@ def compute_fingerprint(suite: Suite) -> str:
     return known.hexdigest()
 
 
+def make_plan(suite: Suite, cells: list[Cell], left_out: int, fingerprint: str) -> dict[str, Any]:
+    """What suite.json says of a run: the suite, and all that follows from it (`smile.scenarios.cells.plan_cells`)."""
+    return {
+        "fingerprint": fingerprint,
+        "name": suite.name,
+        "description": suite.description,
+        "attributes": {name: {"of": a.of, "values": a.values} for name, a in suite.attributes.items()},
+        "templates": [{"text": t.text, "tokens": t.tokens, "attributes": t.attributes} for t in suite.templates],
+        "pictures": [{"name": p.name, "shows": p.shows} for p in suite.pictures],
+        "editors": [e.label for e in suite.editors],
+        "left_out": left_out,
+        "cells": [
+            {
+                "id": cell.id,
+                "editor": cell.editor.label,
+                "template": suite.templates.index(cell.template),
+                "values": cell.values,
+                "instruction": cell.instruction,
+                "slots": cell.slots,
+                "picture": cell.picture.name,
+                "meets": cell.list_meeting_values(suite),
+            }
+            for cell in cells
+        ],
+        "suite": suite.plain,
+    }
+
+
 def check_folder(out: Path, suite: Suite) -> None:
     """Raise InputError where the folder has the results of another suite."""
     if (out / "suite.json").exists() and read_plan(out)["fingerprint"] != compute_fingerprint(suite):
@@ -39,31 +68,7 @@ def write_plan(out: Path, suite: Suite, cells: list[Cell], left_out: int) -> Non
         (out / "cells").mkdir(parents=True, exist_ok=True)
         for each in (out, out / "cells"):  # no other process writes yet: they wait for this one's list of cells
             remove_unfinished(each)
-        plan = {
-            "fingerprint": compute_fingerprint(suite),
-            "name": suite.name,
-            "description": suite.description,
-            "attributes": {a.name: {"of": a.of, "values": a.values} for a in suite.attributes.values()},
-            "templates": [{"text": t.text, "tokens": t.tokens, "attributes": t.attributes} for t in suite.templates],
-            "pictures": [{"name": p.name, "shows": p.shows} for p in suite.pictures],
-            "editors": [e.label for e in suite.editors],
-            "left_out": left_out,
-            "cells": [
-                {
-                    "id": cell.id,
-                    "editor": cell.editor.label,
-                    "template": suite.templates.index(cell.template),
-                    "values": cell.values,
-                    "instruction": cell.instruction,
-                    "slots": cell.slots,
-                    "picture": cell.picture.name,
-                    "meets": cell.list_meeting_values(suite),
-                }
-                for cell in cells
-            ],
-            "suite": suite.plain,
-        }
-        _write(out / "suite.json", plan)
+        _write(out / "suite.json", make_plan(suite, cells, left_out, compute_fingerprint(suite)))
     except OSError as error:
         raise InputError(f"{out} cannot be written to ({error.strerror}).") from error
 

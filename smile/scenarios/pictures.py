@@ -4,16 +4,32 @@ A file is named by a path relative to the suite and lies below its folder, links
 and its report shows its pictures, so it must not be able to reach for others on the machine that runs it.
 """
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image
+from pydantic import create_model
 
+from smile.errors import InputError
 from smile.io.images import open_picture, open_region
 from smile.method.units import normalise_word
-from smile.scenarios.fields import each, known, listed, need, number, text, whole
+from smile.scenarios.fields import (
+    LARGEST,
+    Entry,
+    check_at,
+    check_choice,
+    check_keys,
+    check_number,
+    check_text,
+    check_whole,
+    find_repeated,
+    fits,
+    require,
+)
 from smile.toyroad.cases import HELD_OUT
 from smile.toyroad.grammar import COLOURS, OBJECTS, STATES
 from smile.toyroad.scene import VALUES, Scene, draw, random_scene
@@ -21,7 +37,34 @@ from smile.toyroad.scene import VALUES, Scene, draw, random_scene
 MAX_SCENES = 1000
 NO_FILES = "Only Toy Road's pictures are used here, and the {} is a file; a suite with files is run on the command line."
 draw_once = lru_cache(maxsize=MAX_SCENES)(draw)  # a scene is in many cells; its picture is never changed
-OPTIONS = {field.name: field.type for field in fields(Scene)}
+
+
+def _find_kind(field: Field) -> Any:
+    """What a field of a scene may be set to."""
+    if field.name in VALUES:
+        return fits(check_choice, VALUES[field.name])
+    return fits(check_choice, (True, False)) if field.type == "bool" else fits(check_number, 0, 1)
+
+
+_Drawn = create_model(
+    "_Drawn",
+    __base__=Entry,
+    count=(Annotated[int, fits(check_whole, 1, MAX_SCENES)], 1),
+    seed=(Annotated[int, fits(check_whole, 0, LARGEST)], 0),
+    **{field.name: (Annotated[Any, _find_kind(field)], None) for field in fields(Scene)},  # type: ignore[call-overload]
+)
+
+
+class PictureEntry(Entry):
+    """One entry of a suite's pictures: a file, or one scene or several of Toy Road."""
+
+    path: Any = None
+    toyroad: _Drawn = _Drawn()  # type: ignore[valid-type]
+    region: Any = None
+    shows: Any = None
+
+
+Finder = Callable[[PictureEntry, str], tuple[Path, Path | None]]  # gives the paths of an entry's picture and region
 
 
 @dataclass(frozen=True)
@@ -35,36 +78,64 @@ class Picture:
     region_path: Path | None = None
 
     def open(self) -> Image.Image:
+        """The picture. Raises InputError where its file cannot be read any more."""
         return draw_once(self.scene) if self.scene else open_picture(self.path)
 
-    def region(self, picture: Image.Image) -> Image.Image | None:
+    def open_region(self, picture: Image.Image) -> Image.Image | None:
+        """The region that comes with the picture, in the picture's size. Raises InputError as `open` does."""
         return open_region(self.region_path, picture.size) if self.region_path else None
 
 
-def pictures(entries, folder: Path | None, attributes: dict) -> list[Picture]:
-    """The pictures that a suite's entries name; `attributes` are the suite's, by name.
+def list_pictures(entries: Iterable[PictureEntry], find: Finder, values: Mapping[str, tuple[str, ...]]) -> list[Picture]:
+    """The pictures that a suite's entries name; `values` are those of each of the suite's attributes.
 
-    Raises InputError where an entry is not as it should be, or a file is missing, no picture, or not below `folder`;
-    where that is None, no file is looked for at all.
+    find: `open_files` with a folder, `refuse_files` or `name_files`. Raises InputError for an entry that is not right.
     """
-    found, scenes = [], 0
-    for where, entry in each(entries, "picture"):
-        known(entry, where, ("path", "toyroad", "region", "shows"))
-        need(("path" in entry) != ("toyroad" in entry), f"{where} must have either path or toyroad.")
-        if "toyroad" in entry:
-            known(entry, f"{where}, which is drawn,", ("toyroad",))
-            for scene in _scenes(entry["toyroad"], f"toyroad of {where}"):
-                scenes += 1
-                shows = {name: tuple(v for v in a.values if is_shown(scene, v)) for name, a in attributes.items()}
-                found.append(Picture(f"scene {scenes}", shows, scene=scene))
-            need(scenes <= MAX_SCENES, f"There may be at most {MAX_SCENES} Toy Road scenes in a suite.")
-        else:
-            need(folder is not None, NO_FILES.format(where))
-            found.append(_from_file(entry, where, folder, attributes))
-    names = [picture.name for picture in found]
-    for name in names:
-        need(names.count(name) == 1, f"The picture “{name}” is there twice.")
-    return found
+    pictures: list[Picture] = []
+    scenes = 0
+    for order, entry in enumerate(entries, 1):
+        place, given = f"picture {order}", entry.model_fields_set
+        require(("path" in given) != ("toyroad" in given), f"{place} must have either path or toyroad.")
+        if "path" in given:
+            path, region_path = find(entry, place)
+            shows = entry.shows if "shows" in given else {}
+            check_at(f"shows of {place}", check_keys, values, (), shows)
+            for name, value in shows.items():
+                check_at(f"{name} in shows of {place}", check_choice, values[name], value)
+            pictures.append(Picture(entry.path, {name: (value,) for name, value in shows.items()}, None, path, region_path))
+            continue
+        check_at(f"{place}, which is drawn,", check_keys, ("toyroad",), (), dict.fromkeys(given))
+        for scene in _list_scenes(entry.toyroad, place):
+            scenes += 1
+            shown = {name: tuple(value for value in some if is_shown(scene, value)) for name, some in values.items()}
+            pictures.append(Picture(f"scene {scenes}", shown, scene))
+        require(scenes <= MAX_SCENES, f"There may be at most {MAX_SCENES} Toy Road scenes in a suite.")
+    twice = find_repeated(picture.name for picture in pictures)
+    require(twice is None, f"The picture “{twice}” is there twice.")
+    return pictures
+
+
+def open_files(folder: Path, entry: PictureEntry, place: str) -> tuple[Path, Path | None]:
+    """The files below `folder`, which can be opened. Raises InputError where one is missing, no picture, or elsewhere."""
+    path = _resolve_below(entry.path, f"path of {place}", folder)
+    picture = open_picture(path)
+    if "region" not in entry.model_fields_set:
+        return path, None
+    region_path = _resolve_below(entry.region, f"region of {place}", folder)
+    open_region(region_path, picture.size)
+    return path, region_path
+
+
+def refuse_files(entry: PictureEntry, place: str) -> tuple[Path, Path | None]:
+    """No file is looked for at all. Raises InputError."""
+    raise InputError(NO_FILES.format(place))
+
+
+def name_files(entry: PictureEntry, place: str) -> tuple[Path, Path | None]:
+    """The files' names, which nobody looks for. Raises InputError where they are none."""
+    path = Path(check_at(f"path of {place}", check_text, entry.path))
+    region = "region" in entry.model_fields_set
+    return path, Path(check_at(f"region of {place}", check_text, entry.region)) if region else None
 
 
 def is_shown(scene: Scene, value: str) -> bool:
@@ -76,43 +147,20 @@ def is_shown(scene: Scene, value: str) -> bool:
     return bool(states or things or colours) and all(states + things + colours)
 
 
-def _from_file(entry, where, folder, attributes) -> Picture:
-    path = _below(entry["path"], f"path of {where}", folder)
-    open_picture(path)
-    region_path = None
-    if "region" in entry:
-        region_path = _below(entry["region"], f"region of {where}", folder)
-        open_region(region_path, open_picture(path).size)
-    shows = entry.get("shows", {})
-    known(shows, f"shows of {where}", attributes)
-    for name, value in shows.items():
-        listed(value, f"{name} in shows of {where}", attributes[name].values)
-    return Picture(entry["path"], {name: (value,) for name, value in shows.items()}, None, path, region_path)
-
-
-def _below(written, where: str, folder: Path) -> Path:
-    relative = Path(text(written, where))
+def _resolve_below(written: Any, place: str, folder: Path) -> Path:
+    relative = Path(check_at(place, check_text, written))
     path = (folder / relative).resolve()
     below = not relative.is_absolute() and path.is_relative_to(folder.resolve())
-    need(below, f"The {where} must lie below the suite's folder, and {written} does not.")
+    require(below, f"The {place} must lie below the suite's folder, and {written} does not.")
     return path
 
 
-def _scenes(entry, where: str) -> list[Scene]:
+def _list_scenes(entry: Any, place: str) -> list[Scene]:
     """One scene described by its fields, or `count` scenes drawn from `seed` with the fields that are given."""
-    known(entry, where, ("count", "seed", *OPTIONS))
-    need(("count" in entry) == ("seed" in entry), f"count and seed in {where} must be given together.")
-    given = {name: _field(name, value, where) for name, value in entry.items() if name in OPTIONS}
-    if "count" not in entry:
-        return [Scene(**given)]
-    count = whole(entry["count"], f"count in {where}", 1, MAX_SCENES)
-    seed = whole(entry["seed"], f"seed in {where}", 0)
-    return [replace(random_scene(np.random.default_rng((HELD_OUT, seed, i))), **given) for i in range(count)]
-
-
-def _field(name: str, value, where: str):
-    if name in VALUES:
-        return listed(value, f"{name} in {where}", VALUES[name])
-    if OPTIONS[name] == "bool":
-        return listed(value, f"{name} in {where}", (True, False))
-    return number(value, f"{name} in {where}", 0, 1)
+    given = entry.model_fields_set
+    require(("count" in given) == ("seed" in given), f"count and seed in toyroad of {place} must be given together.")
+    fixed = {name: getattr(entry, name) for name in given - {"count", "seed"}}
+    if "count" not in given:
+        return [Scene(**fixed)]
+    drawn = (random_scene(np.random.default_rng((HELD_OUT, entry.seed, i))) for i in range(entry.count))
+    return [replace(scene, **fixed) for scene in drawn]

@@ -114,7 +114,7 @@ def _results(cell: Cell, suite: Suite, asked: LoadedEditor) -> Iterator[dict | N
     try:
         relevant = cell.find_relevant_words()
         picture = cell.picture.open()
-        region = cell.picture.region(picture) if cell.editor.takes_region else None
+        region = cell.picture.open_region(picture) if cell.editor.takes_region else None
         takes = cell.case.options if cell.case else {} if region is None else {"region": region}
         options = {"edits": suite.edits, "seed": suite.seed} | suite.options | takes
         for step in asked.explain(picture, cell.instruction, options):

@@ -6,18 +6,20 @@ that is there twice is an error instead of a riddle.
 
 import json
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import yaml
 
 from smile.errors import InputError
+from smile.scenarios.fields import find_repeated
 
 MAX_BYTES = 200_000
 SUFFIXES = (".yaml", ".yml", ".json")
+_TWICE = "“{}” is there twice"
 PLAIN = ("map", "seq", "str", "int", "float", "bool", "null", "merge", "value")
 
 
-def read(path: Path, most: int = MAX_BYTES) -> dict:
+def read_mapping(path: Path, most: int = MAX_BYTES) -> dict:
     """The mapping in the file of at most so many bytes, of texts, numbers, booleans, None, lists and mappings.
 
     Raises InputError, in one sentence, where there is no such file, it is too large, or it holds anything else.
@@ -35,11 +37,11 @@ def read(path: Path, most: int = MAX_BYTES) -> dict:
         needed = "which no suite needs" if most == MAX_BYTES else "which no small suite needs"
         raise InputError(f"{path.name} has more than {most // 1000} kB, {needed}; make it smaller.")
     try:
-        values = _json(data) if path.suffix.lower() == ".json" else yaml.load(data, _Loader)
+        values = _load_json(data) if path.suffix.lower() == ".json" else yaml.load(data, _Loader)
     except RecursionError:
         raise InputError(f"{path.name} is nested too deeply for a suite.") from None
     except (yaml.YAMLError, ValueError, LookupError) as error:  # what the two readers raise, also for odd numbers
-        raise InputError(f"{path.name} cannot be read as a suite{_why(error)}.") from error
+        raise InputError(f"{path.name} cannot be read as a suite{_explain(error)}.") from error
     if not isinstance(values, dict):
         raise InputError(f"{path.name} holds no suite; a suite is a mapping with name, attributes, templates and so on.")
     return values
@@ -48,10 +50,10 @@ def read(path: Path, most: int = MAX_BYTES) -> dict:
 class _Loader(yaml.SafeLoader):
     """Plain values only."""
 
-    yaml_constructors: ClassVar[dict] = {
+    yaml_constructors = {  # noqa: RUF012 - as in its base class
         tag: build for tag, build in yaml.SafeLoader.yaml_constructors.items() if tag is None or tag.rpartition(":")[2] in PLAIN
     }
-    yaml_implicit_resolvers: ClassVar[dict] = {
+    yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -64,27 +66,21 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-        if twice := _twice(key for key in keys if isinstance(key, str)):
-            raise yaml.constructor.ConstructorError(None, None, f"{twice} is there twice", node.start_mark)
+        if (twice := find_repeated(key for key in keys if isinstance(key, str))) is not None:
+            raise yaml.constructor.ConstructorError(None, None, _TWICE.format(twice[:40]), node.start_mark)
         return super().construct_mapping(node, deep)
 
 
-def _json(data: bytes):
-    def once(pairs):
-        if twice := _twice(key for key, _ in pairs):
-            raise ValueError(f"{twice} is there twice")
+def _load_json(data: bytes) -> Any:
+    def build_mapping(pairs):
+        if (twice := find_repeated(key for key, _ in pairs)) is not None:
+            raise ValueError(_TWICE.format(twice[:40]))
         return dict(pairs)
 
-    return json.loads(data.decode("utf-8"), object_pairs_hook=once)
+    return json.loads(data.decode("utf-8"), object_pairs_hook=build_mapping)
 
 
-def _twice(keys) -> str:
-    """The first key that comes a second time, in quotes; "" where none does."""
-    seen = set()
-    return next((f"“{key[:40]}”" for key in keys if key in seen or seen.add(key)), "")
-
-
-def _why(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     """The reader's own words, on one line, and where it stopped."""
     mark = getattr(error, "problem_mark", None)
     said = " ".join((getattr(error, "problem", None) or str(error)).split())[:160].rstrip(".")

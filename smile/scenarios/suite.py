@@ -25,20 +25,37 @@ AVSC00002202004 is a lexicon for it. The season is an addition of this project.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, Field
 
 from smile.errors import InputError
-from smile.method import design
-from smile.method import units as instructions
+from smile.method import design, units
 from smile.models.editors import EDITORS
 from smile.options import DEFAULTS, Options
 from smile.scenarios import source
-from smile.scenarios.fields import each, known, listed, need, number, text, whole
-from smile.scenarios.pictures import Picture, pictures
+from smile.scenarios.fields import (
+    LARGEST,
+    Entry,
+    Number,
+    Several,
+    Text,
+    check_at,
+    check_choice,
+    check_keys,
+    check_whole,
+    find_repeated,
+    fits,
+    parse,
+    require,
+    shorthand,
+)
+from smile.scenarios.pictures import Finder, Picture, PictureEntry, list_pictures, open_files, refuse_files
 
 ODD = {
     "weather": "environmental conditions",
@@ -48,9 +65,7 @@ ODD = {
     "road users": "dynamic elements",
     "scenery": "scenery",
 }
-REQUIRED = ("name", "attributes", "templates", "pictures", "editors")
-KEYS = (*REQUIRED, "description", "seed", "edits", "options", "trust")
-OPTIONS = {name: value for name, value in DEFAULTS.items() if name not in ("seed", "edits")}  # which a suite says elsewhere
+OPTIONS = tuple(name for name in DEFAULTS if name not in ("seed", "edits"))  # which a suite says elsewhere
 TOKEN = re.compile(r"(?:\{[^{}]*\}|\S)+")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 MAX_CELLS = 10_000
@@ -68,14 +83,6 @@ class Limits(NamedTuple):
     otherwise: str = "split it"
 
 
-class Attribute(NamedTuple):
-    """A condition of the domain; `of` is the one of ODD that it belongs to."""
-
-    name: str
-    of: str
-    values: tuple[str, ...]
-
-
 class Slot(NamedTuple):
     """Where a word of an instruction comes from: the token of the template, and which of that token's words it is."""
 
@@ -84,24 +91,38 @@ class Slot(NamedTuple):
     attribute: str | None  # whose value it says
 
 
-class Template(NamedTuple):
-    text: str
-    attributes: tuple[str, ...]  # in the order in which they come
-    relevant: tuple[str, ...] | None  # the tokens that should matter, if somebody said so
+class Attribute(Entry):
+    """A condition of the domain; `of` is the one of ODD that it belongs to."""
+
+    of: Annotated[str, fits(check_choice, ODD)]
+    values: Several[Text]
+
+
+class Template(Entry):
+    """An instruction with placeholders; `relevant` are the tokens that should matter, empty where nobody said so."""
+
+    text: Text
+    relevant: Several[Text] = ()
 
     @property
     def tokens(self) -> list[str]:
+        """The text's words, a placeholder that has several counted as one."""
         return TOKEN.findall(self.text)
 
-    def fill_in(self, values: dict[str, str]) -> tuple[str, list[Slot]]:
-        """The instruction with these values, and where each of its words comes from."""
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The names in the placeholders, in the order in which they come."""
+        return tuple(dict.fromkeys(PLACEHOLDER.findall(self.text)))
+
+    def fill_in(self, values: Mapping[str, str]) -> tuple[str, list[Slot]]:
+        """The instruction with these values, by attribute, and where each of its words comes from."""
         words, slots = [], []
-        for number_, token in enumerate(self.tokens):
+        for order, token in enumerate(self.tokens):
             attribute = next(iter(PLACEHOLDER.findall(token)), None)
-            spelt = token if attribute is None else token.replace(f"{{{attribute}}}", values[attribute])
-            for part, word in enumerate(spelt.split()):
+            filled = token if attribute is None else token.replace(f"{{{attribute}}}", values[attribute])
+            for part, word in enumerate(filled.split()):
                 words.append(word)
-                slots.append(Slot(number_, part, attribute))
+                slots.append(Slot(order, part, attribute))
         return " ".join(words), slots
 
 
@@ -115,147 +136,139 @@ class Editor(NamedTuple):
 
     @property
     def takes_region(self) -> bool:
-        return EDITORS[self.name].needs_region
+        """Whether it needs the part of the picture that may change."""
+        return self.name in EDITORS and EDITORS[self.name].needs_region
 
 
-@dataclass(frozen=True)
-class Suite:
-    """`plain` is what the file says, `folder` where it lies; the rest is what it means."""
+def _expand_attributes(given: Any) -> dict:
+    """A list stands for values, and an attribute of whose kind nothing is said is of the kind with its name."""
+    if not isinstance(given, dict) or not given:
+        raise InputError("The attributes must be a mapping with at least one attribute in it.")
+    expanded = {name: {"values": entry} if isinstance(entry, list) else entry for name, entry in given.items()}
+    return {name: {"of": name} | entry if isinstance(entry, dict) else entry for name, entry in expanded.items()}
 
-    name: str
-    description: str
-    attributes: dict[str, Attribute]
-    templates: list[Template]
+
+def _check_options(given: Any) -> dict[str, Any]:
+    check_keys(OPTIONS, (), given)
+    Options.of(given)
+    return given
+
+
+class _EditorEntry(Entry):
+    name: Text
+    weights: Text = "auto"
+    settings: dict[Text, Number] = Field(default_factory=dict)
+
+
+class _Same(Entry):
+    """What a suite says in its file as it means it."""
+
+    name: Text
+    attributes: Annotated[dict[Text, Attribute], BeforeValidator(_expand_attributes)]
+    templates: Several[Annotated[Template, shorthand(str, "text")]]
+    description: Text = ""
+    seed: Annotated[int, fits(check_whole, 0, LARGEST)] = 0
+    edits: Annotated[int, fits(check_whole, 2, LARGEST)] | None = None
+    options: Annotated[dict[str, Any], fits(_check_options)] = Field(default_factory=dict)
+    trust: Annotated[bool, fits(check_choice, (True, False))] = False
+
+
+class _File(_Same):
+    pictures: Several[PictureEntry]
+    editors: Several[Annotated[_EditorEntry, shorthand(str, "name")]]
+
+
+class Suite(_Same):
+    """`plain` is what the file says, the rest what it means."""
+
     pictures: list[Picture]
     editors: list[Editor]
-    seed: int
-    edits: int | None
-    options: dict
-    trust: bool
     plain: dict
-    folder: Path
 
     @property
-    def method(self) -> dict:
+    def method(self) -> dict[str, Any]:
         """All of explain's options as they will be."""
-        return _chosen(self.options, self.edits)
+        return Options.of(self.options | {"edits": self.edits}).settings()
 
     def list_instructions(self, template: Template) -> list[dict[str, str]]:
         """The values, by attribute, of each instruction that the template makes."""
         values = [self.attributes[name].values for name in template.attributes]
-        return [dict(zip(template.attributes, each_, strict=True)) for each_ in product(*values)]
+        return [dict(zip(template.attributes, chosen, strict=True)) for chosen in product(*values)]
 
 
 def read_suite(path, limits: Limits = Limits()) -> Suite:  # noqa: B008 - a tuple, which nobody can change
     """The suite in a YAML or JSON file. Raises InputError, in one sentence, for whatever is not as it should be."""
     path = Path(path)
-    plain = source.read(path, limits.bytes)
-    known(plain, "a suite", KEYS, REQUIRED)
-    attributes = _attributes(plain["attributes"])
-    values = sum(len(attribute.values) for attribute in attributes.values())
-    need(values <= limits.values, f"The suite has {values} values, at most {limits.values} are run; {limits.otherwise}.")
-    templates = [_template(entry, where, attributes) for where, entry in each(plain["templates"], "template")]
-    editors = _editors(plain["editors"])
-    texts = [template.text for template in templates]
-    for text_ in texts:
-        need(texts.count(text_) == 1, f"The template “{text_}” is there twice.")
-    suite = Suite(
-        name=text(plain["name"], "name"),
-        description=text(plain["description"], "description") if "description" in plain else "",
-        attributes=attributes,
-        templates=templates,
-        pictures=pictures(plain["pictures"], path.parent if limits.files else None, attributes),
-        editors=editors,
-        seed=whole(plain.get("seed", 0), "seed", 0),
-        edits=None if plain.get("edits") is None else whole(plain["edits"], "edits", 2),
-        options=_options(plain.get("options", {})),
-        trust=listed(plain.get("trust", False), "trust", (True, False)),
-        plain=plain,
-        folder=path.parent,
-    )
+    find = partial(open_files, path.parent) if limits.files else refuse_files
+    return make_suite(source.read_mapping(path, limits.bytes), find, limits)
+
+
+def make_suite(plain: dict, find: Finder, limits: Limits, runs: bool = True) -> Suite:
+    """The suite that a file's plain values describe.
+
+    find: as for `smile.scenarios.pictures.list_pictures`; runs: whether it must be possible to run it here.
+
+    Raises InputError, in one sentence, for whatever is not as it should be.
+    """
+    file = parse(_File, plain, "a suite")
+    _check_attributes(file.attributes, limits)
+    for order, template in enumerate(file.templates, 1):
+        _check_template(template, f"template {order}", file.attributes)
+    twice = find_repeated(template.text for template in file.templates)
+    require(twice is None, f"The template “{twice}” is there twice.")
+    pictures = list_pictures(file.pictures, find, {name: attribute.values for name, attribute in file.attributes.items()})
+    meaning = {"pictures": pictures, "editors": _list_editors(file.editors), "plain": plain}
+    suite = Suite.model_construct(**dict(file) | meaning)
     _check_size(suite, limits)
-    _check_instructions(suite)
-    _check_regions(suite)
+    if runs:
+        _check_instructions(suite)
+        _check_editors(suite)
     return suite
 
 
-def _attributes(entries) -> dict[str, Attribute]:
-    need(isinstance(entries, dict) and entries, "The attributes must be a mapping with at least one attribute in it.")
-    found = {}
-    for name, entry in entries.items():
-        name = text(name, "the name of an attribute")
-        need(not set("{}") & set(name), f"The attribute “{name}” must not have braces in its name.")
-        where = f"attribute “{name}”"
-        entry = {"values": entry} if isinstance(entry, list) else entry
-        known(entry, where, ("of", "values"), ("values",))
-        of = listed(entry.get("of", name), f"of, what {where} is an attribute of,", ODD)
-        values = [text(value, where_) for where_, value in each(entry["values"], f"value of {where}, no.")]
-        need(len(values) <= MAX_VALUES, f"The {where} has more than {MAX_VALUES} values.")
-        for value in values:
-            need(values.count(value) == 1, f"The value “{value}” of {where} is there twice.")
-        found[name] = Attribute(name, of, tuple(values))
-    return found
+def _check_attributes(attributes: Mapping[str, Attribute], limits: Limits) -> None:
+    count = 0
+    for name, attribute in attributes.items():
+        require(not set("{}") & set(name), f"The attribute “{name}” must not have braces in its name.")
+        require(len(attribute.values) <= MAX_VALUES, f"The attribute “{name}” has more than {MAX_VALUES} values.")
+        twice = find_repeated(attribute.values)
+        require(twice is None, f"The value “{twice}” of attribute “{name}” is there twice.")
+        count += len(attribute.values)
+    require(count <= limits.values, f"The suite has {count} values, at most {limits.values} are run; {limits.otherwise}.")
 
 
-def _template(entry, where: str, attributes: dict) -> Template:
-    entry = {"text": entry} if isinstance(entry, str) else entry
-    known(entry, where, ("text", "relevant"), ("text",))
-    written = text(entry["text"], f"text of {where}")
-    tokens = TOKEN.findall(written)
-    found = []
+def _check_template(template: Template, place: str, attributes: Mapping[str, Attribute]) -> None:
+    tokens = template.tokens
     for token in tokens:
         names = PLACEHOLDER.findall(token)
-        need(len(names) < 2, f"{token} in {where} has two placeholders in one word; put a space between them.")
-        need(not set("{}") & set(PLACEHOLDER.sub("", token)), f"A brace in {where} has no counterpart.")
+        require(len(names) < 2, f"{token} in {place} has two placeholders in one word; put a space between them.")
+        require(not set("{}") & set(PLACEHOLDER.sub("", token)), f"A brace in {place} has no counterpart.")
         for name in names:
-            listed(name, f"the placeholder {{{name}}} in {where}", attributes)
-        found += names
-    need(found, f"{where.capitalize()} has no placeholder; use {', '.join(f'{{{name}}}' for name in attributes)}.")
-    relevant = None
-    if "relevant" in entry:
-        given = each(entry["relevant"], f"relevant word of {where}, no.")
-        relevant = tuple(listed(word, where_, dict.fromkeys(tokens)) for where_, word in given)
-    return Template(written, tuple(dict.fromkeys(found)), relevant)
+            check_at(f"the placeholder {{{name}}} in {place}", check_choice, attributes, name)
+    there = ", ".join(f"{{{name}}}" for name in attributes)
+    require(template.attributes, f"{place.capitalize()} has no placeholder; use {there}.")
+    for order, word in enumerate(template.relevant, 1):
+        check_at(f"relevant word of {place}, no. {order}", check_choice, dict.fromkeys(tokens), word)
 
 
-def _editors(entries) -> list[Editor]:
-    found = []
-    for where, entry in each(entries, "editor"):
-        entry = {"name": entry} if isinstance(entry, str) else entry
-        known(entry, where, ("name", "weights", "settings"), ("name",))
-        name = listed(entry["name"], f"name of {where}", EDITORS)
-        weights = text(entry.get("weights", "auto"), f"weights of {where}")
-        settings = entry.get("settings", {})
-        need(isinstance(settings, dict), f"settings of {where} must be a mapping of names to numbers.")
-        settings = {text(n, f"a setting of {where}"): number(v, f"{n} of {where}") for n, v in settings.items()}
-        found.append(Editor(name, name, weights, tuple(sorted(settings.items()))))
-    for editor in found:
-        need(found.count(editor) == 1, f"The editor {editor.name} is there twice with the same weights and settings.")
-    names = [editor.name for editor in found]
-    return [e if names.count(e.name) == 1 else e._replace(label=_long_label(e)) for e in found]
+def _list_editors(entries: tuple[_EditorEntry, ...]) -> list[Editor]:
+    editors = [Editor(entry.name, entry.name, entry.weights, tuple(sorted(entry.settings.items()))) for entry in entries]
+    twice = find_repeated(editors)
+    require(twice is None, f"The editor {twice and twice.name} is there twice with the same weights and settings.")
+    names = [editor.name for editor in editors]
+    return [e if names.count(e.name) == 1 else e._replace(label=_make_long_label(e)) for e in editors]
 
 
-def _long_label(editor: Editor) -> str:
+def _make_long_label(editor: Editor) -> str:
     return ", ".join([editor.name, editor.weights, *(f"{name} {value:g}" for name, value in editor.settings)])
-
-
-def _options(given) -> dict:
-    known(given, "options", OPTIONS)
-    Options.of(given)
-    return dict(given)
-
-
-def _chosen(options: dict, edits: int | None) -> dict:
-    """All of explain's options as they will be."""
-    return Options.of(options | {"edits": edits}).settings()
 
 
 def _check_size(suite: Suite, limits: Limits) -> None:
     each_picture = [prod(len(suite.attributes[name].values) for name in t.attributes) for t in suite.templates]
     count = sum(each_picture) * len(suite.pictures) * len(suite.editors)
-    need(count <= limits.cells, f"The suite has {count} cells, and at most {limits.cells} are run; {limits.otherwise}.")
+    require(count <= limits.cells, f"The suite has {count} cells, and at most {limits.cells} are run; {limits.otherwise}.")
     most = max(suite.method[name] or 0 for name in ("edits", "seeds", "noise_seeds"))
-    need(most <= limits.edits, f"The suite asks for {most} edits or seeds in a cell; at most {limits.edits} are made.")
+    require(most <= limits.edits, f"The suite asks for {most} edits or seeds in a cell; at most {limits.edits} are made.")
 
 
 def _check_instructions(suite: Suite) -> None:
@@ -265,14 +278,15 @@ def _check_instructions(suite: Suite) -> None:
         for values in suite.list_instructions(template):
             said, _ = template.fill_in(values)
             try:
-                k = len(instructions.words(said))
+                k = len(units.words(said))
                 design.choose(k, chosen["edits"] or design.default_edits(k), chosen["design"], suite.seed)
             except InputError as error:
                 raise InputError(f"The instruction “{said[:100]}” cannot be explained: {error}") from error
 
 
-def _check_regions(suite: Suite) -> None:
-    for editor in suite.editors:
+def _check_editors(suite: Suite) -> None:
+    for order, editor in enumerate(suite.editors, 1):
+        check_at(f"name of editor {order}", check_choice, EDITORS, editor.name)
         for picture in suite.pictures:
             has = not editor.takes_region or picture.scene or picture.region_path
-            need(has, f"{editor.name} needs a region, the part that may change; give one to the picture {picture.name}.")
+            require(has, f"{editor.name} needs a region, the part that may change; give one to the picture {picture.name}.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
@@ -39,11 +40,16 @@ def measure_pixel_error(a: Image.Image, b: Image.Image, region: np.ndarray | Non
 class Case:
     """One held-out question to an editor: a picture and an instruction, and what an ideal editor would make of it."""
 
-    picture: Image.Image
+    pictured: Scene
     instruction: Instruction
     scene: Scene  # what the editor makes of the picture when the text asks for nothing
     region: np.ndarray | None = None  # (SIZE, SIZE) bool, for inpainting
     behind: Scene | None = None  # for inpainting: the scene with what the region hides
+
+    @cached_property
+    def picture(self) -> Image.Image:
+        """(SIZE, SIZE) RGB; drawn when it is first asked for."""
+        return draw(self.pictured)
 
     @property
     def words(self) -> list[str]:
@@ -80,14 +86,14 @@ def make_instructed_case(number: int, kind: str | None) -> Case:
     """For editors that follow instructions; `kind` as for `random_instruction`."""
     rng = np.random.default_rng((HELD_OUT, number))
     scene = random_scene(rng)
-    return Case(draw(scene), random_instruction(scene, rng, kind), scene)
+    return Case(scene, random_instruction(scene, rng, kind), scene)
 
 
 def make_captioned_case(number: int, kind: str | None) -> Case:
     """For the editor that draws edges by a caption; `kind` as for `random_caption`."""
     rng = np.random.default_rng((HELD_OUT, number))
     scene = random_scene(rng)
-    return Case(draw(scene), random_caption(scene, rng, kind), make_plain_scene(scene))
+    return Case(scene, random_caption(scene, rng, kind), make_plain_scene(scene))
 
 
 def make_inpainted_case(number: int, kind: str | None) -> Case:
@@ -111,7 +117,7 @@ def make_inpainted_case(number: int, kind: str | None) -> Case:
         instruction = random_instruction(visible, rng, kind if kind in ("neutral", "compound") else str(asked[0]))
         change = find_changes_inside(scene, region, instruction.words)
         if kind == "neutral" or set(change) == set(asked):  # what two clauses ask for has to suit the region
-            return Case(draw(scene), instruction, visible, region, scene)
+            return Case(scene, instruction, visible, region, scene)
 
 
 CASES: dict[str, Callable[[int, str | None], Case]] = {
