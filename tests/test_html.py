@@ -3,11 +3,14 @@
 import re
 
 import numpy as np
+import pytest
+from jinja2 import UndefinedError
 from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain
 from smile.report.html import MAX_BYTES, render_page
+from smile.report.jinja import ENVIRONMENT
 
 NASTY = '<script>alert(1)</script> "quoted" $x$ %{y} </script> snow'
 
@@ -38,3 +41,11 @@ def test_nobodys_text_becomes_markup():
     document = render_page(run(NASTY))
     assert "<script>alert" not in document and "&lt;script&gt;alert" in document
     assert document.count("</script>") == 3  # ours
+
+
+def test_templates_escape_every_value_and_miss_none():
+    template = ENVIRONMENT.from_string("<i title='{{ text }}'>{{ text }}</i>{{ values | tojson }}")
+    markup = template.render(text="<b> & \"'", values=["</script>", "雪"])
+    assert markup == "<i title='&lt;b&gt; &amp; &#34;&#39;'>&lt;b&gt; &amp; &#34;&#39;</i>" + '["\\u003c/script\\u003e", "雪"]'
+    with pytest.raises(UndefinedError):
+        template.render(values=[])

@@ -15,25 +15,26 @@ SHARED = (
 
 def add_command(commands) -> None:
     """Add the command to argparse's `commands`."""
-    one = commands.add_parser("scenarios", help=HELP, description=f"{HELP.capitalize()}.", epilog=SHARED)
-    one.set_defaults(command=scenarios)
-    one.add_argument("suite", metavar="SUITE", help="a YAML or JSON file; some are in assets/scenarios")
-    one.add_argument("--out", required=True, metavar="DIR", help="folder for the results; run it again there to go on")
-    one.add_argument("--report-only", action="store_true", help="report on what is there, and run nothing")
+    parser = commands.add_parser("scenarios", help=HELP, description=f"{HELP.capitalize()}.", epilog=SHARED)
+    parser.set_defaults(command=run_scenarios)
+    parser.add_argument("suite", metavar="SUITE", help="a YAML or JSON file; some are in assets/scenarios")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results; run it again there to go on")
+    parser.add_argument("--report-only", action="store_true", help="report on what is there, and run nothing")
     threads = "of each process on a CPU (default 1); results depend on it in their last digits"
-    one.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
-    one.add_argument("--threads", type=int, default=1, metavar="N", help=threads)
+    parser.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help=threads)
 
 
-def scenarios(args) -> int:
+def run_scenarios(args) -> int:
+    """Returns the exit status: 0, 130 when interrupted."""
     from smile.scenarios import folder, report, suite
 
     if args.threads < 1:
         raise InputError("--threads must be at least 1.")
-    given = suite.read_suite(args.suite)
-    folder.check_folder(Path(args.out), given)
+    chosen = suite.read_suite(args.suite)
+    folder.check_folder(Path(args.out), chosen)
     if args.report_only:
-        _tell(report.write_report(args.out))
+        _print_summary(report.write_report(args.out))
         return 0
     from smile.scenarios.distributed import Processes
 
@@ -41,10 +42,10 @@ def scenarios(args) -> int:
     if processes.is_main and processes.note:
         print(processes.note, file=sys.stderr)
     try:
-        _run(given, args.out, processes, args.cache)
+        _explain_cells(chosen, args.out, processes, args.cache)
         processes.wait()
         if processes.is_main:
-            _tell(report.write_report(args.out))
+            _print_summary(report.write_report(args.out))
     except KeyboardInterrupt:
         if processes.is_main:
             print("\nStopped; the same command goes on from here, and --report-only reports on what is there.", file=sys.stderr)
@@ -53,33 +54,33 @@ def scenarios(args) -> int:
     return 0
 
 
-def _run(suite, out, processes, cache) -> None:
+def _explain_cells(suite, out, processes, cache) -> None:
     """This process's share of the cells, with the progress of all on stderr."""
     from smile.scenarios import run
 
     load = functools.partial(run.load_models, device=processes.device)
     for progress in run.explain_cells(suite, out, load=load, share=processes.share, is_main=processes.is_main, cache=cache):
         if processes.is_main:
-            print(f"\r{_said(progress):<60}", end="", file=sys.stderr, flush=True)
+            print(f"\r{_describe_progress(progress):<60}", end="", file=sys.stderr, flush=True)
     if processes.is_main:
         others = "" if progress.done == progress.total else "\nWaiting for the other processes."
         print(others, file=sys.stderr)
 
 
-def _said(progress) -> str:
-    left = "" if progress.seconds_left is None else f", {_duration(progress.seconds_left)} left"
+def _describe_progress(progress) -> str:
+    left = "" if progress.seconds_left is None else f", {_format_duration(progress.seconds_left)} left"
     return f"{progress.done} of {progress.total} cells{left}"
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
-def _tell(found: dict) -> None:
-    """What stdout says at the end: counts and where the report is."""
-    cells = found["summary"]["cells"]
+def _print_summary(report: dict) -> None:
+    """Print the counts, and where the report is."""
+    cells = report["summary"]["cells"]
     failed = f", {cells['failed']} failed" if cells["failed"] else ""
     print(f"{cells['done']} of {cells['planned']} cells explained{failed}")
-    print(found["report"])
+    print(report["report"])
