@@ -1,38 +1,75 @@
 """How the tests of the page ask its handlers, and read what they yield."""
 
+import functools
+from collections.abc import Iterator
+
 import gradio as gr
+from gradio.blocks import Block
+from gradio.context import Context
 from PIL import Image
 from tiny import fake_models
 
-from smile.ui import texts
-from smile.ui.actions import Actions
 from smile.ui.engine import Engine
-from smile.ui.parts import FIELDS, VIEW
-from smile.ui.runs import Runs
-from smile.ui.saved_runs import Replays
+from smile.ui.tabs.edit import EditTab
+from smile.ui.tabs.scenarios import ScenariosTab
 
 TEXT = "please make it snow at night"
-INPUTS = {"instruction": TEXT, "edits": 16, "chosen": True, "seed": 0}
-INPUTS |= {"editor": "instruct-pix2pix", "weights": "auto", "painted": ""}
-FIELDS_AND_VIEW = (*FIELDS, *VIEW)
+INPUTS = {"instruction": TEXT, "edits": 16, "edits_chosen": True, "seed": 0}
+INPUTS |= {"editor": "instruct-pix2pix", "weights": "auto", "region": ""}
 
 
-def handlers(load=fake_models) -> tuple[Actions, Runs, Replays]:
-    """The page's handlers on one engine with these models."""
-    engine = Engine(load)
-    actions = Actions(engine)
-    return actions, Runs(engine), Replays(actions)
+class Step(dict):
+    """What a handler returned or yielded, by the names of the components; the others stay as they are."""
+
+    def __missing__(self, name):
+        return gr.skip()
 
 
-def ask(handler, picture, **changes):
-    """What one run of `Runs.explain` or `Runs.compare` yields, as dicts; settings and options go by their names."""
-    values = {"picture": picture} | INPUTS | dict.fromkeys((*texts.SETTINGS, *texts.OPTIONS)) | changes
-    return (dict(zip(VIEW, step, strict=True)) for step in handler(*values.values()))
+def build_edit_tab(load=fake_models) -> EditTab:
+    """The first tab on an engine with these models."""
+    return _build(EditTab(Engine(load)))
 
 
-def named(values, names=FIELDS_AND_VIEW) -> dict:
-    """What a handler returned, by name; what it leaves as it is is left out."""
-    return {name: value for name, value in zip(names, values, strict=True) if not skipped(value)}
+def build_scenarios_tab(load=fake_models) -> ScenariosTab:
+    """The second tab on an engine with these models."""
+    return _build(ScenariosTab(Engine(load)))
+
+
+def _build(tab):
+    """The tab with its components, in a page that all tests share: leaving a page of its own would make a server each time."""
+    Context.root_block = Context.block = _make_page()
+    try:
+        tab.build()
+    finally:
+        Context.root_block = Context.block = None
+    return tab
+
+
+_make_page = functools.cache(gr.Blocks)
+
+
+def ask(handler, picture, **changes) -> Iterator[Step]:
+    """What one run of `Answer.explain` or `Answer.compare` yields; settings and options go by their names."""
+    form = handler.__self__.form
+    values = dict.fromkeys(form.fields) | {"picture": picture} | INPUTS | changes
+    return (read(handler, step) for step in handler({form.fields[name]: value for name, value in values.items()}))
+
+
+def read(handler, changes) -> Step:
+    """What this handler returned, by the names of the components in the sections that it knows."""
+    if skipped(changes):
+        return Step()
+    return Step({name: changes[part] for name, part in _named(handler.__self__).items() if part in changes})
+
+
+def _named(section) -> dict[str, Block]:
+    """The components of a section, and of those that it fills in, by name."""
+    names = {}
+    for name in ("form", "answer"):
+        names |= _named(getattr(section, name)) if hasattr(section, name) else {}
+    for name, part in vars(section).items():
+        names |= part if name in ("settings", "options") else {name: part} if isinstance(part, Block) else {}
+    return names
 
 
 def skipped(value) -> bool:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 from browsing import CHROMIUM, FLAGS, HEATMAP, serving  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from smile.ui.examples import examples  # noqa: E402
+from smile.ui.examples import list_examples  # noqa: E402
 
 FOLDER = ROOT / "assets" / "screenshots"
 TUTORIAL = ROOT / "assets" / "tutorial.html"
@@ -56,7 +56,7 @@ def choose(page, word):
 
 def main():
     FOLDER.mkdir(exist_ok=True)
-    together = next(example.name for example in examples() if example.compare)
+    together = next(example.name for example in list_examples() if example.compare)
     with sync_playwright() as playwright, serving() as url:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         save("desktop", down_to(choose(opened(browser, url, 1440, 900), "sunset"), "#view .groups"))

@@ -8,7 +8,7 @@ from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain, load
 from smile.report.html import render_page
-from smile.ui.examples import examples
+from smile.ui.examples import list_examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -49,7 +49,7 @@ def objections(page) -> str:
 
 def example(**like) -> str:
     """The selector of the button of the first example of that kind."""
-    kinds = [{name: bool(getattr(each, name)) for name in like} for each in examples()]
+    kinds = [{name: bool(getattr(each, name)) for name in like} for each in list_examples()]
     return f"#examples button >> nth={kinds.index(like)}"
 
 

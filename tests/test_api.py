@@ -40,7 +40,7 @@ def test_edits_may_be_left_to_the_words(client, picture_file):
 
 
 def test_another_editor_with_a_region_settings_and_options(client, picture_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(page_engine, "_segmenter", lambda *_: FakeSegmenter())
+    monkeypatch.setattr(page_engine, "_load_segmenter", lambda *_: FakeSegmenter())
     asked = {"picture": handle_file(picture_file), "instruction": "snow", "editor": "inpaint", "edits": 2, "seed": 0}
     asked |= {"weights": "bundled", "settings": {"steps": 7}, "options": {"seeds": 3, "distance": "cosine"}}
     explanation, edits = client.predict(**asked, region=handle_file(region_file(tmp_path)), api_name="/explain")
@@ -106,7 +106,7 @@ BAD_CHOICES = [
 
 @pytest.mark.parametrize("change, sentence", BAD_CHOICES, ids=[sentence for _, sentence in BAD_CHOICES])
 def test_bad_choices(client, picture_file, tmp_path, monkeypatch, change, sentence):
-    monkeypatch.setattr(page_engine, "_segmenter", lambda *_: FakeSegmenter())
+    monkeypatch.setattr(page_engine, "_load_segmenter", lambda *_: FakeSegmenter())
     values = {"picture": handle_file(picture_file), "instruction": TEXT, "edits": 16, "seed": 0} | change
     if "region" in values:
         files = bad_files(tmp_path) | {"road": picture_file}

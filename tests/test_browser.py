@@ -14,7 +14,7 @@ import app
 from smile import InputError
 from smile.ui import engine as page_engine
 from smile.ui.engine import Engine
-from smile.ui.examples import examples
+from smile.ui.examples import list_examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -32,7 +32,7 @@ def asked(page, instruction):
 
 def test_the_first_paint_is_a_finished_explanation(visit, broken_page):
     page = visit(broken_page)  # where no model can be loaded
-    first = examples()[0]
+    first = list_examples()[0]
     assert [word for word, _, _ in heatmap(page)] == first.instruction.split()
     assert any(marked for _, _, marked in heatmap(page))
     assert page.input_value("#instruction textarea") == first.instruction
@@ -40,7 +40,7 @@ def test_the_first_paint_is_a_finished_explanation(visit, broken_page):
     assert page.inner_text("#view .source span") and page.is_visible("#view .live")
     for image in ("#view .before .under", "#view .before .over", "#view .where .base"):
         assert page.eval_on_selector(image, "image => image.naturalWidth") > 0
-    for number, example in enumerate(examples()[1:], 1):
+    for number, example in enumerate(list_examples()[1:], 1):
         page.click(f"#examples button >> nth={number}")
         shown = "#comparison h2" if example.compare else "#view .cells button[aria-label]"
         page.wait_for_selector(shown)
@@ -223,7 +223,7 @@ def test_everything_can_be_taken_away_and_a_bundle_opens_again(visit, fake_page,
     other = visit(fake_page)
     other.set_input_files("#open-bundle input[type=file], #take-away input[type=file]", tmp_path / "bad.zip")
     other.wait_for_selector("#progress .problem")
-    assert len(heatmap(other)) == len(examples()[0].instruction.split())
+    assert len(heatmap(other)) == len(list_examples()[0].instruction.split())
     other.set_input_files("#open-bundle input[type=file], #take-away input[type=file]", tmp_path / "mine.zip")
     other.wait_for_function("document.querySelector('#instruction textarea').value === 'make it snow at night'")
     other.wait_for_function("document.querySelectorAll('#view .cells button').length === 5")
@@ -234,7 +234,7 @@ def test_everything_can_be_taken_away_and_a_bundle_opens_again(visit, fake_page,
 
 
 def test_a_link_restores_what_it_names(visit, fake_page):
-    example = examples()[1]
+    example = list_examples()[1]
     page = visit(fake_page, example=example.name)
     asked(page, example.instruction)
     page.click("#view .share summary")
@@ -253,7 +253,7 @@ def test_a_link_restores_what_it_names(visit, fake_page):
     shows(changed, "#view .facts", "seed 7")
     bad = visit(fake_page, example="no-such")
     bad.wait_for_selector("#progress .problem")
-    assert [word for word, _, _ in heatmap(bad)] == examples()[0].instruction.split()
+    assert [word for word, _, _ in heatmap(bad)] == list_examples()[0].instruction.split()
 
 
 def test_bad_input_is_a_sentence_and_the_page_goes_on(visit, fake_page, tmp_path):
@@ -271,7 +271,7 @@ def test_bad_input_is_a_sentence_and_the_page_goes_on(visit, fake_page, tmp_path
     status(page, "too narrow")
     page.click("#examples button >> nth=2")
     page.wait_for_function(
-        "text => document.querySelector('#instruction textarea').value === text", arg=examples()[2].instruction
+        "text => document.querySelector('#instruction textarea').value === text", arg=list_examples()[2].instruction
     )
     explained(page, "make it snow")
     assert [word for word, _, _ in heatmap(page)] == ["make", "it", "snow"]

@@ -7,21 +7,23 @@ from dataclasses import replace
 
 import psutil
 import pytest
+from asking import build_edit_tab
 from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 
 from smile import InputError
 from smile.models.editors import EDITORS
 from smile.models.hub import is_bundled
-from smile.ui import engine as page_engine
-from smile.ui.actions import Actions
+from smile.ui import machine
+from smile.ui import zero_gpu as page_zero_gpu
 from smile.ui.engine import Engine, Request
+from smile.ui.zero_gpu import ZeroGpuEngine
 
 ALL = [(name, weights) for name, entry in EDITORS.items() for weights in entry.weights]
 
 
 @pytest.fixture(autouse=True)
 def cpu(monkeypatch):
-    monkeypatch.setattr(page_engine, "device", lambda: "cpu")
+    monkeypatch.setattr(machine, "find_device", lambda: "cpu")
 
 
 class Counted:
@@ -54,19 +56,19 @@ def finished(engine, request):
 def test_each_set_is_loaded_once_and_auto_is_one_of_them():
     load = Counted()
     engine = Engine(load)
-    threads = [threading.Thread(target=engine.models, args=["inpaint"]) for _ in range(4)]
+    threads = [threading.Thread(target=engine.load, args=["inpaint"]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert engine.models("inpaint", "bundled") is engine.models("inpaint", "auto")
+    assert engine.load("inpaint", "bundled") is engine.load("inpaint", "auto")
     assert load.calls == [("inpaint", "bundled")]
-    assert engine.ready("inpaint") and not engine.ready("inpaint", "full") and not engine.ready("img2img-turbo")
+    assert engine.is_loaded("inpaint") and not engine.is_loaded("inpaint", "full") and not engine.is_loaded("img2img-turbo")
 
 
 def test_auto_is_the_first_full_set_where_there_is_a_gpu(monkeypatch):
-    monkeypatch.setattr(page_engine, "device", lambda: "cuda")
-    taken = {name: Engine(fake_models).taken(name, "auto") for name in EDITORS}
+    monkeypatch.setattr(machine, "find_device", lambda: "cuda")
+    taken = {name: machine.resolve_weights(name, "auto") for name in EDITORS}
     assert taken == {"instruct-pix2pix": "full", "img2img-turbo": "edge_to_image", "inpaint": "full"}
 
 
@@ -104,7 +106,7 @@ def test_a_failed_load_leaves_nothing_behind():
     engine = Engine(failing)
     for _ in range(3):
         with pytest.raises(InputError, match="cannot be loaded"):
-            list(engine.loading("inpaint", "full"))
+            list(engine.wait_for("inpaint", "full"))
     assert load.in_memory() == set()
 
 
@@ -126,7 +128,7 @@ def test_every_set_that_is_called_bundled_is_here():
 def test_settings_never_change_the_shared_editor():
     engine = Engine(fake_models)
     assert finished(engine, ask("instruct-pix2pix", settings={"steps": 50})).settings["editor_settings"] == {"steps": 50}
-    assert engine.models()[0].settings == {"steps": 10}
+    assert engine.load()[0].settings == {"steps": 10}
     with pytest.raises(InputError, match="from 1 to 200"):
         finished(engine, ask("instruct-pix2pix", settings={"steps": 0}))
 
@@ -140,7 +142,7 @@ def test_options_reach_the_method():
 def test_measured_seconds_scale_with_the_steps():
     engine = Engine(fake_models)
     assert engine.seconds_per_edit("inpaint", "bundled", {}) is None
-    engine.models("inpaint")
+    engine.load("inpaint")
     assert engine.seconds_per_edit("inpaint", "bundled", {"steps": 20}) == pytest.approx(
         2 * engine.seconds_per_edit("inpaint", "bundled", {})
     )
@@ -155,29 +157,29 @@ def test_full_weights_are_measured_on_one_step():
             return super().edit(*arguments, **options)
 
     engine = Engine(lambda *names: (Recording(*names), FakeEmbedder()))
-    engine.models("instruct-pix2pix", "full")
+    engine.load("instruct-pix2pix", "full")
     assert set(steps) == {1}
-    engine.models("instruct-pix2pix", "bundled")
+    engine.load("instruct-pix2pix", "bundled")
     assert set(steps[2:]) == {10}
 
 
 def test_a_space_without_a_gpu_offers_what_it_can_run(monkeypatch):
-    monkeypatch.setattr(page_engine, "SPACE", True)
-    actions = Actions(Engine(fake_models))
+    monkeypatch.setattr(machine, "SPACE", True)
+    form = build_edit_tab().form
     for name in EDITORS:
-        weights = actions.choose(name)["weights"]
+        weights = form.describe_choice(name)["weights"]
         assert all(value == "auto" or value.startswith("bundled") for _, value in weights["choices"])
         assert "need a GPU" in weights["info"]
     with pytest.raises(InputError, match="no weights “full”"):
-        actions.engine.models("instruct-pix2pix", "full")
+        form.engine.load("instruct-pix2pix", "full")
 
 
 def test_a_set_that_was_dropped_between_loading_and_running_is_loaded_again():
     class Forgetful(Engine):
-        def models(self, *names):
-            found = super().models(*names)
+        def load(self, *names):
+            found = super().load(*names)
             if len(load.calls) == 1:
-                self._shelf.clear()
+                self._loaded.clear()
             return found
 
     load, done = Counted(), []
@@ -197,7 +199,7 @@ class Known(FakeBackend):
     revision = "1"
 
 
-def counting(**how):
+def counting(kind=Engine):
     """An engine, and the texts that its editors were asked for."""
     asked = []
 
@@ -206,8 +208,8 @@ def counting(**how):
             asked.extend((seed, text) for text in texts)
             return super().edit(image, texts, seed=seed, region=region)
 
-    engine = Engine(lambda *names: (Asked(*names), FakeEmbedder()))
-    engine.models(**how)
+    engine = kind(lambda *names: (Asked(*names), FakeEmbedder()))
+    engine.load()
     asked.clear()
     return engine, asked
 
@@ -239,16 +241,15 @@ def test_what_was_made_before_does_not_make_edits_look_fast():
 @pytest.fixture
 def zero_gpu(monkeypatch):
     """An engine as ZeroGPU has it, the turns on the GPU that were asked for, and the edits that were made in them."""
-    monkeypatch.setattr(page_engine, "ZERO_GPU", True)
-    monkeypatch.setattr(page_engine, "device", lambda: "cuda")
-    turns, plain = [], page_engine._edit_and_explain
+    monkeypatch.setattr(machine, "find_device", lambda: "cuda")
+    turns = []
 
     def lent(number, request, explanation, known, seconds):
         turns.append((seconds, len(known)))
-        yield from plain(number, request, explanation, dict(known), seconds)
+        yield from page_zero_gpu.run_turn(number, request, explanation, dict(known), seconds)
 
-    monkeypatch.setattr(page_engine, "edit_and_explain", lent)
-    engine, asked = counting()
+    monkeypatch.setattr(page_zero_gpu, "edit_in_fork", lent)
+    engine, asked = counting(ZeroGpuEngine)
     return engine, turns, asked
 
 
@@ -258,8 +259,11 @@ def test_what_one_turn_has_made_the_next_explanation_has(zero_gpu):
     first = finished(engine, request)
     finished(engine, replace(request, options={"distance": "cosine"}))
     assert len(asked) == first.done and [known for _, known in turns] == [0, first.done]
-    assert page_engine.FORK == turns[1][0] < turns[0][0], "nothing is asked of the GPU but to embed"
-    assert engine.gpu_seconds(request, known=engine.cache.list_held(engine._group(request, None))) == page_engine.FORK
+    assert page_zero_gpu.FORK == turns[1][0] < turns[0][0], "nothing is asked of the GPU but to embed"
+    assert (
+        engine.count_gpu_seconds(request, known=engine.cache.list_held(engine._group_edits(request, None)))
+        == page_zero_gpu.FORK
+    )
 
 
 def test_a_long_run_takes_turns_and_says_the_same(zero_gpu, monkeypatch):
@@ -272,15 +276,15 @@ def test_a_long_run_takes_turns_and_says_the_same(zero_gpu, monkeypatch):
             asked.extend(texts)
             return super().edit(image, texts, **how)
 
-    monkeypatch.setattr(page_engine.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(page_engine, "FORK", 0)
+    monkeypatch.setattr(page_zero_gpu.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(page_zero_gpu, "FORK", 0)
     monkeypatch.setattr(engine, "_load", lambda *names: (Slow(*names), FakeEmbedder()))
-    engine._shelf.clear()
+    engine._loaded.clear()
     engine._seconds.clear()
     request = Request(picture(), "please make it snow at night", edits=32)
     monkeypatch.setattr(engine, "seconds_per_edit", lambda *_: pace[0])
     steps = list(engine.explain(request))
-    assert [known for _, known in turns] == [0, 17] and all(seconds <= page_engine.GPU_TURN for seconds, _ in turns), turns
+    assert [known for _, known in turns] == [0, 17] and all(seconds <= page_zero_gpu.GPU_TURN for seconds, _ in turns), turns
     assert len(asked) == len(set(asked)) + 4 == steps[-1].total == steps[-1].done  # the full text under five seeds
     assert [step.done for step in steps] == sorted(step.done for step in steps) and not steps[-1].provisional
     alone = finished(Engine(lambda *names: (Known(*names), FakeEmbedder())), replace(request, weights="bundled"))

@@ -10,7 +10,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from smile import explain
 from smile.models.editors import EDITORS
 from smile.models.hub import is_bundled
-from smile.ui.estimate import DECODER, FULL, SD1, SD2, UNET, edits_asked, edits_made, speed, work
+from smile.ui.estimate import DECODER, FULL, SD1, SD2, UNET, count_edits, count_work, list_edits, measure_speed
 
 FAMILIES = {
     "1.5": ({"cross_attention_dim": 768, "attention_head_dim": 8}, (768, 12, 12)),
@@ -60,9 +60,9 @@ def test_gigabytes_are_those_of_the_published_architectures(family):
 
 def test_every_full_set_has_its_numbers():
     assert set(FULL) == {(n, w) for n, entry in EDITORS.items() for w in entry.weights if not is_bundled(w)}
-    assert work("instruct-pix2pix", "full", {"steps": 20}) == pytest.approx(20 * 3 * 0.80e12 + 2.51e12)
-    assert work("inpaint", "full", {"steps": 5}) == pytest.approx(5 * 2 * 0.80e12 + 2.51e12)
-    assert work("img2img-turbo", "edge_to_image", {"low": 3}) == pytest.approx(0.80e12 + 2.51e12)
+    assert count_work("instruct-pix2pix", "full", {"steps": 20}) == pytest.approx(20 * 3 * 0.80e12 + 2.51e12)
+    assert count_work("inpaint", "full", {"steps": 5}) == pytest.approx(5 * 2 * 0.80e12 + 2.51e12)
+    assert count_work("img2img-turbo", "edge_to_image", {"low": 3}) == pytest.approx(0.80e12 + 2.51e12)
 
 
 def test_the_published_settings_are_the_editors_own():
@@ -76,15 +76,15 @@ def test_the_published_settings_are_the_editors_own():
 
 
 def test_the_speed_is_measured():
-    assert 1e8 < speed("cpu") < 1e16
+    assert 1e8 < measure_speed("cpu") < 1e16
 
 
 def test_edits_are_counted_as_they_are_made():
-    assert edits_made(6, None, {}) == (16, 4) and edits_made(6, 24, {"seeds": 3, "noise_seeds": 0}) == (72, 0)
-    assert edits_made(2, 16, {}) == (4, 4)  # there are no more combinations of two words
+    assert count_edits(6, None, {}) == (16, 4) and count_edits(6, 24, {"seeds": 3, "noise_seeds": 0}) == (72, 0)
+    assert count_edits(2, 16, {}) == (4, 4)  # there are no more combinations of two words
     for options in ({}, {"seeds": 2, "noise_seeds": 1}):
         made = explain(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder(), edits=6, **options)
-        assert sum(edits_made(3, 6, options)) == made.total
+        assert sum(count_edits(3, 6, options)) == made.total
 
 
 def test_the_edits_are_those_that_are_asked_for():
@@ -93,5 +93,5 @@ def test_the_edits_are_those_that_are_asked_for():
         editor = FakeEditor()
         explain(picture(), text, editor, embedder=FakeEmbedder(), edits=edits, seed=3, **options)
         made = {(seed, each) for seed, texts in editor.calls for each in texts}
-        asked = edits_asked(text.split(), edits, 3, options)
+        asked = list_edits(text.split(), edits, 3, options)
         assert made == asked or ("smallest_effect" in options and made < asked)

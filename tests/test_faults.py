@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asking import ask, handlers
+from asking import ask, build_edit_tab
 from bundles import run, written
 from PIL import Image
 from tiny import FakeBackend, FakeEditor, FakeEmbedder, fake_models, picture
@@ -22,7 +22,7 @@ from smile import Explanation, InputError, explain, load
 from smile.__main__ import main
 from smile.ui import texts
 from smile.ui.engine import Engine, Request
-from smile.ui.runs import running
+from smile.ui.runs import explain_in_time
 
 TEXT = "make it snow at night"
 SMALL = Image.new("RGB", (3, 3), "red")
@@ -197,18 +197,18 @@ def test_what_is_raised_in_the_middle_leaves_what_there_is(picture_file, fault, 
     def load(*names):
         return Backend(*names), Embedder(spoil) if who == "embedder" else FakeEmbedder()
 
-    runs = handlers(load)[1]
-    runs.engine.models()
+    answer = build_edit_tab(load).answer
+    answer.engine.load()
     broken.set()
-    *_, before, last = ask(runs.explain, picture_file)
+    *_, before, last = ask(answer.explain, picture_file)
     said = last["progress"]
     sentence = {MemoryError: texts.NO_MEMORY}.get(type(RAISED[fault]), texts.BROKEN)
     sentence = texts.NO_MEMORY if "memory" in str(RAISED[fault]) else sentence
     sentence = texts.GPU_LOST if "CUDA error" in str(RAISED[fault]) else sentence
-    assert sentence in said and "secret" not in said and last["explain"]["interactive"]
+    assert sentence in said and "secret" not in said and last["explain_button"]["interactive"]
     assert before["shown"].provisional and before["shown"].done == 1 and not before["shown"].fidelity
     broken.clear()
-    *_, last = ask(runs.explain, picture_file)  # and the next visitor is served
+    *_, last = ask(answer.explain, picture_file)  # and the next visitor is served
     assert "Done" in last["progress"]
     note(f"{who} raises: {fault}", f"1 edit stays; “{sentence[:60]}…”; the next run is done")
 
@@ -238,23 +238,23 @@ def test_on_the_command_line_what_there_is_is_written(tmp_path, monkeypatch, cap
 
 
 def test_stop_after_every_batch_releases_the_editor(picture_file):
-    runs = handlers(fake_models)[1]
+    answer = build_edit_tab(fake_models).answer
     for batches in range(8):
-        going = ask(runs.explain, picture_file)
+        going = ask(answer.explain, picture_file)
         for _ in range(batches):
             next(going, None)
         going.close()
-        assert runs.engine._in_use.acquire(timeout=1)
-        runs.engine._in_use.release()
-    *_, last = ask(runs.explain, picture_file)
+        assert answer.engine._in_use.acquire(timeout=1)
+        answer.engine._in_use.release()
+    *_, last = ask(answer.explain, picture_file)
     assert "Done" in last["progress"]
     note("Stop or a closed tab after every batch", "nothing more is edited; the next run is done")
 
 
 def test_whoever_goes_away_leaves_the_stream_closed():
     engine, request = Engine(fake_models), Request(picture(), TEXT)
-    editor, _ = engine.models()
-    steps = running(engine, request)
+    editor, _ = engine.load()
+    steps = explain_in_time(engine, request)
     next(steps)
     made = len(editor.calls)
     steps.close()
@@ -264,16 +264,16 @@ def test_whoever_goes_away_leaves_the_stream_closed():
 
 def test_an_editor_that_hangs_is_stopped_by_the_clock(picture_file, monkeypatch):
     monkeypatch.setattr("smile.ui.runs.MAX_SECONDS", 0.2)
-    monkeypatch.setattr("smile.ui.runs.SPACE", True)
+    monkeypatch.setattr("smile.ui.machine.SPACE", True)
 
     class Slow(FakeBackend):
         def edit(self, image, texts, *, seed, region=None):
             time.sleep(0.15)
             return super().edit(image, texts, seed=seed)
 
-    runs = handlers(lambda *names: (Slow(*names), FakeEmbedder()))[1]
-    *_, last = ask(runs.explain, picture_file)
-    assert "longer than the page allows" in last["progress"] and last["explain"]["interactive"]
+    answer = build_edit_tab(lambda *names: (Slow(*names), FakeEmbedder())).answer
+    *_, last = ask(answer.explain, picture_file)
+    assert "longer than the page allows" in last["progress"] and last["explain_button"]["interactive"]
     note("an editor far too slow", "stopped by the clock after the batch in hand; the edits stay")
 
 
@@ -354,8 +354,8 @@ def test_files_that_somebody_removed(tmp_path):
 
 def test_models_that_cannot_be_loaded_are_loaded_again(picture_file):
     fails = [MemoryError(), InputError("There is no network.")]
-    runs = handlers(lambda *names: (_ for _ in ()).throw(fails.pop()) if fails else fake_models(*names))[1]
-    said = [[*ask(runs.explain, picture_file)][-1]["progress"] for _ in range(3)]
+    answer = build_edit_tab(lambda *names: (_ for _ in ()).throw(fails.pop()) if fails else fake_models(*names)).answer
+    said = [[*ask(answer.explain, picture_file)][-1]["progress"] for _ in range(3)]
     assert "no network" in said[0] and texts.NO_MEMORY in said[1] and "Done" in said[2]
     note("loading fails, twice", "a sentence each time; the third visitor is served")
 

@@ -197,7 +197,7 @@ BUNDLES |= {
 @pytest.mark.parametrize("name", BUNDLES)
 def test_a_bundle(visitor, name, tmp_path, capfd):
     held = BUNDLES[name]()
-    answer = visitor.event("open", [visitor.uploaded(held, "explanation.zip")]).json()
+    answer = visitor.event("open_bundle", [visitor.uploaded(held, "explanation.zip")]).json()
     said = re.search(r'class="problem" role="alert">([^<]*)<', json.dumps(answer, ensure_ascii=False))
     said = said[1].replace("\\", "") if said else re.search("role=.alert.>([^<]*)<", str(answer))[1]
     check_sentence(said)
@@ -213,7 +213,7 @@ def test_a_bundle(visitor, name, tmp_path, capfd):
 @pytest.mark.parametrize("name", LINKS)
 def test_a_link(visitor, name):
     assert visitor.http.get(f"?{LINKS[name]}").status_code == 200
-    index = next(i for i, fn in visitor.fns.items() if fn.api_name == "link")
+    index = next(i for i, fn in visitor.fns.items() if fn.api_name == "follow_link")
     body = {"data": [], "fn_index": index, "session_hash": "visitor"}
     answer = visitor.post(f"run/predict?{LINKS[name]}", body)
     assert answer.status_code == 200 and "<script>alert" not in answer.text
@@ -248,7 +248,7 @@ def test_any_value_in_any_field_of_any_function(visitor, name, monkeypatch):
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body(visitor, name, place):
-    pick = next(i for i, fn in visitor.fns.items() if fn.api_name == "pick")
+    pick = next(i for i, fn in visitor.fns.items() if fn.api_name == "pick_example")
     answer = visitor.post(place, BODIES[name].replace(b'"fn_index": 46', b'"fn_index": %d' % pick))
     assert answer.status_code < 500
     if answer.status_code != 200:

@@ -8,29 +8,34 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from asking import TEXT, handlers, named, skipped, throw
+from asking import TEXT, build_edit_tab, read, skipped, throw
 from tiny import FakeEditor, FakeEmbedder, fake_models
 
 import app
 from smile import InputError
 from smile.models.editors import EDITORS
 from smile.ui import engine as page_engine
-from smile.ui import texts
+from smile.ui import machine, texts
 from smile.ui.engine import Engine
-from smile.ui.examples import examples
-from smile.ui.parts import FIELDS
+from smile.ui.examples import list_examples
 from smile.ui.validation import METHOD
 
 
 @pytest.fixture
-def actions():
-    return handlers()[0]
+def form():
+    return build_edit_tab().form
 
 
-def plan(actions, instruction=TEXT, edits=16, editor="instruct-pix2pix", weights="auto", steps=None, **method):
+def steps_of_plan(form, instruction=TEXT, edits=16, editor="instruct-pix2pix", weights="auto", steps=None, **method):
+    """What the plan fills in, each time that it is said."""
+    asked = {"instruction": instruction, "edits": edits, "editor": editor, "weights": weights, "steps": steps}
+    values = {form.fields[name]: value for name, value in (METHOD | asked | method).items()}
+    return (read(form.plan, step) for step in form.plan(values))
+
+
+def plan(form, *asked, **changes):
     """What the plan says, each time that it is said."""
-    said = actions.plan(instruction, edits, editor, weights, steps, *(METHOD | method).values())
-    return (re.sub("<[^>]*>", " ", each[0]) for each in said)
+    return (re.sub("<[^>]*>", " ", step["plan_text"]) for step in steps_of_plan(form, *asked, **changes))
 
 
 def test_the_page_is_built_without_torch():
@@ -41,7 +46,7 @@ def test_the_page_is_built_without_torch():
 def test_it_begins_with_the_first_example_and_loads_nothing_for_that():
     page = app.build(Engine(lambda *_: throw(AssertionError("loaded"))))
     parts = {block.elem_id: block for block in page.blocks.values() if getattr(block, "elem_id", None)}
-    first = examples()[0]
+    first = list_examples()[0]
     assert parts["view"].value["instruction"] == first.instruction == parts["instruction"].value
     assert parts["view"].value["source"] == texts.REPLAYED and texts.REPLAYED in parts["progress"].value
     assert parts["editor"].value == first.editor and parts["weights"].value == first.weights
@@ -58,7 +63,7 @@ def test_everything_in_advanced_explains_itself():
 
 
 def test_the_guide_has_ten_points_and_claims_no_causes():
-    said = texts.guide()
+    said = texts.build_guide()
     assert said.count("<li>") == 10 and not re.search("caus|because of the word|responsible", said)
 
 
@@ -72,25 +77,25 @@ def test_the_plan_is_said_before_and_after_loading():
         gate.wait()
         return fake_models(*names)
 
-    actions = handlers(load)[0]
-    actions.engine.start()
-    said = plan(actions)
+    form = build_edit_tab(load).form
+    form.engine.start_loading()
+    said = plan(form)
     assert "being loaded" in next(said)
     gate.set()
     then = next(said)
     assert "instruct-pix2pix on the CPU" in then and "16 edits, 4 more under other seeds; about" in then
-    assert [*plan(actions, edits=3)][-1].count("too few") == 1
-    assert "empty" in [*plan(actions, "")][-1]
+    assert [*plan(form, edits=3)][-1].count("too few") == 1
+    assert "empty" in [*plan(form, "")][-1]
 
 
-def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(actions):
-    assert "48 edits, 2 more under other seeds" in [*plan(actions, seeds=3, noise_seeds=2)][-1]
-    assert "4 edits, 4 more" in [*plan(actions, "make snow")][-1]  # there are no more combinations
-    said = [*plan(actions)][-1]
+def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(form):
+    assert "48 edits, 2 more under other seeds" in [*plan(form, seeds=3, noise_seeds=2)][-1]
+    assert "4 edits, 4 more" in [*plan(form, "make snow")][-1]  # there are no more combinations
+    said = [*plan(form)][-1]
     assert "60 edits; about a second and what img2img-turbo and inpaint may take" in said
     for name in ("img2img-turbo", "inpaint"):
-        actions.engine.models(name)
-    said = [*plan(actions)][-1]
+        form.engine.load(name)
+    said = [*plan(form)][-1]
     assert "60 edits; about a second; inpaint changes what is painted, or else everything" in said
     for wrong in (
         {"seeds": 0},
@@ -100,49 +105,49 @@ def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(actions):
         {"design": "exhaustive"},
         {"distance": "?"},
     ):
-        said = [*plan(actions, **wrong)][-1]
+        said = [*plan(form, **wrong)][-1]
         assert re.search("must be a whole number|at most 256|too few|There is no distance", said) and "All three" not in said
 
 
-def test_the_number_of_edits_follows_the_words_until_it_is_chosen(actions):
-    assert actions.edits_for(TEXT) == 16 and actions.edits_for("snow") == 2 and actions.edits_for("a " * 20) == 40
-    assert skipped(actions.edits_for("a " * 20, chosen=True)) and skipped(actions.edits_for(""))
+def test_the_number_of_edits_follows_the_words_until_it_is_chosen(form):
+    assert form.suggest_edits(TEXT) == 16 and form.suggest_edits("snow") == 2 and form.suggest_edits("a " * 20) == 40
+    assert skipped(form.suggest_edits("a " * 20, chosen=True)) and skipped(form.suggest_edits(""))
 
 
 def test_models_are_loaded_once_and_again_only_after_a_failure():
     results = [InputError("no weights"), (FakeEditor(), FakeEmbedder())]
     engine = Engine(lambda *_: results.pop(0) if isinstance(results[0], tuple) else throw(results.pop(0)))
     with pytest.raises(InputError, match="no weights"):
-        engine.models()
-    editor, _ = engine.models()
-    assert engine.ready() and engine.models()[0] is editor
+        engine.load()
+    editor, _ = engine.load()
+    assert engine.is_loaded() and engine.load()[0] is editor
     assert engine.seconds_per_edit("instruct-pix2pix", "bundled", {}) > 0
 
 
 def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):
-    monkeypatch.setattr(page_engine, "device", lambda: "cpu")
-    monkeypatch.setattr(page_engine, "speed", lambda device: 100e9)
+    monkeypatch.setattr(machine, "find_device", lambda: "cpu")
+    monkeypatch.setattr(page_engine, "measure_speed", lambda device: 100e9)
     monkeypatch.setattr("smile.models.registry.Entry.is_downloaded", lambda *_: False)
     loaded = []
-    actions = handlers(lambda *names: loaded.append(names) or fake_models(*names))[0]
-    said = [*plan(actions, weights="full")][-1]
+    form = build_edit_tab(lambda *names: loaded.append(names) or fake_models(*names)).form
+    said = [*plan(form, weights="full")][-1]
     assert "16 edits, 4 more under other seeds; about 3 hours on this CPU; downloads about 5 GB first" in said
     assert "60 edits; about 3 hours and what img2img-turbo and inpaint may take; downloads about 5 GB first" in said
-    assert "about 5 hours" in [*plan(actions, weights="full", steps=40)][-1]
-    assert "about 11 minutes" in [*plan(actions, editor="img2img-turbo", weights="edge_to_image")][-1]
-    assert "about 2 hours" in [*plan(actions, editor="inpaint", weights="full")][-1]
+    assert "about 5 hours" in [*plan(form, weights="full", steps=40)][-1]
+    assert "about 11 minutes" in [*plan(form, editor="img2img-turbo", weights="edge_to_image")][-1]
+    assert "about 2 hours" in [*plan(form, editor="inpaint", weights="full")][-1]
     assert loaded == []
-    actions.engine.models("instruct-pix2pix", "full")
-    said = [*plan(actions, weights="full")][-1]
+    form.engine.load("instruct-pix2pix", "full")
+    said = [*plan(form, weights="full")][-1]
     assert "about a second" in said and "downloads" not in said and "on this CPU" not in said
 
 
 # Editors, weights, settings
 
 
-def test_an_editor_brings_its_weights_its_region_and_its_description(actions, picture_file):
+def test_an_editor_brings_its_weights_its_region_and_its_description(form, picture_file):
     for name, entry in EDITORS.items():
-        now = named(actions.chosen(name, picture_file), FIELDS)
+        now = read(form.choose_editor, form.choose_editor(name, picture_file))
         assert now["editor"]["value"] == name and now["editor"]["info"] == texts.EDITORS[name]
         assert [value for _, value in now["weights"]["choices"]] == ["auto", *entry.weights]
         assert now["weights"]["value"] == "auto" and now["region_column"]["visible"] is entry.needs_region
@@ -150,24 +155,23 @@ def test_an_editor_brings_its_weights_its_region_and_its_description(actions, pi
         assert now["region"]["picture"].startswith("data:image/jpeg") and "instruction" not in now
 
 
-def test_falling_back_takes_the_bundled_weights_and_their_settings(actions):
-    now = named(actions.fall_back("img2img-turbo"), (*FIELDS, "fall_back"))
-    assert now["weights"]["value"] == "bundled" and now["steps"] is None and not now["fall_back"]["visible"]
+def test_falling_back_takes_the_bundled_weights_and_their_settings(form):
+    now = read(form.fall_back, form.fall_back("img2img-turbo"))
+    assert now["weights"]["value"] == "bundled" and now["steps"] is None and not now["fall_back_button"]["visible"]
 
 
-def test_only_the_settings_that_the_editor_has_are_shown_with_what_its_weights_say(actions):
-    *_, (_, *fields) = actions.plan(TEXT, 16, "img2img-turbo", "auto")
-    fields = dict(zip(texts.SETTINGS, fields, strict=True))
+def test_only_the_settings_that_the_editor_has_are_shown_with_what_its_weights_say(form):
+    *_, fields = steps_of_plan(form, editor="img2img-turbo")
     assert fields["steps"]["visible"] and fields["steps"]["placeholder"] == "10"
     assert not any(fields[name]["visible"] for name in texts.SETTINGS if name != "steps")
-    *_, (_, *fields) = actions.plan(TEXT, 16, "img2img-turbo", "edge_to_image")  # not loaded
-    shown = {name for name, field in zip(texts.SETTINGS, fields, strict=True) if field["visible"]}
+    *_, fields = steps_of_plan(form, editor="img2img-turbo", weights="edge_to_image")  # not loaded
+    shown = {name for name in texts.SETTINGS if fields[name]["visible"]}
     assert shown == {"low", "high"}
 
 
-def test_an_unknown_editor_or_set_is_one_sentence(actions):
+def test_an_unknown_editor_or_set_is_one_sentence(form):
     for editor, weights in ((None, "auto"), ("photoshop", "auto"), ("inpaint", "/etc"), ("inpaint", ["full"])):
-        said = [*plan(actions, editor=editor, weights=weights)]
+        said = [*plan(form, editor=editor, weights=weights)]
         assert re.search("There (is no editor called|are no weights) “", said[-1]) and gr.skip() not in said
 
 

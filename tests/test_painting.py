@@ -6,17 +6,17 @@ from PIL import Image
 from tiny import FakeSegmenter, picture
 
 from smile.ui import engine as page_engine
-from smile.ui.examples import examples
+from smile.ui.examples import list_examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("width", [390, 1440])
 def test_the_region_is_painted_found_loaded_erased_and_cleared(visit, fake_page, tmp_path, width, monkeypatch):
-    monkeypatch.setattr(page_engine, "_segmenter", lambda *_: FakeSegmenter())
+    monkeypatch.setattr(page_engine, "_load_segmenter", lambda *_: FakeSegmenter())
     page = visit(fake_page, width)
     assert page.locator("#painter").count() == 0
-    index, example = next((i, each) for i, each in enumerate(examples()) if each.region)
+    index, example = next((i, each) for i, each in enumerate(list_examples()) if each.region)
     page.click(f"#examples button >> nth={index}")
     page.wait_for_selector("#painter canvas")
     region = Image.open(example.region_file)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from asking import ask, handlers, named
+from asking import ask, build_edit_tab, read
 from PIL import Image
 from tiny import FakeEmbedder, picture
 
@@ -20,11 +20,8 @@ from smile.models.editors import EDITORS, safety
 from smile.models.editors.safety import CheckedEditor
 from smile.models.language_models import LANGUAGE_MODELS
 from smile.paths import MODELS
-from smile.ui import engine as page_engine
-from smile.ui import texts
+from smile.ui import machine, texts
 from smile.ui.engine import Engine
-from smile.ui.parts import FIELDS
-from smile.ui.runs import Runs
 
 DARKEN = """\
 from PIL import ImageEnhance
@@ -149,7 +146,7 @@ def test_a_saved_explanation_is_measured(installed, tmp_path):
 
 
 def test_on_the_page(installed, monkeypatch, picture_file):
-    monkeypatch.setattr(page_engine, "device", lambda: "cpu")
+    monkeypatch.setattr(machine, "find_device", lambda: "cpu")
 
     def load(name, weights):
         return load_editor(name, weights), FakeEmbedder()
@@ -158,29 +155,33 @@ def test_on_the_page(installed, monkeypatch, picture_file):
     (radio,) = [block for block in blocks if getattr(block, "elem_id", None) == "editor"]
     assert [value for _, value in radio.choices] == list(EDITORS)
 
-    actions, runs, replays = handlers(load)
-    now = named(actions.chosen("darken", None), FIELDS)
+    tab = build_edit_tab(load)
+    form = tab.form
+    now = read(form.choose_editor, form.choose_editor("darken", None))
     assert [value for _, value in now["weights"]["choices"]] == ["auto"] and not now["region_column"]["visible"]
-    now = named(actions.chosen("choices", None), FIELDS)
+    now = read(form.choose_editor, form.choose_editor("choices", None))
     assert [value for _, value in now["weights"]["choices"]] == ["auto", "small", "large"] and now["region_column"]["visible"]
-    *_, (said, *settings) = actions.plan("make it night", 8, "darken", "auto")
-    assert "darken on the CPU" in said and not any(setting["visible"] for setting in settings)
-    *_, last = ask(runs.explain, picture_file, instruction="make it night", editor="darken", edits=8)
+    asked = {"instruction": "make it night", "edits": 8, "editor": "darken", "weights": "auto"}
+    *_, last = form.plan({part: asked.get(name) for name, part in form.fields.items()})
+    now = read(form.plan, last)
+    assert "darken on the CPU" in now["plan_text"] and not any(now[name]["visible"] for name in form.settings)
+    *_, last = ask(tab.answer.explain, picture_file, instruction="make it night", editor="darken", edits=8)
     assert "“night”" in last["view"]["finding"] and "editor=darken&weights=auto" in last["view"]["link"]
-    linked = named(replays.link(SimpleNamespace(query_params={"editor": "darken", "weights": "auto"})))
+    request = SimpleNamespace(query_params={"editor": "darken", "weights": "auto"})
+    linked = read(tab.saved_runs.follow_link, tab.saved_runs.follow_link(request))
     assert linked["editor"]["value"] == "darken"
 
 
 def test_a_broken_one_is_a_sentence_on_the_page(installed, monkeypatch, picture_file):
-    monkeypatch.setattr(page_engine, "device", lambda: "cpu")
-    actions, runs, _ = handlers(lambda name, weights: (load_editor(name, weights), FakeEmbedder()))
+    monkeypatch.setattr(machine, "find_device", lambda: "cpu")
+    tab = build_edit_tab(lambda name, weights: (load_editor(name, weights), FakeEmbedder()))
     problem = EDITORS["broken"].problem
-    assert named(actions.chosen("broken", None), FIELDS)["editor"]["info"] == problem
-    *_, last = ask(runs.explain, picture_file, editor="broken")
+    assert tab.form.describe_choice("broken")["editor"]["info"] == problem
+    *_, last = ask(tab.answer.explain, picture_file, editor="broken")
     assert problem in last["progress"]
     for name in ("instruct-pix2pix", "img2img-turbo", "inpaint"):
         monkeypatch.delitem(EDITORS.bundled, name)
-    *_, last = ask(Runs(runs.engine).compare, picture_file, editor="darken")
+    *_, last = ask(tab.answer.compare, picture_file, editor="darken")
     compared = {editor["name"]: editor for editor in last["comparison"]["editors"]}
     assert compared["broken"]["problem"] == problem and not compared["darken"].get("problem")
 

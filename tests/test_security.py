@@ -1,6 +1,7 @@
 """What the page and the package must not do, whatever is asked: mask, tell, fetch, run."""
 
 import csv
+import html
 import io
 import json
 import logging
@@ -12,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 import httpx
 import pytest
-from asking import ask, handlers
+from asking import ask, build_edit_tab
 from bundles import run
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -26,7 +27,7 @@ from smile import explain
 from smile.io.images import open_picture
 from smile.report.html import render_page
 from smile.scenarios import table
-from smile.ui import middleware, texts
+from smile.ui import machine, middleware, texts
 from smile.ui.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +61,7 @@ def test_markup_is_made_of_escaped_texts():
     made = run(hostile)
     page = render_page(made)
     assert "<script>alert(1)" not in page and "<img src=x" not in page and "</title><img" not in page
-    assert "<img" not in texts.problem(hostile) and "<script" not in texts.said(hostile)
+    assert "<img" not in texts.say_problem(hostile) and "<script" not in texts.say(hostile)
     figure = made.heatmap().to_json()
     assert "<img" not in figure and "<script>" not in figure
 
@@ -124,16 +125,16 @@ def test_nobodys_picture_or_instruction_is_in_a_log(folder, capfd, caplog):
             return super().edit(image, texts, seed=seed)
 
     for load in (fake_models, lambda *names: (Broken(*names), FakeEmbedder())):
-        runs = handlers(load)[1]
-        runs.engine._warmed_up = lambda *_: 1.0
-        [*ask(runs.explain, str(folder / "secretname.png"), instruction="secretword make it snow")]
-        [*ask(runs.explain, str(folder / "secretname.png"), instruction="secretword \x00")]
+        answer = build_edit_tab(load).answer
+        answer.engine._warm_up = lambda *_: None
+        [*ask(answer.explain, str(folder / "secretname.png"), instruction="secretword make it snow")]
+        [*ask(answer.explain, str(folder / "secretname.png"), instruction="secretword \x00")]
     shown = "".join(capfd.readouterr()) + caplog.text
     assert "secretword" not in shown and "secretname" not in shown
 
 
 def test_the_page_says_what_it_keeps_and_that_is_true(folder):
-    assert texts.PRIVACY in texts.guide() and f"after {texts.KEPT_HOURS} hours" in texts.PRIVACY
+    assert texts.PRIVACY in html.unescape(texts.build_guide()) and f"after {texts.KEPT_HOURS} hours" in texts.PRIVACY
     assert middleware.KEPT + middleware.SWEPT_EVERY < 3600 * texts.KEPT_HOURS
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False" and os.environ["HF_HUB_DISABLE_TELEMETRY"] in ("1", "True")
     old, new, foreign = folder / "cache" / "a" / "old.png", folder / "cache" / "b" / "new.png", folder / "smile-page-notes"
@@ -149,7 +150,7 @@ def test_the_page_says_what_it_keeps_and_that_is_true(folder):
 
 
 def test_a_visitor_has_so_many_runs_on_a_space_and_hears_it(monkeypatch, serve):
-    monkeypatch.setattr(middleware, "SPACE", True)
+    monkeypatch.setattr(machine, "SPACE", True)
 
     class Slow(FakeBackend):
         def edit(self, image, texts, *, seed, region=None):

@@ -15,8 +15,11 @@ from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 from zero_gpu import GPU
 
 from smile import InputError
-from smile.ui import engine as page_engine
-from smile.ui.engine import Engine, Request, _edit_and_explain
+from smile.ui import machine
+from smile.ui import zero_gpu as page_zero_gpu
+from smile.ui.engine import Request
+from smile.ui.estimate import count_work
+from smile.ui.zero_gpu import ZeroGpuEngine, run_turn
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "make it snow"
@@ -74,30 +77,28 @@ def test_what_is_wrong_is_still_said_when_it_is_found_out_in_a_fork(zero_gpu, pi
 
 
 def test_a_default_run_asks_for_at_most_twenty_seconds(monkeypatch):
-    monkeypatch.setattr(page_engine, "ZERO_GPU", True)
-    monkeypatch.setattr(page_engine, "device", lambda: "cuda")
-    engine = Engine(fake_models)
+    monkeypatch.setattr(machine, "find_device", lambda: "cuda")
+    engine = ZeroGpuEngine(fake_models)
     for name, most in {"instruct-pix2pix": 20, "img2img-turbo": 20, "inpaint": 30}.items():
-        assert 5 < engine.gpu_seconds(Request(picture(), "please make it snow at night", editor=name)) <= most
+        assert 5 < engine.count_gpu_seconds(Request(picture(), "please make it snow at night", editor=name)) <= most
     more = Request(picture(), TEXT, edits=200, settings={"steps": 40})
-    assert engine.gpu_seconds(more) < 30  # there are only eight combinations of three words
+    assert engine.count_gpu_seconds(more) < 30  # there are only eight combinations of three words
     longer = {"instruction": "please make it snow at night in this picture", "edits": 200, "settings": {"steps": 40}}
-    assert engine.gpu_seconds(Request(picture(), **longer)) > 200
-    seeds = engine.gpu_seconds(Request(picture(), TEXT, options={"seeds": 5})) - engine.gpu_seconds(Request(picture(), TEXT))
-    noise = engine.gpu_seconds(Request(picture(), TEXT, options={"noise_seeds": 36})) - engine.gpu_seconds(
-        Request(picture(), TEXT)
+    assert engine.count_gpu_seconds(Request(picture(), **longer)) > 200
+    usual, seeds, noise = (
+        engine.count_gpu_seconds(Request(picture(), TEXT, options=options))
+        for options in ({}, {"seeds": 5}, {"noise_seeds": 36})
     )
-    assert seeds == noise > 10  # 32 more edits either way
+    assert seeds - usual == noise - usual > 10  # 32 more edits either way
 
 
 def in_fork(engine, request, answer):
-    answer.send([pickle.loads(pickle.dumps(value)) for value in _edit_and_explain(id(engine), request)][-1][0])
+    answer.send([pickle.loads(pickle.dumps(value)) for value in run_turn(id(engine), request, None, {}, 60)][-1][0])
 
 
 def test_a_fork_loads_for_itself_what_it_is_too_old_to_have(monkeypatch):
-    monkeypatch.setattr(page_engine, "ZERO_GPU", True)
-    monkeypatch.setattr(page_engine, "device", lambda: "cuda")
-    engine = Engine(fake_models)  # nobody serves its main-thread queue
+    monkeypatch.setattr(machine, "find_device", lambda: "cuda")
+    engine = ZeroGpuEngine(fake_models)  # nobody serves its main-thread queue
     ours, theirs = multiprocessing.Pipe()
     with engine._in_use, engine._loading[True], engine._loading[False]:  # as another thread may have them at the fork
         request = Request(picture(), TEXT)
@@ -106,7 +107,7 @@ def test_a_fork_loads_for_itself_what_it_is_too_old_to_have(monkeypatch):
         assert ours.poll(60), "the fork hangs"
         explanation = ours.recv()
     fork.join()
-    assert explanation.words == TEXT.split() and not explanation.provisional and not engine.ready()
+    assert explanation.words == TEXT.split() and not explanation.provisional and not engine.is_loaded()
 
 
 def test_a_run_that_takes_longer_than_the_gpu_is_lent_goes_on_in_another_fork(monkeypatch):
@@ -124,12 +125,12 @@ def test_a_run_that_takes_longer_than_the_gpu_is_lent_goes_on_in_another_fork(mo
         seconds.append(turn)
         return turn
 
-    for name, value in {"ZERO_GPU": True, "device": lambda: "cuda", "FORK": 0, "GPU_TURN": 1.5}.items():
-        monkeypatch.setattr(page_engine, name, value)
-    monkeypatch.setattr(page_engine, "edit_and_explain", GPU(duration)(_edit_and_explain))
-    engine = Engine(lambda *names: (Slow(*names), FakeEmbedder()))
-    engine.models()
-    engine._seconds["instruct-pix2pix", "full"] = 0.1 / page_engine.work("instruct-pix2pix", "full", {"steps": 10})
+    monkeypatch.setattr(machine, "find_device", lambda: "cuda")
+    for name, value in {"FORK": 0, "GPU_TURN": 1.5, "edit_in_fork": GPU(duration)(run_turn)}.items():
+        monkeypatch.setattr(page_zero_gpu, name, value)
+    engine = ZeroGpuEngine(lambda *names: (Slow(*names), FakeEmbedder()))
+    engine.load()
+    engine._seconds["instruct-pix2pix", "full"] = 0.1 / count_work("instruct-pix2pix", "full", {"steps": 10})
     steps = list(engine.explain(Request(picture(), "please make it snow at night")))
     assert len(lent) > 1 and lent == sorted(set(lent)) and all(turn <= 1.5 for turn in seconds), (lent, seconds)
     assert not steps[-1].provisional and steps[-1].done == steps[-1].total == 20
@@ -137,8 +138,8 @@ def test_a_run_that_takes_longer_than_the_gpu_is_lent_goes_on_in_another_fork(mo
 
 
 def test_errors_of_the_visitor_come_as_values():
-    engine = Engine(fake_models)
-    (error,) = _edit_and_explain(id(engine), Request(picture(), "word " * 200))
+    engine = ZeroGpuEngine(fake_models)
+    (error,) = run_turn(id(engine), Request(picture(), "word " * 200), None, {}, 60)
     assert isinstance(error, InputError) and "200 words" in str(pickle.loads(pickle.dumps(error)))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browsing import HEATMAP
 
-from smile.ui.examples import examples
+from smile.ui.examples import list_examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -48,7 +48,7 @@ def test_both_the_live_page_and_the_file_answer(visit, fake_page, tutorial):
         assert not frame.locator("html").evaluate(f"() => {SIDEWAYS}")
     assert findings[0] == findings[1]
     assert not page.evaluate(SIDEWAYS)
-    assert page.get_attribute("#full", "href") == f"{fake_page}?example={examples()[0].name}"
+    assert page.get_attribute("#full", "href") == f"{fake_page}?example={list_examples()[0].name}"
 
 
 def test_the_embedded_page_fits_its_frame(visit, fake_page):

@@ -51,9 +51,10 @@ if __name__ == "__main__":
     sys.modules["spaces"] = types.ModuleType("spaces")
     sys.modules["spaces"].GPU, sys.modules["spaces"].gradio_auto_wrap = GPU, lambda function: function
 
-    from smile.ui import engine as page_engine
+    from smile.ui import machine
+    from smile.ui.zero_gpu import ZeroGpuEngine
 
-    page_engine.device = lambda: "cuda"
+    machine.find_device = lambda: "cuda"
     from tiny import FakeBackend, FakeEmbedder
 
     import app
@@ -73,8 +74,8 @@ if __name__ == "__main__":
         def settings(self, value):
             pass
 
-    engine = page_engine.Engine(lambda *names: (Backend(*names), FakeEmbedder()))
-    engine.models()
+    engine = ZeroGpuEngine(lambda *names: (Backend(*names), FakeEmbedder()))
+    engine.load()
     _, url, _ = app.build(engine).launch(prevent_thread_lock=True, quiet=True, **app.OPTIONS)
     print(os.getpid(), url, flush=True)
     engine.serve()

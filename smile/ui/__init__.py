@@ -1,19 +1,20 @@
-"""The page's own parts: components, event handlers, style. Only here and in app.py is gradio imported.
+"""The page. Only here and in app.py is gradio imported; app.py has the layout.
 
-Handlers take plain values and return what the components show; app.py says which. They compute nothing themselves.
-
-- engine: the models, loaded once in the background, and one run on them at a time; knows nothing of the page
-- estimate: what a run costs before it is made
-- door: whatever is asked, checked before a model is loaded
-- actions: while something is asked: choosing, planning, the region
-- runs: one editor, or all of them on the same
-- replays: answers that are there already: examples, opened bundles, links
-- trusts: how far to believe the answer, and measuring what needs more edits
-- takeaway: the answer as a file
+- tabs: edit, scenarios: what stands where in a tab, and in which order its events are sent
+- sections: the parts of the first tab, each with its components, its handlers and its events: form (what is asked), answer
+  (runs and what they show), trust (how far to believe it), saved_runs (examples, bundles, links), downloads (files)
 - api: the named endpoints, for programs
+- components: what Gradio lacks; templates and static: their markup, scripts and style
+- events: with which arguments events are registered
+- texts: every sentence of the page
+- theme: colours, type and style sheet
 - examples: the saved explanations in assets/examples
-- parts: the names under which handlers return values
-- wording: every sentence the page shows, escaped where it becomes markup
-- components: the picture field, the region to paint, what smile.report draws
-- look: theme and CSS
+- validation: whatever is asked, checked before a model is loaded
+- runs: a run within its time limit, and what its errors are called
+- engine: the models, loaded once, and one run on them at a time; zero_gpu: the same on ZeroGPU
+- machine: where the page runs, and which weights it offers there
+- estimate: what a run costs before it is made
+- middleware: what every request passes before Gradio sees it
+
+A handler is a method that takes plain values, or all fields of the form by component, and returns new values by component.
 """

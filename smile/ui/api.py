@@ -1,6 +1,7 @@
 """The named endpoints, for programs: what they take and return is documented here, and shown by Gradio's client."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -8,9 +9,12 @@ from PIL import Image
 
 from smile import Explanation, InputError
 from smile.io.images import open_region
-from smile.ui import texts, validation
+from smile.models.editors import EDITORS
+from smile.ui import machine, texts, validation
+from smile.ui.components import Picture
 from smile.ui.engine import DEFAULT, Engine
-from smile.ui.runs import running, together
+from smile.ui.events import EDITING
+from smile.ui.runs import explain_in_time, explain_with_all
 
 THUMBNAIL = 512  # pixels, the longest side of a picture
 
@@ -20,6 +24,32 @@ class Api:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+
+    def build(self) -> None:
+        """The fields of the endpoints, which nobody sees."""
+        weights = dict.fromkeys(["auto", *(each for name in EDITORS for each in machine.list_weights(name))])
+        self.inputs = [
+            Picture(label="picture", type="filepath"),
+            gr.Textbox(label="instruction"),
+            gr.Number(None, label="edits"),
+            gr.Number(0, label="seed"),
+            gr.Dropdown(list(EDITORS), value=DEFAULT, label="editor"),
+            gr.Dropdown(list(weights), value="auto", label="weights"),
+            Picture(label="region", type="filepath"),
+            gr.Textbox("", label="region phrase"),
+            gr.JSON(label="settings"),
+            gr.JSON(label="options"),
+        ]
+        self.explanation, self.explanations = gr.JSON(label="explanation"), gr.JSON(label="explanations")
+        self.pictures = gr.Gallery(label="pictures")
+        self.buttons = [gr.Button(), gr.Button()]
+
+    def connect(self) -> None:
+        """The endpoints."""
+        explain, compare = self.buttons
+        explain.click(self.explain, self.inputs, [self.explanation, self.pictures], api_name="explain", **EDITING)
+        asked = [*self.inputs[:4], self.inputs[6]]
+        compare.click(self.compare, asked, [self.explanations, self.pictures], api_name="compare", **EDITING)
 
     def explain(
         self,
@@ -33,7 +63,7 @@ class Api:
         region_phrase: str = "",
         settings: dict | None = None,
         options: dict | None = None,
-    ):
+    ) -> Iterator[tuple[dict, list]]:
         """Explain which words of an instruction made the editor change a picture as it did.
 
         Yields (explanation, pictures) after each batch; the last one is final, and only it has pictures. The explanation
@@ -45,15 +75,15 @@ class Api:
         the method's: reference, design, distance, locality, surrogate, seeds and noise_seeds, for example {"seeds": 3}.
         """
         try:
-            asked = validation.common(picture, instruction, edits, seed, options)
-            part = self._region(asked["picture"], region, region_phrase)
-            request = validation.request(self.engine, asked, editor, weights, part, settings)
-            self.engine.models(editor, weights)
-            for explanation in running(self.engine, request):
+            asked = validation.check_asked(picture, instruction, edits, seed, options)
+            part = self._find_region(asked["picture"], region, region_phrase)
+            request = validation.build_request(self.engine, asked, editor, weights, part, settings)
+            self.engine.load(editor, weights)
+            for explanation in explain_in_time(self.engine, request):
                 if explanation.provisional:
                     yield explanation.to_dict(), []
             with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
-                yield explanation.to_dict(), _pictures(explanation, Path(folder))
+                yield explanation.to_dict(), _write_pictures(explanation, Path(folder))
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -64,7 +94,7 @@ class Api:
         edits: float | None = None,
         seed: float | None = 0,
         region: str | None = None,
-    ):
+    ) -> Iterator[tuple[dict, list]]:
         """Explain the same instruction on the same picture with every editor in turn.
 
         Yields (explanations, pictures) after each batch; the last one is final, and only it has pictures. `explanations`
@@ -72,46 +102,46 @@ class Api:
         pictures are all edits, editor by editor, with captions. `region`, white on black, is the part that "inpaint" may
         change; without one it is the whole picture.
         """
-        explanations = {}
+        explanations: dict[str, Explanation | str] = {}
         try:
-            asked = validation.common(picture, instruction, edits, seed)
+            asked = validation.check_asked(picture, instruction, edits, seed)
             part = None if region is None else open_region(validation.open_file(region), asked["picture"].size)
-            for name, _, step in together(self.engine, asked, part):
+            for name, _, step in explain_with_all(self.engine, asked, part):
                 if step is not None:
                     explanations |= {name: step}
-                    yield _numbers(explanations), []
+                    yield _list_numbers(explanations), []
             with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
                 pictures = []
                 for name, step in explanations.items():
-                    made = _pictures(step, Path(folder, name)) if isinstance(step, Explanation) else []
-                    pictures += [(path, f"{name}: {text}") for path, text in made]
-                yield _numbers(explanations), pictures
+                    written = _write_pictures(step, Path(folder, name)) if isinstance(step, Explanation) else []
+                    pictures += [(path, f"{name}: {text}") for path, text in written]
+                yield _list_numbers(explanations), pictures
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    def _region(self, picture: Image.Image, file: str | None, phrase: str):
+    def _find_region(self, picture: Image.Image, file: str | None, phrase: str) -> Image.Image | str | None:
         """What is given as the region: a file, or a phrase for what shows there."""
         if file and phrase:
             raise InputError("Give either a region or a region_phrase, not both.")
-        return validation.found(self.engine, picture, phrase) if phrase else file
+        return validation.find_region(self.engine, picture, phrase) if phrase else file
 
 
-def _numbers(explanations: dict) -> dict:
+def _list_numbers(explanations: dict[str, Explanation | str]) -> dict[str, dict]:
     return {name: {"problem": e} if isinstance(e, str) else e.to_dict() for name, e in explanations.items()}
 
 
-def _pictures(e: Explanation, folder: Path) -> list[tuple[str, str]]:
+def _write_pictures(e: Explanation, folder: Path) -> list[tuple[str, str]]:
     """(path, caption) of every edit: the design's, then the full instruction under other seeds."""
-    captions = [texts.caption(e.words, mask, distance) for mask, distance in zip(e.mask, e.distances, strict=True)]
+    captions = [texts.write_caption(e.words, mask, distance) for mask, distance in zip(e.mask, e.distances, strict=True)]
     first = e.settings["seed"] + e.settings["seeds"]
     distances = zip(e.noise_edits, e.noise_distances, strict=False)  # from the first seed's edit; then come the others'
-    captions += [texts.noise_caption(first + i, distance) for i, (_, distance) in enumerate(distances)]
+    captions += [texts.write_noise_caption(first + i, distance) for i, (_, distance) in enumerate(distances)]
     edits = enumerate([*e.edits, *e.noise_edits])
-    files = [_written(edit, e.image.size, folder / f"{number:03}.png") for number, edit in edits]
+    files = [_write_picture(edit, e.image.size, folder / f"{number:03}.png") for number, edit in edits]
     return list(zip(files, captions, strict=True))
 
 
-def _written(edit: Image.Image | None, size, path: Path) -> str:
+def _write_picture(edit: Image.Image | None, size: tuple[int, int], path: Path) -> str:
     edit = edit.copy() if edit is not None else Image.new("RGB", size, "#888")
     edit.thumbnail((THUMBNAIL, THUMBNAIL))
     path.parent.mkdir(exist_ok=True)

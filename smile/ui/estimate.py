@@ -50,43 +50,56 @@ FULL = {
 }
 
 
-def edits_made(k: int, edits: int | None, options: dict) -> tuple[int, int]:
+class Outlook(NamedTuple):
+    """What is known of an editor with some weights, loaded or not."""
+
+    name: str
+    weights: str  # which set "auto" means here
+    device: str
+    settings: dict  # that people may set, with the values that come with the weights
+    seconds_per_edit: float | None
+    gigabytes: float  # to be downloaded first
+    loaded: bool
+
+
+def count_edits(k: int, edits: int | None, options: dict) -> tuple[int, int]:
     """How many edits a run on k words makes, or at most, under its own seeds and under those for the noise floor. Raises
     InputError where there are too few for blocks."""
-    seeds, noise_seeds = (options.get(name, DEFAULTS[name]) for name in ("seeds", "noise_seeds"))
-    return design.planned_edits(k, edits, options.get("smallest_effect") is not None) * seeds, noise_seeds
+    options = DEFAULTS | options
+    edits = design.planned_edits(k, edits, options["smallest_effect"] is not None)
+    return edits * options["seeds"], options["noise_seeds"]
 
 
-def edits_asked(words: list[str], edits: int | None, seed: int, options: dict) -> set[tuple[int, str]]:
+def list_edits(words: list[str], edits: int | None, seed: int, options: dict) -> set[tuple[int, str]]:
     """(seed, text) of the edits of such a run, or of those that it makes at most."""
-    (_, noise_seeds), blocks = edits_made(len(words), edits, options), options.get("smallest_effect") is not None
-    count = design.planned_edits(len(words), edits, blocks)
-    kind = options.get("design", DEFAULTS["design"])
-    mask = design.in_blocks(len(words), count, seed) if blocks else design.choose(len(words), count, kind, seed)
-    last = seed + options.get("seeds", DEFAULTS["seeds"])
+    options, k = DEFAULTS | options, len(words)
+    blocks = options["smallest_effect"] is not None
+    count = design.planned_edits(k, edits, blocks)
+    mask = design.in_blocks(k, count, seed) if blocks else design.choose(k, count, options["design"], seed)
+    last = seed + options["seeds"]
     texts = {perturbed(words, row) for row in mask}
-    noise = {(other, " ".join(words)) for other in range(last, last + noise_seeds)}
+    noise = {(other, " ".join(words)) for other in range(last, last + options["noise_seeds"])}
     return {(block, text) for block in range(seed, last) for text in texts} | noise
 
 
-def work(name: str, weights: str, settings: dict) -> float:
+def count_work(name: str, weights: str, settings: dict) -> float:
     """The work of one edit: operations where they are known, else the number of steps, which is as good for ratios."""
     full, steps = FULL.get((name, weights)), settings.get("steps", 1)
     return full.rest + full.step * steps if full else steps
 
 
 @functools.cache
-def speed(device: str) -> float:
+def measure_speed(device: str) -> float:
     """Operations per second of matrix products on `device`, in the precision that full weights are computed in."""
     import torch
 
     size = 4096 if device.startswith("cuda") else 1024
     a = torch.ones(size, size, device=device, dtype=choose_dtype(device, "full"))
 
-    def product() -> float:
+    def time_product() -> float:
         began = time.perf_counter()
         (a @ a)[0, 0].item()  # which waits for the result
         return time.perf_counter() - began
 
-    product()
-    return 2 * size**3 / min(product() for _ in range(5))
+    time_product()
+    return 2 * size**3 / min(time_product() for _ in range(5))

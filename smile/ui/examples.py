@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from smile import Explanation, load
+from smile import Explanation, InputError, load
+from smile.errors import shown as quote
 from smile.paths import EXAMPLES
 from smile.report import citation, payload
 from smile.ui import texts
@@ -49,34 +50,38 @@ class Example:
 
     def explanations(self) -> dict[str, Explanation]:
         """By editor."""
-        saved = [_saved(name) for name in self.compare or (self.name,)]
+        saved = [_read_bundle(name) for name in self.compare or (self.name,)]
         return {explanation.settings["editor"]: explanation for explanation in saved}
 
 
 @functools.cache
-def examples() -> tuple[Example, ...]:
+def list_examples() -> tuple[Example, ...]:
     """All, in the page's order."""
     lines = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
     return tuple(Example(**line | {"compare": tuple(line.get("compare", ()))}) for line in lines)
 
 
-def named(name: str) -> Example | None:
-    """The example of that name."""
-    return next((example for example in examples() if example.name == name), None)
+def find_example(name: str) -> Example:
+    """The example of that name. Raises InputError where there is none."""
+    for example in list_examples():
+        if example.name == name:
+            return example
+    names = ", ".join(example.name for example in list_examples())
+    raise InputError(f"There is no example “{quote(name)}”; there is {names}.")
 
 
-def name_of(picture: str | None) -> str | None:
+def find_example_name(picture: str | None) -> str | None:
     """The name of the example whose picture this file is."""
-    return next((example.name for example in examples() if picture == example.picture), None)
+    return next((example.name for example in list_examples() if picture == example.picture), None)
 
 
-def shown(state) -> Explanation | None:
-    """What the page's state of that name holds: an explanation, or (example, editor), or None."""
-    return named(state[0]).explanations()[state[1]] if isinstance(state, tuple) else state
+def open_shown(shown) -> Explanation | None:
+    """The explanation in the page's state `shown`, which holds an explanation, or (example, editor), or None."""
+    return find_example(shown[0]).explanations()[shown[1]] if isinstance(shown, tuple) else shown
 
 
 @functools.cache
-def drawn(example: Example, editor: str) -> dict:
+def draw_example(example: Example, editor: str) -> dict:
     """What the browser draws of the explanation of this editor."""
     explanation, folder = example.explanations()[editor], "assets/examples"
     return payload.explanation_payload(
@@ -88,11 +93,11 @@ def drawn(example: Example, editor: str) -> dict:
 
 
 @functools.cache
-def drawn_together(example: Example) -> dict | None:
+def draw_comparison(example: Example) -> dict | None:
     """What the browser draws of a comparison; None where the example is none."""
     return payload.comparison_payload(example.explanations(), source=texts.REPLAYED) if example.compare else None
 
 
 @functools.cache
-def _saved(name: str) -> Explanation:
+def _read_bundle(name: str) -> Explanation:
     return load(EXAMPLES / f"{name}.zip", refit=False)

@@ -17,6 +17,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import gradio as gr
@@ -24,8 +25,7 @@ from gradio.utils import get_upload_folder, is_in_or_equal, is_static_file
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 
-from smile.ui import components, texts
-from smile.ui.engine import SPACE
+from smile.ui import components, machine, texts
 
 MAX_BODY = 4_000_000  # bytes of a request that is no upload; a painted region has some thousands
 MAX_DEPTH = 32  # lists in lists
@@ -160,7 +160,7 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
     if values.get("batched"):
         raise Refused("There are no batches here.")
     fn = _function(blocks, None if kind.startswith("call") else values.get("fn_index"), name)
-    inputs = fn.inputs
+    inputs, data = fn.inputs, values.get("data")
     if kind == "call/v2":
         parameters = inspect.signature(fn.fn).parameters
         fields = dict(zip(parameters, inputs, strict=False))
@@ -169,10 +169,9 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
         if unknown := [each for each in values if each not in fields]:
             raise Refused(f"There is no parameter {_short(unknown[0])}.")
         inputs, data = [fields[each] for each in values], list(values.values())
+    elif not isinstance(data, list):
+        raise Refused("The data are no list.")
     else:
-        data = values.get("data")
-        if not isinstance(data, list):
-            raise Refused("The data are no list.")
         if len(data) != len(inputs) and kind == "call":
             inputs = [each for each in inputs if not each.skip_api]
         if len(data) != len(inputs):
@@ -181,7 +180,7 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
     for each, value in zip(inputs, data, strict=True):
         if problem := _problem(each, value):
             raise Refused(f"“{each.label or 'the value'}” {problem}.", 422)
-    if SPACE and fn.concurrency_id == "editor" and _waiting(blocks, visitor(scope)) >= PER_VISITOR:
+    if machine.SPACE and fn.concurrency_id == "editor" and _waiting(blocks, visitor(scope)) >= PER_VISITOR:
         raise Refused(texts.ENOUGH, 429)
 
 
@@ -238,7 +237,7 @@ def _short(value) -> str:
 
 def visitor(scope) -> str:
     """Where a request comes from. A Space is behind a proxy, which says for whom it asks."""
-    said = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")[0].strip() if SPACE else ""
+    said = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")[0].strip() if machine.SPACE else ""
     return said or (scope.get("client") or ("",))[0]
 
 
@@ -251,7 +250,7 @@ def _waiting(blocks, who: str) -> int:
 
 
 def _answer(error: Refused) -> JSONResponse:
-    detail = error.sentence
+    detail: Any = error.sentence
     if error.status == 422:  # as Gradio's clients expect it, who then show the sentence
         detail = [{"__type__": "validate", "is_valid": False, "message": error.sentence}]
     return JSONResponse({"detail": detail, "error": error.sentence}, error.status)

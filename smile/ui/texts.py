@@ -1,13 +1,12 @@
-"""Every sentence the page shows. What somebody typed is escaped wherever it becomes markup."""
+"""Every sentence the page shows. What becomes markup is made by the templates, which escape whatever somebody typed."""
 
-from html import escape
 from itertools import groupby
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from markupsafe import Markup
 
 from smile import Explanation, options
+from smile.report.jinja import render
 
 TITLE = "Which words did it?"
 INTRODUCTION = (
@@ -86,7 +85,7 @@ NO_CELL = "Stopped before the first cell was explained."
 NO_REPORT = "There is nothing to take away: no report yet, or it is more than an hour old; press Run."
 RUN_OPENED = "Opened from a file: not run here. What follows from the edits in it was computed again."
 NOTHING_ASKED = "Every picture shows already what the instructions ask for, so there is nothing to explain."
-TOO_MANY_DRAWS = "The suite asks for more than {} permutations, too many for a page that others may be waiting for."
+TOO_MANY_PERMUTATIONS = "The suite asks for more than {} permutations, too many for a page that others may be waiting for."
 
 
 GUIDE = (
@@ -126,199 +125,207 @@ PRIVACY = (
 )
 
 
-def header() -> str:
+def build_header() -> Markup:
     """Title and one line for someone who has never heard of any of this."""
-    links = f'<a class="own" href="#ask">{OWN}</a><a class="full" href="./" target="_blank">{FULL}</a>'
-    return f"<h1>{TITLE}</h1><p>{INTRODUCTION}</p>{links}"
+    return render("ui/templates/header.html", title=TITLE, introduction=INTRODUCTION, own=OWN, full=FULL)
 
 
-def weights_label(weights: str) -> str:
-    """The name of a set of weights as it stands on a small button."""
-    return "Auto" if weights == "auto" else weights.split("/")[-1]
+def build_heading(title: str, text: str = "") -> Markup:
+    """The heading of a part of the page, and what it is for."""
+    return render("ui/templates/heading.html", title=title, text=text)
 
 
-def plan(outlook, run: str, comparison: str = "") -> str:
-    """What is about to happen, and on what. `outlook` is None while that is being found out."""
+def build_guide() -> Markup:
+    """How to read the answer, for somebody who sees one for the first time."""
+    return render("ui/templates/guide.html", points=GUIDE, privacy=PRIVACY)
+
+
+# Lines about what happens
+
+
+def say(text: str, done: int | None = None, total: int = 1, label: str = "edits made") -> Markup:
+    """A plain line, with a bar where `done` of `total` are finished."""
+    return render("ui/templates/status.html", text=text.strip(), done=done, total=max(total, 1), label=label)
+
+
+def say_problem(problem: Exception | str) -> Markup:
+    """One sentence about what is wrong."""
+    return render("ui/templates/problem.html", sentence=str(problem))
+
+
+def say_waiting(ready: bool, download: float = 0, where: str = "") -> Markup:
+    """Between the click and the first edit; somebody else's run may be before ours."""
+    first = f"Downloading {format_size(download)} and loading the editor" if download else "Loading the editor"
+    return say(where + ("Waiting for the editor …" if ready else f"{first}; this happens once …"))
+
+
+def say_progress(explanation: Explanation, seconds_left: float | None, where: str = "") -> Markup:
+    """How far a run is; `where` in a comparison."""
+    done, total, left = explanation.done, explanation.total, _format_left(seconds_left)
+    if not explanation.settings["looks"]:
+        return say(f"{where}{done} of {total} edits{left}", done, total)
+    undecided = [f"“{word}”" for word, still in zip(explanation.words, explanation.undecided, strict=True) if still]
+    more = " …" if len(undecided) > NAMED else ""
+    waits = f", not sure yet of {', '.join(undecided[:NAMED])}{more}" if undecided else ""
+    return say(f"{where}{done} of at most {total} edits{left}{waits}", done, total)
+
+
+def say_finished(explanation: Explanation) -> Markup:
+    """The last word of a run that came to its end."""
+    done, failed = explanation.done, f"; {explanation.failed} blocked or failed" if explanation.failed else ""
+    text = f"Done: {format_count(done, 'edit')} in {explanation.seconds['total']:.1f} s{failed}"
+    return say(text, done, explanation.total)
+
+
+def say_stopped(explanation: Explanation | None, reason: str = "") -> Markup:
+    """What remains of a run that was stopped."""
+    if explanation is None:
+        return say(f"{reason} Stopped before the first edit was made.")
+    done, total = explanation.done, explanation.total
+    return say(f"{reason} Stopped after {done} of {total} edits; what you see rests on these.", done, total)
+
+
+def say_compared(explained: int, editors: int, seconds: float, notes: dict[str, str]) -> Markup:
+    """The last word of a comparison."""
+    done = f"Done: {explained} of {format_count(editors, 'editor')} explained in {seconds:.1f} s"
+    return say("; ".join([done, *(f"{editor} {note}" for editor, note in notes.items())]))
+
+
+def say_cost(edits: int, seconds: float | None) -> Markup:
+    """What measuring would take."""
+    if not edits:
+        return say("No further edits are needed.")
+    return say(f"{format_count(edits, 'further edit')}{'' if seconds is None else f', {format_duration(seconds)}'}.")
+
+
+def say_measuring(step, seconds_left: float | None) -> Markup:
+    """How far measuring is; `step` is a `smile.evaluation.evaluate.Measurement`."""
+    left = _format_left(seconds_left if step.done < step.total else None)
+    return say(f"{step.done} of {format_count(step.total, 'further edit')}{left}", step.done, step.total)
+
+
+def say_measured(edits: int) -> Markup:
+    """The last word of measuring."""
+    return say(f"Done: {format_count(edits, 'further edit')}.")
+
+
+def say_suite_progress(done: int, total: int, seconds_left: float | None) -> Markup:
+    """How far a suite is."""
+    left = _format_left(seconds_left if done < total else None)
+    return say(f"{done} of {format_count(total, 'cell')}{left}", done, total, "cells explained")
+
+
+def say_suite_done(failed: int, cells: int, seconds: float) -> Markup:
+    """The last word of a suite."""
+    return say(f"Done: {format_count(cells, 'cell')} in {seconds:.1f} s{f'; {failed} failed' if failed else ''}")
+
+
+def say_suite_stopped(done: int, total: int, reason: str = "") -> Markup:
+    """What remains of a suite that was stopped."""
+    return say(f"{reason} Stopped after {done} of {format_count(total, 'cell')}; the report is about these.")
+
+
+# What is about to happen
+
+
+def describe_plan(outlook, run: str, comparison: str = "") -> Markup:
+    """On what a run will be made. `outlook` is a `smile.ui.estimate.Outlook`, None while that is being found out."""
     if outlook is None:
-        return _terms({"Editor": "being loaded, a few seconds …", "This run": run})
+        return _list_terms({"Editor": "being loaded, a few seconds …", "This run": run})
     terms = {
-        "Editor": f"{outlook.name} on the {DEVICES.get(outlook.device, outlook.device)}",
+        "Editor": f"{outlook.name} on the {_name_device(outlook)}",
         "Weights": WEIGHTS.get(outlook.weights, outlook.weights),
         "This run": run,
     }
-    return _terms(terms | ({"All three": comparison} if comparison else {}))
+    return _list_terms(terms | ({"All three": comparison} if comparison else {}))
 
 
-def run(edits: int, noise: int, outlook=None) -> str:
+def describe_run(edits: int, noise: int, outlook=None) -> str:
     """How much work a run is, and how long it will take where that is known."""
-    parts = [f"{count(edits, 'edit')}, {noise} more under other seeds"]
+    parts = [f"{format_count(edits, 'edit')}, {noise} more under other seeds"]
     if outlook is not None and outlook.seconds_per_edit is not None:
-        device = "" if outlook.loaded else f" on this {DEVICES.get(outlook.device, outlook.device)}"
-        parts.append(f"{about((edits + noise) * outlook.seconds_per_edit)}{device}")
+        device = "" if outlook.loaded else f" on this {_name_device(outlook)}"
+        parts.append(f"{format_duration((edits + noise) * outlook.seconds_per_edit)}{device}")
     if outlook is not None and outlook.gigabytes:
-        parts.append(f"downloads {gigabytes(outlook.gigabytes)} first")
+        parts.append(f"downloads {format_size(outlook.gigabytes)} first")
     return "; ".join(parts)
 
 
-def comparison(edits: int, outlooks: list) -> str:
+def describe_comparison(edits: int, outlooks: list) -> str:
     """The same for a comparison, where `edits` are those of one editor."""
     known = [outlook.seconds_per_edit for outlook in outlooks if outlook.seconds_per_edit is not None]
     unknown = [outlook.name for outlook in outlooks if outlook.seconds_per_edit is None]
-    parts = [count(edits * len(outlooks), "edit")]
+    parts = [format_count(edits * len(outlooks), "edit")]
     if known:
-        parts += [about(edits * sum(known)) + (f" and what {' and '.join(unknown)} may take" if unknown else "")]
+        rest = f" and what {' and '.join(unknown)} may take" if unknown else ""
+        parts.append(format_duration(edits * sum(known)) + rest)
     download = sum(outlook.gigabytes for outlook in outlooks)
-    parts += [f"downloads {gigabytes(download)} first"] if download else []
+    parts += [f"downloads {format_size(download)} first"] if download else []
     return "; ".join([*parts, "inpaint changes what is painted, or else everything"])
 
 
-def progress(explanation: Explanation, seconds_left: float | None, where: str = "") -> str:
-    """How far a run is; `where` in a comparison."""
-    left = f", {about(seconds_left)} left" if seconds_left is not None else ""
-    if not explanation.settings["looks"]:
-        return _status(f"{where}{explanation.done} of {explanation.total} edits{left}", explanation)
-    open_ = [f"“{word}”" for word, still in zip(explanation.words, explanation.undecided, strict=True) if still]
-    waits = f", not sure yet of {', '.join(open_[:NAMED])}{' …' if len(open_) > NAMED else ''}" if open_ else ""
-    return _status(f"{where}{explanation.done} of at most {explanation.total} edits{left}{waits}", explanation)
-
-
-def finished(explanation: Explanation) -> str:
-    """The last word of a run that came to its end."""
-    failed = f"; {explanation.failed} blocked or failed" if explanation.failed else ""
-    return _status(f"Done: {count(explanation.done, 'edit')} in {explanation.seconds['total']:.1f} s{failed}", explanation)
-
-
-def stopped(explanation: Explanation | None, reason: str = "") -> str:
-    """What remains of a run that was stopped."""
-    if explanation is None:
-        return _status(f"{reason} Stopped before the first edit was made.".strip())
-    made = f"Stopped after {explanation.done} of {explanation.total} edits; what you see rests on these."
-    return _status(f"{reason} {made}".strip(), explanation)
-
-
-def where(editor: str, number: int, of: int, note: str | None = None) -> str:
+def describe_place(editor: str, number: int, editors: int, note: str | None = None) -> str:
     """Which editor of a comparison is at work."""
-    return f"{editor}{f' {note}' if note else ''} ({number} of {of}): "
+    return f"{editor}{f' {note}' if note else ''} ({number} of {editors}): "
 
 
-def compared(made: int, of: int, seconds: float, notes: dict[str, str]) -> str:
-    """The last word of a comparison."""
-    said = [f"Done: {made} of {count(of, 'editor')} explained in {seconds:.1f} s"]
-    return _status("; ".join([*said, *(f"{editor} {note}" for editor, note in notes.items())]))
-
-
-def waiting(ready: bool, download: float = 0, where: str = "") -> str:
-    """Between the click and the first edit; somebody else's run may be before ours."""
-    first = f"Downloading {gigabytes(download)} and loading the editor" if download else "Loading the editor"
-    text = "Waiting for the editor …" if ready else f"{first}; this happens once …"
-    return _status(where + text)
-
-
-def ticks(source: str | None) -> str:
+def describe_ticks(source: str | None) -> str:
     """Where the ticks come from, and what they are for."""
     known = f" Ticked beforehand: {source}." if source else ""
     return f"Accuracy says whether these have the large weights.{known}"
 
 
-def cost(edits: int, seconds: float | None) -> str:
-    """What measuring would take."""
-    if not edits:
-        return _status("No further edits are needed.")
-    return _status(f"{count(edits, 'further edit')}{'' if seconds is None else f', {about(seconds)}'}.")
-
-
-def measuring(step, seconds_left: float | None) -> str:
-    """How far measuring is; `step` is a `smile.evaluation.evaluate.Measurement`."""
-    left = f", {about(seconds_left)} left" if seconds_left is not None and step.done < step.total else ""
-    return _status(f"{step.done} of {count(step.total, 'further edit')}{left}", step)
-
-
-def measured(edits: int) -> str:
-    """The last word of measuring."""
-    return _status(f"Done: {count(edits, 'further edit')}.")
-
-
-def scenarios() -> str:
-    """What the second tab is for."""
-    return f"<h2>{SCENARIOS}</h2><p>{SCENARIOS_INTRODUCTION}</p>"
-
-
-def suite_plan(planned, seconds: float | None, download: float, cells: int, edits: int) -> str:
-    """What a suite would take, and the largest that would be run; `planned` is a `smile.ui.suites.Plan`."""
-    suite, time = planned.suite, "" if seconds is None else f"; {about(seconds)}"
-    first = f"; downloads {gigabytes(download)} first" if download else ""
+def describe_suite(planned, seconds: float | None, download: float, cells: int, edits: int) -> Markup:
+    """What a suite would take, and the largest that would be run; `planned` is a `smile.ui.tabs.scenarios.Plan`."""
+    suite, time = planned.suite, "" if seconds is None else f"; {format_duration(seconds)}"
+    first = f"; downloads {format_size(download)} first" if download else ""
     instructions = len({cell.instruction for cell in planned.cells})
-    asked = f"{count(instructions, 'instruction')}, {count(len(suite.pictures), 'picture')}"
+    asked = f"{format_count(instructions, 'instruction')}, {format_count(len(suite.pictures), 'picture')}"
     terms = {
         "Suite": f"{suite.name}. {suite.description}" if suite.description else suite.name,
         "Cells": f"{len(planned.cells)}: {asked}, {', '.join(editor.label for editor in suite.editors)}",
-        "This run": f"{count(sum(planned.edits.values()), 'edit')}{time}{first}",
+        "This run": f"{format_count(sum(planned.edits.values()), 'edit')}{time}{first}",
         "At most": f"{cells} cells and {edits} edits here; others may be waiting",
     }
-    return _terms(terms)
+    return _list_terms(terms)
 
 
-def elsewhere(command: str) -> str:
+def describe_elsewhere(command: str) -> str:
     """Where a larger suite is run."""
     return f"run it on the command line: {command}"
 
 
-def too_large(cells: int, edits: int, most_cells: int, most_edits: int, command: str) -> str:
+def describe_too_large(cells: int, edits: int, most_cells: int, most_edits: int, command: str) -> str:
     """For a suite that would keep others waiting."""
     return (
-        f"The suite has {cells} cells with {count(edits, 'edit')}, and this page runs at most {most_cells} cells with "
-        f"{most_edits} edits; {elsewhere(command)}"
+        f"The suite has {cells} cells with {format_count(edits, 'edit')}, and this page runs at most {most_cells} cells with "
+        f"{most_edits} edits; {describe_elsewhere(command)}"
     )
 
 
-def suite_progress(done: int, total: int, seconds_left: float | None) -> str:
-    """How far a suite is."""
-    left = f", {about(seconds_left)} left" if seconds_left is not None and done < total else ""
-    return _status(f"{done} of {count(total, 'cell')}{left}", _Bar(done, total), "cells explained")
+# Plain text
 
 
-def suite_done(failed: int, cells: int, seconds: float) -> str:
-    """The last word of a suite."""
-    return _status(f"Done: {count(cells, 'cell')} in {seconds:.1f} s{f'; {failed} failed' if failed else ''}")
-
-
-def suite_stopped(done: int, total: int, reason: str = "") -> str:
-    """What remains of a suite that was stopped."""
-    return _status(f"{reason} Stopped after {done} of {count(total, 'cell')}; the report is about these.".strip())
-
-
-def said(text: str) -> str:
-    """A plain line about what happened."""
-    return _status(text)
-
-
-def problem(sentence: str) -> str:
-    """One sentence about what is wrong."""
-    return f'<div class="problem" role="alert">{escape(sentence)}</div>'
-
-
-def caption(words: list[str], mask: np.ndarray, distance: float) -> str:
-    """The instruction with the words that were left out in brackets, and the distance: plain text."""
+def write_caption(words: list[str], mask: np.ndarray, distance: float) -> str:
+    """The instruction with the words that were left out in brackets, and the distance."""
     parts = []
     for kept, group in groupby(zip(words, mask, strict=True), key=lambda pair: bool(pair[1])):
         run = " ".join(word for word, _ in group)
         parts.append(run if kept else f"[{run}]")
-    return f"{' '.join(parts)}\n{_distance(distance)}"
+    return f"{' '.join(parts)}\n{_format_distance(distance)}"
 
 
-def noise_caption(seed: int, distance: float) -> str:
+def write_noise_caption(seed: int, distance: float) -> str:
     """For an edit with all words from other noise."""
-    return f"all words, other seed ({seed})\n{_distance(distance)}"
+    return f"all words, other seed ({seed})\n{_format_distance(distance)}"
 
 
-def guide() -> str:
-    """How to read the answer, for somebody who sees one for the first time."""
-    items = "".join(f"<li><b>{escape(head)}</b> {escape(text)}</li>" for head, text in GUIDE)
-    drawn = (Path(__file__).parent / "static" / "guide.svg").read_text(encoding="utf-8")
-    return f'<h2>How to read this</h2><div class="guide"><ol>{items}</ol>{drawn}</div><p class="privacy">{PRIVACY}</p>'
+def shorten_weights(weights: str) -> str:
+    """The name of a set of weights as it stands on a small button."""
+    return "Auto" if weights == "auto" else weights.split("/")[-1]
 
 
-def about(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration as one says it."""
     if seconds < 1.5:
         return "about a second"
@@ -328,33 +335,27 @@ def about(seconds: float) -> str:
     return f"about {round(seconds / 86400)} days"
 
 
-def gigabytes(number: float) -> str:
+def format_size(gigabytes: float) -> str:
     """How much is downloaded, as well as one knows."""
-    return f"about {max(1, round(number))} GB"
+    return f"about {max(1, round(gigabytes))} GB"
 
 
-def count(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """1 edit, 2 edits."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _distance(distance: float) -> str:
+def _format_left(seconds: float | None) -> str:
+    return "" if seconds is None else f", {format_duration(seconds)} left"
+
+
+def _format_distance(distance: float) -> str:
     return f"distance {distance:.2f}" if np.isfinite(distance) else "blocked or failed"
 
 
-class _Bar(NamedTuple):
-    done: int
-    total: int
+def _name_device(outlook) -> str:
+    return DEVICES.get(outlook.device, outlook.device)
 
 
-def _status(text: str, step=None, made: str = "edits made") -> str:
-    """With a bar for an explanation, or whatever else has `done` and `total`."""
-    bar = ""
-    if step is not None:
-        bar = f'<progress value="{step.done}" max="{max(step.total, 1)}" aria-label="{made}"></progress>'
-    return f'<div class="status" role="status">{bar}<span>{escape(text)}</span></div>'
-
-
-def _terms(terms: dict[str, str]) -> str:
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in terms.items())
-    return f"<dl>{rows}</dl>"
+def _list_terms(terms: dict[str, str]) -> Markup:
+    return render("ui/templates/terms.html", terms=terms)

@@ -35,7 +35,7 @@ SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "He
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
-def theme() -> gr.themes.Base:
+def build_theme() -> gr.themes.Base:
     """Neutral greys; the only saturated colours on the page are those of the heatmap and the pictures."""
     return gr.themes.Base(
         primary_hue="stone", secondary_hue="stone", neutral_hue="stone", radius_size="md", font=SANS, font_mono=MONO

@@ -1,4 +1,4 @@
-"""The door: whatever the page or the API is asked for is looked at here, before a model is loaded or anybody waits."""
+"""Whatever the page or the API is asked for is checked here, before a model is loaded or anybody waits."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from smile.method import design as designs
 from smile.method.units import words
 from smile.models.editors import EDITORS
 from smile.options import DEFAULT_DISTANCE, DEFAULTS, Options
-from smile.ui import texts
+from smile.ui import machine, texts
 from smile.ui.engine import Engine, Request
-from smile.ui.estimate import edits_made
+from smile.ui.estimate import count_edits
 
 MAX_EDITS = 256  # in one run of a page that others may be waiting for
 MAX_BYTES = 20_000_000  # of a picture's file
@@ -21,21 +21,21 @@ METHOD = {name: DEFAULTS[name] for name in texts.OPTIONS}  # as it stands in the
 METHOD |= {"distance": DEFAULT_DISTANCE, "smallest_effect": 0}
 
 
-def common(picture, instruction: str, edits, seed, options=None) -> dict:
+def check_asked(picture, instruction: str, edits, seed, options=None) -> dict:
     """What a run and a comparison ask alike, by the names of `Request`. Raises InputError."""
-    opened, asked = open_file(picture), possible(instruction, edits, options)
-    return {"picture": opened, "seed": whole("seed", seed or 0, least=0), **asked}
+    opened, asked = open_file(picture), check_run(instruction, edits, options)
+    return {"picture": opened, "seed": parse_whole("seed", seed or 0, least=0), **asked}
 
 
-def possible(instruction: str, edits, options=None) -> dict:
+def check_run(instruction: str, edits, options=None) -> dict:
     """Instruction, number of edits and method of a run that is possible. Raises InputError."""
-    k, options = len(words(instruction or "")), _method(options)
-    edits = None if edits is None else whole("number of edits", edits, least=2)
+    k, options = len(words(instruction or "")), _check_options(options)
+    edits = None if edits is None else parse_whole("number of edits", edits, least=2)
     if edits is not None and edits > MAX_EDITS:
         raise InputError(f"{edits} edits are more than the {MAX_EDITS} that this page makes in one run.")
     count = designs.planned_edits(k, edits, options.get("smallest_effect") is not None)
     designs.describe(k, count, options.get("design", DEFAULTS["design"]))  # raises where the design needs more
-    made, others = edits_made(k, edits, options)
+    made, others = count_edits(k, edits, options)
     if made > MAX_EDITS or others > MAX_EDITS:
         raise InputError(
             f"All seeds together are {made} edits and {others} for the noise floor, and this page makes at most "
@@ -44,12 +44,12 @@ def possible(instruction: str, edits, options=None) -> dict:
     return {"instruction": instruction, "edits": edits, "options": options}
 
 
-def request(engine: Engine, asked: dict, editor, weights, region=None, settings=None) -> Request:
-    """What `common` returned, asked of one editor. Raises InputError.
+def build_request(engine: Engine, asked: dict, editor, weights, region=None, settings=None) -> Request:
+    """What `check_asked` returned, asked of one editor. Raises InputError.
 
     `region` is a file or picture, white where the editor may change something; `settings` are the editor's own.
     """
-    engine.taken(editor, weights)
+    machine.resolve_weights(editor, weights)
     if needs_region(editor) and region is None:
         raise InputError(f"{editor} needs a region, the part of the picture that may change; paint one.")
     if isinstance(region, str):
@@ -60,19 +60,11 @@ def request(engine: Engine, asked: dict, editor, weights, region=None, settings=
     return Request(**asked, editor=editor, weights=weights, region=region, settings=settings or {})
 
 
-def found(engine: Engine, picture: Image.Image, phrase: str) -> Image.Image:
+def find_region(engine: Engine, picture: Image.Image, phrase: str) -> Image.Image:
     """The region of `picture` that shows what `phrase` names. Raises InputError."""
     if not (phrase or "").strip():
         raise InputError(texts.NO_PHRASE)
-    return engine.find(picture, phrase.strip())
-
-
-def named(more) -> tuple[dict, dict]:
-    """(settings, options) out of the page's Advanced fields; those that are empty are left out."""
-    given = dict(zip((*texts.SETTINGS, *texts.OPTIONS), more, strict=True))
-    given = {name: value for name, value in given.items() if value is not None}
-    settings = {name: given.pop(name) for name in texts.SETTINGS if name in given}
-    return settings, given
+    return engine.find_region(picture, phrase.strip())
 
 
 def needs_region(editor) -> bool:
@@ -87,7 +79,7 @@ def open_file(picture) -> Image.Image:
     return open_picture(picture)
 
 
-def whole(name: str, value, least: int) -> int:
+def parse_whole(name: str, value, least: int) -> int:
     """A whole number that came as text, or as a number of any kind. Raises InputError."""
     try:
         number = float(value)
@@ -98,11 +90,11 @@ def whole(name: str, value, least: int) -> int:
     raise InputError(f"The {name} must be a whole number of at least {least}, not {shown(value)}.")
 
 
-def _method(options) -> dict:
+def _check_options(options) -> dict:
     """The options that are given. Raises InputError for a name or a value that is none."""
     if not isinstance(options or {}, dict):
         raise InputError('The options must be an object with names and values, for example {"seeds": 3}.')
-    given = {name: _number(value) for name, value in (options or {}).items() if value is not None}
+    given = {name: _parse_number(value) for name, value in (options or {}).items() if value is not None}
     if given.get("smallest_effect") == 0:  # a number field knows no empty
         del given["smallest_effect"]
     for name in given:
@@ -112,6 +104,6 @@ def _method(options) -> dict:
     return given
 
 
-def _number(value):
+def _parse_number(value):
     """JSON and number fields know no whole numbers."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,22 @@
+"""How the page's events are registered with Gradio: as keyword arguments of an event such as `button.click`."""
+
+from typing import Any
+
+from gradio.blocks import Block
+
+Changes = dict[Block, Any]  # what a handler returns: new values by component; the other components stay as they are
+Values = dict[Block, Any]  # what a handler is given where its inputs are a set of components
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # not an endpoint for programs
+AT_ONCE: dict[str, Any] = PRIVATE | {"queue": False}  # answers while others wait for a model
+EDITING: dict[str, Any] = {"concurrency_id": "editor", "concurrency_limit": 1}  # one run at a time, whoever asks
+
+
+def run_showing(status: Block) -> dict[str, Any]:
+    """For a run on the models; how many visitors are before this one is shown on `status`."""
+    return PRIVATE | EDITING | {"show_progress": "minimal", "show_progress_on": status}
+
+
+def get_props(update: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with which a component is built as `update` (what gr.update returned) would leave it."""
+    return {name: value for name, value in update.items() if name != "__type__"}

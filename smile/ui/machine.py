@@ -1,0 +1,45 @@
+"""The machine that the page runs on, and which sets of weights it offers there."""
+
+import functools
+import os
+
+from smile import InputError
+from smile.errors import shown
+from smile.models.editors import EDITORS
+from smile.models.hub import choose_device, is_bundled
+from smile.ui.estimate import FULL
+
+SPACE = os.environ.get("SYSTEM") == "spaces"
+ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
+@functools.cache
+def find_device() -> str:
+    """The device that full weights run on here. Imports torch, which takes seconds."""
+    return choose_device(None)
+
+
+def list_weights(editor: str) -> tuple[str, ...]:
+    """The sets of weights that may be chosen here: on a Space without a GPU none that would take hours.
+
+    Raises InputError for an unknown editor.
+    """
+    if editor not in EDITORS:
+        raise InputError(f"There is no editor called “{shown(editor)}”; there is {', '.join(EDITORS)}.")
+    sets = tuple(EDITORS[editor].weights)
+    return tuple(each for each in sets if (editor, each) not in FULL) if SPACE and find_device() == "cpu" else sets
+
+
+def resolve_weights(editor: str, weights: str) -> str:
+    """The set that `weights` means here; "auto" is the first full one where there is a GPU, else the first.
+
+    Raises InputError for an unknown editor or set.
+    """
+    sets = list_weights(editor)
+    if weights == "auto":
+        full = [each for each in sets if not is_bundled(each)]
+        return full[0] if full and find_device() != "cpu" else [*sets, "auto"][0]
+    if weights not in sets:
+        there = ", ".join(dict.fromkeys(("auto", *sets)))
+        raise InputError(f"There are no weights “{shown(weights)}” of {editor} on this page; there is {there}.")
+    return weights

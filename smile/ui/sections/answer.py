@@ -1,0 +1,181 @@
+"""What the answer is: one explanation, or one for each editor, drawn as it grows.
+
+A run is a generator: every yield is what the page shows next, and closing it, as Gradio does when Stop is pressed or the
+tab is closed, ends the run after the batch in hand.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from smile import Explanation, InputError
+from smile.models.editors import EDITORS
+from smile.models.hub import is_bundled
+from smile.report import citation, payload
+from smile.ui import machine, texts, validation
+from smile.ui.components import ComparisonView, ExplanationView, read_region
+from smile.ui.engine import Engine, Request
+from smile.ui.events import AT_ONCE, PRIVATE, Changes, Values, run_showing
+from smile.ui.examples import find_example_name
+from smile.ui.runs import TooLong, describe_error, estimate_seconds, explain_in_time, explain_with_all
+from smile.ui.sections.form import Form
+
+DRAWN_EVERY = 1.0  # seconds
+
+
+class Answer:
+    """The two views of the first tab, and the runs that fill them.
+
+    The state `shown` holds an explanation, or (example, editor); `compared` holds explanations by editor, or an example's
+    name.
+    """
+
+    def __init__(self, engine: Engine, form: Form):
+        self.engine, self.form = engine, form
+
+    def build(self, first: dict[str, Any]) -> None:
+        """The components; `first` is the payload of what is shown first."""
+        self.comparison = ComparisonView(elem_id="comparison")
+        self.view = ExplanationView(first, elem_id="view")
+        self.shown, self.compared = gr.State(time_to_live=3600), gr.State(time_to_live=3600)
+
+    @property
+    def outputs(self) -> list:
+        """What a run fills: the views, the progress and the buttons."""
+        form, views = self.form, [self.view, self.comparison, self.shown, self.compared]
+        buttons = [form.explain_button, form.compare_button, form.stop_button, form.fall_back_button]
+        return [form.progress, *views, *buttons]
+
+    def connect(self, others: list[Callable]) -> None:
+        """Run and stop. `others`: the events by which something else is shown, which ends a run."""
+        form, outputs = self.form, self.outputs
+        asked = set(form.fields.values()) - {form.region_column}
+        chosen, states = [form.editor, form.weights], [form.picture, self.shown, self.compared]
+        starts = {self.explain: [form.explain_button.click, form.instruction.submit], self.compare: [form.compare_button.click]}
+        running = []
+        for run, events in starts.items():
+            begun = gr.on(events, self.begin, chosen, outputs, **AT_ONCE)
+            running.append(begun.then(run, asked, outputs, **run_showing(form.progress)))
+        for run in running:
+            run.then(form.plan, form.planned, form.plan_outputs, concurrency_limit=None, **PRIVATE)
+            run.failure(self.stop, states, outputs, **AT_ONCE)  # it was not let in
+        for end in (form.stop_button.click, *others):  # before what they do, or a late edit would be drawn over it
+            end(None, cancels=running, **PRIVATE)
+        form.stop_button.click(self.stop, states, outputs, **AT_ONCE)
+
+    def begin(self, editor: str, weights: str) -> Changes:
+        """The click is seen at once, whoever is before us in the queue."""
+        return {self.form.progress: texts.say_waiting(self.engine.is_loaded(editor, weights)), **self.form.lock()}
+
+    def explain(self, values: Values) -> Iterator[Changes]:
+        """Explain with the editor that is chosen. An earlier answer is cleared only when the input is known to be good."""
+        form, pictures, drawn = self.form, payload.Pictures(), 0.0
+        request: Request | None = None
+        shown: Any = None  # the explanation as far as it is
+        picture, editor, weights = values[form.picture], values[form.editor], values[form.weights]
+        try:
+            region = read_region(values[form.region]) if validation.needs_region(editor) else None
+            asked = form.check(values)
+            request = validation.build_request(self.engine, asked, editor, weights, region, form.read_settings(values))
+            for _ in self.engine.wait_for(editor, weights):
+                yield {form.progress: self._say_waiting(request)}
+            yield {form.progress: texts.say_waiting(True)} | self.show(None)
+            for shown in explain_in_time(self.engine, request):
+                changes: Changes = {form.progress: self._say_progress(request, shown), self.shown: shown}
+                if shown.provisional and time.monotonic() - drawn >= DRAWN_EVERY:
+                    drawn = time.monotonic()
+                    changes[self.view] = draw(shown, picture, pictures=pictures)
+                yield changes
+            yield {
+                form.progress: texts.say_finished(shown),
+                self.view: draw(shown, picture, pictures=pictures),
+                **form.release(),
+            }
+        except TooLong as error:
+            yield self.stop(picture, shown, None, str(error))
+        except Exception as error:  # the last resort: `describe_error` says what the visitor hears, and logs the rest
+            offered = isinstance(error, InputError) and shown is None and self._has_bundled(request)
+            offer: Changes = {form.fall_back_button: gr.update(visible=offered)}
+            yield {form.progress: texts.say_problem(describe_error(error)), **offer, **form.release()}
+
+    def compare(self, values: Values) -> Iterator[Changes]:
+        """Explain with all editors, one after another."""
+        form, pictures, began, drawn = self.form, payload.Pictures(), time.monotonic(), 0.0
+        compared: dict[str, Explanation | str] = {}
+        picture, editor, weights = values[form.picture], values[form.editor], values[form.weights]
+        try:
+            region = read_region(values[form.region])
+            asked = form.check(values)
+            notes = {name: texts.WHOLE for name in EDITORS if validation.needs_region(name) and region is None}
+            yield {form.progress: texts.say_waiting(True)} | self.show(None) | {self.compared: {}}
+            chosen = editor, weights, form.read_settings(values)
+            for name, request, step in explain_with_all(self.engine, asked, region, chosen):
+                where = texts.describe_place(name, list(EDITORS).index(name) + 1, len(EDITORS), notes.get(name))
+                if step is None:
+                    yield {form.progress: self._say_waiting(request, where)}
+                    continue
+                compared = compared | {name: step}
+                changes: Changes = {self.compared: compared}
+                if not isinstance(step, str):
+                    changes[form.progress] = self._say_progress(request, step, where)
+                if isinstance(step, str) or not step.provisional or time.monotonic() - drawn >= DRAWN_EVERY:
+                    drawn = time.monotonic()
+                    changes[self.comparison] = payload.comparison_payload(compared, pictures=pictures)
+                yield changes
+            explained = {name: step for name, step in compared.items() if isinstance(step, Explanation)}
+            shown = explained.get(editor, next(iter(explained.values()), None))
+            done = texts.say_compared(len(explained), len(compared), time.monotonic() - began, notes)
+            yield {
+                form.progress: done,
+                self.comparison: payload.comparison_payload(compared, pictures=pictures),
+                self.view: None if shown is None else draw(shown, picture, pictures=pictures),
+                self.shown: shown,
+                **form.release(),
+            }
+        except Exception as error:  # as above
+            yield {form.progress: texts.say_problem(describe_error(error)), **form.release()}
+
+    def stop(self, picture: str | None, shown, compared, reason: str = "") -> Changes:
+        """What there is stays, marked as what it is. `shown` and `compared` are what the states hold."""
+        form = self.form
+        if _is_unfinished(compared):
+            drawn = payload.comparison_payload(compared)
+            return {form.progress: texts.say(texts.STOPPED), self.comparison: drawn, **form.release()}
+        if not isinstance(shown, Explanation) or not shown.provisional:
+            return {form.progress: texts.say_stopped(None, reason), **form.release()}
+        drawn = draw(shown, picture, was_stopped=True)
+        return {form.progress: texts.say_stopped(shown, reason), self.view: drawn, **form.release()}
+
+    def show(self, drawn: dict | None, shown=None, comparison: dict | None = None, compared=None) -> Changes:
+        """Both views and both states: `drawn` and `comparison` are the payloads of what `shown` and `compared` hold."""
+        return {self.view: drawn, self.shown: shown, self.comparison: comparison, self.compared: compared}
+
+    def _say_waiting(self, request: Request, where: str = "") -> str:
+        editor = request.editor, request.weights
+        ready = self.engine.is_loaded(*editor)
+        return texts.say_waiting(ready, 0 if ready else self.engine.describe_editor(*editor, {}).gigabytes, where)
+
+    def _say_progress(self, request: Request, shown: Explanation, where: str = "") -> str:
+        return texts.say_progress(shown, estimate_seconds(self.engine, request, shown.total - shown.done), where)
+
+    def _has_bundled(self, request: Request | None) -> bool:
+        """Whether there are bundled weights to offer in place of those that were asked for and are not to be had."""
+        if request is None or self.engine.is_loaded(request.editor, request.weights):
+            return False
+        asked = machine.resolve_weights(request.editor, request.weights)
+        return not is_bundled(asked) and any(map(is_bundled, machine.list_weights(request.editor)))
+
+
+def draw(explanation: Explanation, picture: str | None, **how) -> dict[str, Any]:
+    """The payload of an explanation with the link that restores a run on this picture."""
+    link = citation.write_query(explanation, example=find_example_name(picture))
+    return payload.explanation_payload(explanation, link=link, **how)
+
+
+def _is_unfinished(compared) -> bool:
+    """Whether this is a comparison that runs, or was stopped."""
+    if not isinstance(compared, dict):
+        return False
+    return len(compared) < len(EDITORS) or any(isinstance(e, Explanation) and e.provisional for e in compared.values())

@@ -1,0 +1,293 @@
+"""What is asked: picture, instruction, editor, region, options; what a run of it would take; and the buttons that run it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from smile import Explanation, InputError
+from smile.io.images import open_region
+from smile.method import design
+from smile.method.units import words
+from smile.models.editors import EDITORS
+from smile.models.hub import is_bundled
+from smile.ui import machine, texts, validation
+from smile.ui.components import Choice, Examples, Picture, RegionPainter, draw_canvas, draw_region
+from smile.ui.engine import Engine
+from smile.ui.estimate import Outlook, count_edits
+from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, get_props
+from smile.ui.examples import list_examples
+
+FIELDS = ("picture", "instruction", "edits", "seed", "editor", "weights", "region", "region_column", "edits_chosen")
+RANDOM_SEED = "() => Math.floor(Math.random() * 1e6)"
+
+
+class Form:
+    """The column "ask" of the first tab."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+
+    def build(self, first: dict[str, Any]) -> None:
+        """The components, filled with `first`, which `describe` returned."""
+        self.picture = Picture(
+            first["picture"], label="Picture", type="filepath", sources=["upload"], buttons=[], height=190, elem_id="picture"
+        )
+        self.examples = Examples(list_examples(), elem_id="examples")
+        self.instruction = gr.Textbox(
+            first["instruction"], label="Instruction", placeholder="make it snow", max_lines=4, elem_id="instruction"
+        )
+        with gr.Group():
+            self.editor = gr.Radio(list(EDITORS), label="Editor", elem_id="editor", **get_props(first["editor"]))
+            self.weights = Choice(label="Weights", elem_id="weights", **get_props(first["weights"]))
+        with gr.Column(elem_id="region", **get_props(first["region_column"])) as self.region_column:
+            self.region = RegionPainter(elem_id="painter", **get_props(first["region"]))
+            with gr.Row():
+                self.phrase = gr.Textbox(
+                    label="What the region shows",
+                    show_label=False,
+                    placeholder="or say it: the sky",
+                    max_lines=1,
+                    container=False,
+                    scale=3,
+                    min_width=120,
+                    elem_id="phrase",
+                )
+                self.find_button = gr.Button("Find", size="sm", min_width=60, elem_id="find")
+                self.region_file = gr.UploadButton(
+                    "From file", file_types=["image"], size="sm", min_width=84, elem_id="region-file"
+                )
+        with gr.Row():
+            self.edits = gr.Number(first["edits"], label="Edits", min_width=80, elem_id="edits")
+            self.seed = gr.Number(first["seed"], label="Seed", min_width=80, elem_id="seed")
+            self.random_seed_button = gr.Button("Random seed", size="sm", min_width=104, elem_id="random-seed")
+        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+            self.settings = {
+                name: gr.Number(first[name], label=label, info=info, visible=False, elem_id=f"setting-{name}")
+                for name, (label, info) in texts.SETTINGS.items()
+            }
+            self.options = {name: _build_option(name) for name in texts.OPTIONS}
+        self.plan_text = gr.HTML(elem_id="plan")
+        with gr.Column(elem_id="do"):
+            with gr.Row():
+                self.explain_button = gr.Button("Explain", variant="primary", scale=3, elem_id="explain")
+                self.stop_button = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop")
+            self.compare_button = gr.Button("Compare all three", elem_id="compare")
+            self.progress = gr.HTML(texts.say(texts.REPLAYED), elem_id="progress")
+            self.fall_back_button = gr.Button("Use the bundled weights", visible=False, elem_id="fall-back")
+        self.edits_chosen = gr.State(False)  # whether the visitor set the number of edits, which else follows the instruction
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The components that hold what is asked, by name."""
+        return {name: getattr(self, name) for name in FIELDS} | self.settings | self.options
+
+    @property
+    def planned(self) -> set:
+        """The components that decide what a run takes."""
+        return {self.instruction, self.edits, self.editor, self.weights, self.settings["steps"], *self.options.values()}
+
+    @property
+    def plan_outputs(self) -> list:
+        """The components that `plan` fills."""
+        return [self.plan_text, *self.settings.values()]
+
+    def connect(self, page: gr.Blocks) -> None:
+        """What happens while something is asked."""
+        phrase, found = [self.picture, self.phrase], [self.region, self.progress]
+        self.picture.upload(self.show_canvas, self.picture, self.region, **AT_ONCE)
+        self.picture.clear(lambda: self.show_canvas(None), None, self.region, **AT_ONCE)  # which still sends the old one
+        self.editor.input(self.choose_editor, [self.editor, self.picture], list(self.fields.values()), **AT_ONCE)
+        self.weights.input(self.clear_settings, None, list(self.settings.values()), **AT_ONCE)
+        gr.on([self.find_button.click, self.phrase.submit], self.find_region, phrase, found, **EDITING, **PRIVATE)
+        self.region_file.upload(self.use_region_file, [self.picture, self.region_file], found, **AT_ONCE)
+        self.edits.input(lambda value: value is not None, self.edits, self.edits_chosen, **AT_ONCE)
+        self.instruction.change(self.suggest_edits, [self.instruction, self.edits_chosen], self.edits, **AT_ONCE)
+        self.random_seed_button.click(None, None, self.seed, js=RANDOM_SEED, **PRIVATE)
+        changes = [page.load, *(part.change for part in self.planned)]
+        planning: dict[str, Any] = PRIVATE | {"concurrency_limit": None, "trigger_mode": "always_last"}
+        gr.on(changes, self.plan, self.planned, self.plan_outputs, **planning)
+        fallen_back = [*self.fields.values(), self.fall_back_button]
+        self.fall_back_button.click(self.fall_back, self.editor, fallen_back, **AT_ONCE)
+
+    # Filling in
+
+    def describe(self, explanation: Explanation, picture: str, region: str | Image.Image | None) -> dict[str, Any]:
+        """The values, by name, with which this explanation was made. `picture` is its picture's file."""
+        settings = explanation.settings
+        options = {name: validation.METHOD[name] if settings[name] is None else settings[name] for name in texts.OPTIONS}
+        return {
+            "picture": picture,
+            "region": self.show_canvas(picture, region),
+            "instruction": explanation.instruction,
+            **describe_edits(explanation.instruction, settings["edits"]),
+            "seed": settings["seed"],
+            **self.describe_editor(explanation),
+            **options,
+        }
+
+    def describe_editor(self, explanation: Explanation) -> dict[str, Any]:
+        """The values of the editor with which this explanation was made, as far as it is one of this page's."""
+        settings = explanation.settings
+        if settings["editor"] not in EDITORS:
+            return {}
+        weights = settings.get("editor_weights", "auto")
+        values = self.describe_choice(settings["editor"], weights)
+        if values["weights"]["value"] == weights:
+            numbers = {name: v for name, v in settings["editor_settings"].items() if isinstance(v, (int, float))}
+            values |= {name: numbers.get(name) for name in texts.SETTINGS}
+        return values
+
+    def describe_choice(self, editor: str, weights: str = "auto") -> dict[str, Any]:
+        """The values that come with an editor that is chosen."""
+        sets = machine.list_weights(editor)
+        missing = ", ".join(texts.shorten_weights(each) for each in EDITORS[editor].weights if each not in sets)
+        choices = [(texts.shorten_weights(each), each) for each in dict.fromkeys(("auto", *sets))]
+        value = weights if weights in sets else "auto"
+        return {
+            "editor": gr.update(value=editor, info=texts.EDITORS.get(editor, EDITORS[editor].problem)),
+            "weights": gr.update(choices=choices, value=value, info=texts.NEEDS_GPU.format(missing) if missing else ""),
+            "region_column": gr.update(visible=validation.needs_region(editor)),
+            **dict.fromkeys(texts.SETTINGS),  # empty: what comes with the weights
+        }
+
+    def fill(self, values: dict[str, Any]) -> Changes:
+        """The fields with these values; the others stay as they are."""
+        fields = self.fields
+        return {fields[name]: value for name, value in values.items()}
+
+    def lock(self) -> Changes:
+        """The buttons while something runs."""
+        return self._enable_buttons(False) | {self.fall_back_button: gr.update(visible=False)}
+
+    def release(self) -> Changes:
+        """The buttons while nothing runs."""
+        return self._enable_buttons(True)
+
+    def _enable_buttons(self, enabled: bool) -> Changes:
+        active, inactive = gr.update(interactive=enabled), gr.update(interactive=not enabled)
+        return {self.explain_button: active, self.compare_button: active, self.stop_button: inactive}
+
+    # Reading
+
+    def read_settings(self, values: Values) -> dict[str, Any]:
+        """The editor's settings that are filled in."""
+        return {name: values[part] for name, part in self.settings.items() if values[part] is not None}
+
+    def read_options(self, values: Values) -> dict[str, Any]:
+        """The method's options that are filled in."""
+        return {name: values[part] for name, part in self.options.items() if values[part] is not None}
+
+    def check(self, values: Values) -> dict[str, Any]:
+        """What is asked of any editor, see `validation.check_asked`. Raises InputError.
+
+        The number of edits counts if the visitor chose it; else it is what the instruction needs, and the field may not
+        have heard yet, if somebody types fast.
+        """
+        edits = values[self.edits] if values[self.edits_chosen] else None
+        options = self.read_options(values)
+        return validation.check_asked(values[self.picture], values[self.instruction], edits, values[self.seed], options)
+
+    # Choosing
+
+    def choose_editor(self, editor: str, picture: str | None) -> Changes:
+        """Another editor was chosen."""
+        return self.fill(self.describe_choice(editor) | {"region": self.show_canvas(picture)})
+
+    def clear_settings(self) -> Changes:
+        """Other weights were chosen: empty fields stand for what comes with them."""
+        return self.fill(dict.fromkeys(texts.SETTINGS))
+
+    def fall_back(self, editor: str) -> Changes:
+        """The bundled weights of this editor, which need no network."""
+        bundled = next(filter(is_bundled, machine.list_weights(editor)))
+        return self.fill(self.describe_choice(editor, bundled)) | {self.fall_back_button: gr.update(visible=False)}
+
+    def suggest_edits(self, instruction: str, chosen: bool = False):
+        """The number of edits that an instruction needs, for the field, unless the visitor chose one."""
+        try:
+            return gr.skip() if chosen else design.default_edits(len(words(instruction or "")))
+        except InputError:
+            return gr.skip()
+
+    # Planning
+
+    def plan(self, values: Values) -> Iterator[Changes]:
+        """What will happen, on what, and which settings the editor has.
+
+        Said at once, and again when bundled weights are loaded. Full ones are not loaded for this: what they would take
+        is estimated, unless they are coming anyway.
+        """
+        chosen = editor, weights = values[self.editor], values[self.weights]
+        settings = {"steps": values[self.settings["steps"]]}
+        try:
+            if not self.engine.is_loaded(*chosen):
+                yield self._show_plan(values, None)
+                if is_bundled(machine.resolve_weights(*chosen)):
+                    self.engine.load(*chosen)
+            outlook = self.engine.describe_editor(editor, weights, settings)
+            yield self._show_plan(values, outlook)
+            if not outlook.loaded and self.engine.is_coming(*chosen):
+                self.engine.load(*chosen)
+                yield self._show_plan(values, self.engine.describe_editor(editor, weights, settings))
+        except InputError as error:
+            yield {self.plan_text: texts.say_problem(error)}
+
+    def _show_plan(self, values: Values, outlook: Outlook | None) -> Changes:
+        instruction, editor = values[self.instruction], values[self.editor]
+        try:
+            asked = validation.check_run(instruction, values[self.edits], self.read_options(values))
+            edits, others = count_edits(len(words(instruction)), asked["edits"], asked["options"])
+            run, possible = texts.describe_run(edits, others, outlook), True
+        except InputError as error:
+            run, possible = str(error), False
+        if outlook is None:
+            return {self.plan_text: texts.describe_plan(None, run)}
+        outlooks = [outlook if name == editor else self.engine.describe_editor(name, "auto", {}) for name in EDITORS]
+        comparison = texts.describe_comparison(edits + others, outlooks) if possible else ""
+        changes: Changes = {self.plan_text: texts.describe_plan(outlook, run, comparison)}
+        for name, part in self.settings.items():
+            default = outlook.settings.get(name)
+            changes[part] = gr.update(visible=default is not None, placeholder="" if default is None else f"{default:g}")
+        return changes
+
+    # The region
+
+    def show_canvas(self, picture: str | None, region: str | Image.Image | None = None) -> dict[str, Any]:
+        """The picture to paint a region on, with nothing painted, or with what is white in the file or picture `region`."""
+        try:
+            opened = validation.open_file(picture) if picture else None
+            painted = None if opened is None or region is None else open_region(region, opened.size)
+        except InputError:  # which a run will say
+            opened = painted = None
+        return gr.update(picture=draw_canvas(opened), value=draw_region(painted))
+
+    def find_region(self, picture: str | None, phrase: str) -> Changes:
+        """Paint what the phrase names, found in the picture."""
+        try:
+            region = validation.find_region(self.engine, validation.open_file(picture), phrase)
+            return {self.region: gr.update(value=draw_region(region)), self.progress: texts.say(texts.FOUND)}
+        except InputError as error:
+            return {self.progress: texts.say_problem(error)}
+
+    def use_region_file(self, picture: str | None, file: str) -> Changes:
+        """Paint the region in a file."""
+        try:
+            region = open_region(validation.open_file(file), validation.open_file(picture).size)
+            return {self.region: gr.update(value=draw_region(region)), self.progress: ""}
+        except InputError as error:
+            return {self.progress: texts.say_problem(error)}
+
+
+def describe_edits(instruction: str, edits: int | None) -> dict[str, Any]:
+    """The values of the number of edits, and whether it is another than the instruction needs."""
+    usual = design.default_edits(len(words(instruction)))
+    return {"edits": edits or usual, "edits_chosen": edits not in (None, usual)}
+
+
+def _build_option(name: str):
+    """The field of one of the method's options."""
+    label, info = texts.OPTIONS[name]
+    common = {"value": validation.METHOD[name], "label": label, "info": info, "elem_id": f"option-{name}"}
+    return Choice(texts.CHOICES[name], **common) if name in texts.CHOICES else gr.Number(**common)

@@ -1,0 +1,168 @@
+"""Answers that are there already: examples, opened bundles, one editor of a comparison, what a link names.
+
+No model is run, so all of this works while models are loaded and others wait. Each answer also fills in the form with the
+values with which it was made.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from smile import Explanation, InputError, load
+from smile.models.editors import EDITORS
+from smile.report import citation, payload
+from smile.ui import examples, machine, texts, validation
+from smile.ui.events import AT_ONCE, PRIVATE, Changes
+from smile.ui.examples import Example
+from smile.ui.sections.answer import Answer, draw
+from smile.ui.sections.form import describe_edits
+from smile.ui.sections.trust import Trust
+
+LINK = ("example", "instruction", "editor", "weights", "seed", "edits")  # what a link may name
+
+
+class SavedRuns:
+    """The button that opens a bundle, and the events that show what was run before."""
+
+    def __init__(self, answer: Answer, trust: Trust):
+        self.answer, self.trust, self.form, self.engine = answer, trust, answer.form, answer.engine
+
+    def build(self) -> None:
+        """The components."""
+        self.open_button = gr.UploadButton(
+            "Open a bundle", file_types=[".zip"], size="sm", min_width=110, elem_id="open-bundle"
+        )
+
+    def connect(self, page: gr.Blocks) -> None:
+        """Show what is asked for, and how far to believe it."""
+        form, answer, trust = self.form, self.answer, self.trust
+        outputs = [*form.fields.values(), *answer.outputs]
+        for replayed in (
+            page.load(self.follow_link, None, outputs, **AT_ONCE),
+            form.examples.select(self.pick_example, None, outputs, **AT_ONCE),
+            answer.comparison.select(self.pick_editor, [answer.compared, form.picture], outputs, **AT_ONCE),
+            self.open_button.upload(self.open_bundle, self.open_button, outputs, **AT_ONCE),
+        ):  # Gradio tells of a state's change only where an event was queued
+            replayed.then(trust.show, trust.inputs, trust.outputs, **AT_ONCE)
+        refilled = answer.view.play(self.refill, answer.shown, list(form.fields.values()), **AT_ONCE)
+        refilled.then(None, js="() => document.querySelector('#explain').click()", **PRIVATE)
+
+    def pick_example(self, event: gr.EventData) -> Changes:
+        """The example that was clicked."""
+        index = _read_index(event, len(examples.list_examples()))
+        return gr.skip() if index is None else self.replay(examples.list_examples()[index])
+
+    def replay(self, example: Example, editor: str | None = None) -> Changes:
+        """An example; of a comparison, this editor's explanation is the one shown in full."""
+        explanations = example.explanations()
+        editor = editor or next(iter(explanations))
+        return {
+            **self.form.fill(self.form.describe(explanations[editor], example.picture, example.painted)),
+            **self.answer.show(
+                examples.draw_example(example, editor),
+                (example.name, editor),
+                examples.draw_comparison(example),
+                example.name if example.compare else None,
+            ),
+            self.form.progress: texts.say(texts.REPLAYED),
+            **self.form.release(),
+        }
+
+    def pick_editor(self, compared, picture: str | None, event: gr.EventData) -> Changes:
+        """The editor that was chosen in a comparison."""
+        if isinstance(compared, str):
+            example = examples.find_example(compared)
+            editors = list(example.explanations())
+            index = _read_index(event, len(editors))
+            return gr.skip() if index is None else self.replay(example, editors[index])
+        steps = list((compared or {}).values())
+        index = _read_index(event, len(steps))
+        if index is None:
+            return gr.skip()
+        if isinstance(steps[index], str):
+            return {self.form.progress: texts.say_problem(steps[index])}
+        fields = self.form.fill(self.form.describe_editor(steps[index]))
+        return {**fields, self.answer.view: draw(steps[index], picture), self.answer.shown: steps[index]}
+
+    def open_bundle(self, file: str) -> Iterator[Changes]:
+        """The bundle in a file. A generator, so that its picture is there until Gradio has it."""
+        try:
+            explanation = load(file)
+        except InputError as error:
+            yield {self.form.progress: texts.say_problem(error)}
+            return
+        editor, weights = (explanation.settings.get(name) for name in ("editor", "editor_weights"))
+        known = editor in EDITORS and weights in machine.list_weights(editor)
+        said = texts.OPENED if known else f"{texts.OPENED} {texts.ELSEWHERE}"
+        drawn = payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation))
+        answer = self.answer.show(drawn, explanation) | {self.form.progress: texts.say(said)} | self.form.release()
+        with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
+            yield self._fill(explanation, folder) | answer
+
+    def refill(self, shown) -> Iterator[Changes]:
+        """The form as it was for what is shown, because somebody may have changed it. A generator, as `open_bundle` is."""
+        if isinstance(shown, Explanation):
+            with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
+                yield self._fill(shown, folder)
+        elif shown:
+            example, editor = examples.find_example(shown[0]), shown[1]
+            values = self.form.describe(example.explanations()[editor], example.picture, example.painted)
+            yield self.form.fill(values)
+
+    def follow_link(self, request: gr.Request) -> Changes:
+        """What the page's address names. Of what cannot be one sentence says why, and the page stays as it begins."""
+        asked = {name: request.query_params[name] for name in LINK if name in request.query_params}
+        first = examples.list_examples()[0]
+        stays: Changes = {self.answer.shown: (first.name, first.editor)}
+        try:
+            return self._follow(asked) if asked else stays
+        except InputError as error:
+            return stays | {self.form.progress: texts.say_problem(error)}
+
+    def _follow(self, asked: dict[str, Any]) -> Changes:
+        example = examples.find_example(asked.pop("example")) if "example" in asked else None
+        asked |= {each: validation.parse_whole(each, asked[each], 0) for each in ("seed", "edits") if each in asked}
+        if example is not None:
+            for editor, saved in example.explanations().items():
+                if asked.items() <= _list_link_values(saved).items():
+                    return self.replay(example, editor)
+        base = example or examples.list_examples()[0]
+        explanation = next(iter(base.explanations().values()))
+        usual = _list_link_values(explanation)
+        if asked.get("editor", usual["editor"]) != usual["editor"]:
+            usual["weights"] = "auto"
+        if "instruction" in asked:
+            usual["edits"] = None
+        wanted = usual | asked
+        validation.check_run(wanted["instruction"], wanted["edits"])
+        machine.resolve_weights(wanted["editor"], wanted["weights"])
+        values = self.form.describe(explanation, base.picture, base.painted)
+        values |= {"instruction": wanted["instruction"], "seed": wanted["seed"]}
+        values |= describe_edits(wanted["instruction"], wanted["edits"])
+        if {"editor", "weights"} & asked.keys():
+            values |= self.form.describe_choice(wanted["editor"], wanted["weights"])
+        progress = texts.say(texts.LINKED if example else texts.LINKED_ALONE)
+        return self.form.fill(values) | self.answer.show(None) | {self.form.progress: progress}
+
+    def _fill(self, explanation: Explanation, folder: str) -> Changes:
+        """The form as it was for this explanation, whose picture is written into `folder`."""
+        picture = Path(folder) / "input.png"
+        explanation.image.save(picture)
+        return self.form.fill(self.form.describe(explanation, str(picture), explanation.region))
+
+
+def _read_index(event: gr.EventData, count: int) -> int | None:
+    """Which of so many was clicked, None for none of them: anybody can post an event."""
+    data = event._data if isinstance(event._data, dict) else {}
+    index = data.get("index")
+    return index if isinstance(index, int) and 0 <= index < count else None
+
+
+def _list_link_values(explanation: Explanation) -> dict[str, Any]:
+    """What a link to this explanation would name."""
+    settings = explanation.settings
+    values = {name: settings[name] for name in ("editor", "seed", "edits")}
+    return values | {"instruction": explanation.instruction, "weights": settings.get("editor_weights", "auto")}

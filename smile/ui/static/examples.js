@@ -1,0 +1,6 @@
+// Says which example was clicked (components.py, Examples).
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) trigger("select", { index: Number(button.dataset.index) });
+});

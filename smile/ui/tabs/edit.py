@@ -1,0 +1,47 @@
+"""The first tab: which words of one instruction changed one picture."""
+
+import gradio as gr
+
+from smile.ui import texts
+from smile.ui.engine import Engine
+from smile.ui.examples import draw_example, list_examples
+from smile.ui.sections.answer import Answer
+from smile.ui.sections.downloads import Downloads, write_explanation
+from smile.ui.sections.form import Form
+from smile.ui.sections.saved_runs import SavedRuns
+from smile.ui.sections.trust import Trust
+
+
+class EditTab:
+    """What is asked on the left, the answer on the right. It begins with the first example, replayed."""
+
+    def __init__(self, engine: Engine):
+        self.form = Form(engine)
+        self.answer = Answer(engine, self.form)
+        self.trust = Trust(self.answer)
+        self.saved_runs = SavedRuns(self.answer, self.trust)
+        self.downloads = Downloads(texts.TAKE, "take", write_explanation)
+
+    def build(self) -> None:
+        """The layout, as it reads."""
+        example = list_examples()[0]
+        editor, explanation = next(iter(example.explanations().items()))
+        with gr.Row(elem_id="main"):
+            with gr.Column(elem_id="ask", min_width=320):
+                self.form.build(self.form.describe(explanation, example.picture, example.painted))
+            with gr.Column(elem_id="answer", min_width=320):
+                self.answer.build(draw_example(example, editor))
+                self.trust.build(explanation)
+                with gr.Row(elem_id="take-away"):
+                    self.downloads.build()
+                    self.saved_runs.build()
+        gr.HTML(texts.build_guide(), elem_id="guide")
+
+    def connect(self, page: gr.Blocks, taken: gr.DownloadButton) -> None:
+        """The events, in the order in which Gradio sends those of one click; files are handed over through `taken`."""
+        replays = [self.form.examples.select, self.saved_runs.open_button.upload]
+        self.form.connect(page)
+        self.answer.connect(replays)
+        self.trust.connect([self.answer.comparison.select, *replays])
+        self.saved_runs.connect(page)
+        self.downloads.connect(self.answer.shown, self.form.progress, taken)
