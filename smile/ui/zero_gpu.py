@@ -30,6 +30,7 @@ from smile.evaluation.evaluate import count_further_edits
 from smile.io.images import open_picture
 from smile.method.units import words
 from smile.models import protocols
+from smile.models.cache import Group
 from smile.models.hub import is_bundled
 from smile.ui import machine
 from smile.ui.engine import DEFAULT, Engine, Key, Models, Request, Steps, load_models
@@ -143,7 +144,7 @@ class ZeroGpuEngine(Engine):
                 raise InputError(f"The GPU is lent for {seconds} seconds, too short for one edit; choose fewer steps.")
             spent = last.seconds if explanation is None else {}
 
-    def _group_edits(self, request: Request, explanation: Explanation | None) -> tuple[str, bool]:
+    def _group_edits(self, request: Request, explanation: Explanation | None) -> Group:
         """Under which key the cache has the edits of this picture."""
         editor = self._apply_settings(request)[0]
         if explanation is not None:

@@ -94,8 +94,8 @@ class SavedRuns:
         except InputError as error:
             yield {self.form.progress: texts.say_problem(error)}
             return
-        editor, weights = (explanation.settings.get(name) for name in ("editor", "editor_weights"))
-        known = editor in EDITORS and weights in machine.list_weights(editor)
+        editor = explanation.settings["editor"]
+        known = editor in EDITORS and explanation.settings.get("editor_weights") in machine.list_weights(editor)
         said = texts.OPENED if known else f"{texts.OPENED} {texts.ELSEWHERE}"
         drawn = payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation))
         answer = self.answer.show(drawn, explanation) | {self.form.progress: texts.say(said)} | self.form.release()
