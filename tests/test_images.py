@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io.images import fit, open_picture, open_region, whole_cells
+from smile.io.images import cover_cells, fit_picture, open_picture, open_region
 
 
 def refused(source, match):
@@ -86,11 +86,11 @@ def png_header(width, height):
 
 
 def test_working_size():
-    assert fit(Image.new("RGB", (4000, 3000)), 512).size == (512, 384)
-    assert fit(Image.new("RGB", (100, 63)), 128).size == (128, 80)
-    assert fit(Image.new("RGB", (20, 160)), 128).size == (16, 128)
+    assert fit_picture(Image.new("RGB", (4000, 3000)), 512).size == (512, 384)
+    assert fit_picture(Image.new("RGB", (100, 63)), 128).size == (128, 80)
+    assert fit_picture(Image.new("RGB", (20, 160)), 128).size == (16, 128)
     same = Image.new("RGB", (128, 64))
-    assert fit(same, 128) is same
+    assert fit_picture(same, 128) is same
 
 
 def test_region():
@@ -128,7 +128,7 @@ def test_whole_cells():
     region = Image.new("L", (20, 12))
     region.putpixel((9, 3), 255)
     region.putpixel((19, 11), 255)
-    cells = np.asarray(whole_cells(region, 8))
+    cells = np.asarray(cover_cells(region, 8))
     expected = np.zeros((12, 20))
     expected[:8, 8:16] = expected[8:, 16:] = 255
     assert np.array_equal(cells, expected)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from tiny import dinov2_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
-from smile.io.images import fit, fit_region
+from smile.io.images import fit_picture, fit_region
 
 TEXTS = ["a red car", "a car", "", "red"]
 
@@ -160,7 +160,7 @@ def test_photographs_of_any_size(editor, size):
     editor.working_size, given = 104, picture(size)
     region = painted(size, (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
     edits = editor.edit(given, TEXTS[:2], seed=0, region=region)
-    small = fit(given, 104)
+    small = fit_picture(given, 104)
     inside = np.asarray(fit_region(region, small.size)) > 0
     assert [edit.size for edit in edits] == [small.size] * 2 and 0 < inside.mean() < 0.3
     for edit in edits:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from tiny import byte_tokenizer, dinov2_folder, picture
 
 from smile import InputError, explain, load_editor, load_embedder
-from smile.io.images import fit
+from smile.io.images import fit_picture
 from smile.models.editors.inpaint import Inpaint
 from smile.models.editors.instruct_pix2pix import InstructPix2Pix
 from smile.models.editors.pipelines import PlainPipeline, find_class, map_settings
@@ -108,7 +108,7 @@ def test_photographs_of_any_size(editor, name, size):
         edit = editor.edit(picture(size), ["snow"], seed=0, **region)[0]
     finally:
         editor.working_size = 32
-    assert edit.size == fit(picture(size), 104).size
+    assert edit.size == fit_picture(picture(size), 104).size
 
 
 def test_it_equals_the_pipeline_called_by_hand(editor, name, region):

@@ -77,8 +77,8 @@ def _make_files(fields: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
     numbers = {name: value for name, value in fields.items() if name not in PICTURES}
     yield "explanation.json", schema.encode(numbers).encode("utf-8")
     pictures = {"input.png": fields["image"], "region.png": fields["region"]}
-    pictures |= {_name("edits", number): edit for number, edit in enumerate(fields["edits"])}
-    pictures |= {_name("noise", number): edit for number, edit in enumerate(fields["noise_edits"])}
+    pictures |= {_name_file("edits", number): edit for number, edit in enumerate(fields["edits"])}
+    pictures |= {_name_file("noise", number): edit for number, edit in enumerate(fields["noise_edits"])}
     for name, picture in pictures.items():
         if picture is not None:
             bare, data = picture.copy(), BytesIO()
@@ -87,7 +87,7 @@ def _make_files(fields: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
             yield name, data.getvalue()
 
 
-def _name(folder: str, number: int) -> str:
+def _name_file(folder: str, number: int) -> str:
     return f"{folder}/{number:03}.png"
 
 
@@ -120,7 +120,7 @@ def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str]
     """The fields from what `read_content(name)` gives; with `names`, there must be no other files."""
     fields = schema.decode(read_content("explanation.json"), refit=refit)
     edits, noise_edits = (
-        [_name(folder, number) if pictured else None for number, pictured in enumerate(which)]
+        [_name_file(folder, number) if pictured else None for number, pictured in enumerate(which)]
         for folder, which in zip(("edits", "noise"), schema.find_pictured(fields), strict=True)
     )
     region = "region.png" if fields["settings"]["region"] else None

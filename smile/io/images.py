@@ -35,13 +35,13 @@ def open_picture(source) -> Image.Image:
         raise InputError("There is no picture; choose one.")
     if isinstance(source, Image.Image):
         try:
-            return _upright_rgb(source)
+            return _make_upright(source)
         except InputError:
             raise
         except PICTURE_ERRORS as error:  # which Pillow raises only now, when the pixels are needed
             raise InputError("The picture is damaged or cannot be read; save it again.") from error
     if isinstance(source, np.ndarray):
-        return _upright_rgb(_from_array(source))
+        return _make_upright(_convert_array(source))
     if not isinstance(source, (str, os.PathLike)):
         raise InputError(f"A picture must be a path, a PIL image or an array, not {type(source).__name__}.")
     path = Path(source)
@@ -59,11 +59,11 @@ def open_picture(source) -> Image.Image:
                 _check_size(opened)
                 if opened.format != "MPO" and getattr(opened, "is_animated", False):  # phones add a preview, as MPO
                     raise InputError(f"{name} holds several pictures or moves; give a single one.")
-                return _upright_rgb(opened)
+                return _make_upright(opened)
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(_too_large(name)) from error
+        raise InputError(_describe_limit(name)) from error
     except UnidentifiedImageError as error:
         raise InputError(f"{name} is not a picture that can be read; use PNG, JPEG or WebP.") from error
     except PICTURE_ERRORS as error:  # what Pillow raises for a truncated or damaged file
@@ -93,7 +93,7 @@ def fit_region(region: Image.Image, size: tuple[int, int]) -> Image.Image:
     return region if region.size == size else region.resize(size, Image.Resampling.BOX).point(lambda v: 255 * (v > 0))
 
 
-def whole_cells(region: Image.Image, cell: int) -> Image.Image:
+def cover_cells(region: Image.Image, cell: int) -> Image.Image:
     """`region` (L, 0 and 255) with every cell of `cell` by `cell` pixels that it touches wholly inside.
 
     Models see a region at the size of their latents, and take one pixel's word for a cell: thin strokes would be lost.
@@ -105,7 +105,7 @@ def whole_cells(region: Image.Image, cell: int) -> Image.Image:
     return Image.fromarray(cells.repeat(cell, axis=0).repeat(cell, axis=1)[:height, :width])
 
 
-def fit(picture: Image.Image, longest: int, multiple: int = 8) -> Image.Image:
+def fit_picture(picture: Image.Image, longest: int, multiple: int = 8) -> Image.Image:
     """`picture` at the working size: longest side `longest` pixels, aspect kept, both sides multiples of `multiple`."""
     scale = longest / max(picture.size)
     width, height = (max(multiple, round(side * scale / multiple) * multiple) for side in picture.size)
@@ -116,14 +116,14 @@ def _check_size(picture: Image.Image) -> None:
     """What the header says, before a pixel is decoded."""
     width, height = picture.size
     if width * height > MAX_PIXELS:
-        raise InputError(_too_large("The picture"))
+        raise InputError(_describe_limit("The picture"))
     if min(width, height) < MIN_SIDE and max(width, height) <= MIN_SIDE * MAX_ASPECT:
         raise InputError(f"The picture is {width} by {height} pixels, too small to show anything; give a larger one.")
     if not width or not height or max(width, height) > MAX_ASPECT * min(width, height):
         raise InputError(f"The picture is {width} by {height} pixels, too narrow a strip; crop it.")
 
 
-def _upright_rgb(picture: Image.Image) -> Image.Image:
+def _make_upright(picture: Image.Image) -> Image.Image:
     _check_size(picture)
     picture.load()
     try:
@@ -143,7 +143,7 @@ def _upright_rgb(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _from_array(values: np.ndarray) -> Image.Image:
+def _convert_array(values: np.ndarray) -> Image.Image:
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
     if values.size == 0 or not (values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (3, 4))):
@@ -157,5 +157,5 @@ def _from_array(values: np.ndarray) -> Image.Image:
     return Image.fromarray(values)
 
 
-def _too_large(name: str) -> str:
+def _describe_limit(name: str) -> str:
     return f"{name} has more than {MAX_PIXELS // 10**6} million pixels; make it smaller."

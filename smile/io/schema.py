@@ -57,16 +57,24 @@ def to_plain(value: Any) -> Any:
 def decode(data: bytes, *, refit: bool = True) -> dict[str, Any]:
     """The fields that `encode` wrote, from the bytes of explanation.json; as `check_fields`, and raises as it does."""
 
+    try:
+        values = parse_json(data)
+    except ValueError as error:
+        raise make_error("explanation.json is no JSON, or nested too deeply") from error
+    return check_fields(values, refit=refit)
+
+
+def parse_json(data: bytes) -> Any:
+    """The value in JSON text. Raises ValueError for what is no JSON in UTF-8, which NaN and infinity are not, for a number
+    of thousands of digits, and for too deep nesting."""
+
     def refuse_constant(name: str):
-        raise ValueError(name)
+        raise ValueError(f"{name} is no JSON")
 
     try:
-        values = json.loads(data.decode("utf-8"), parse_constant=refuse_constant)
+        return json.loads(data.decode("utf-8"), parse_constant=refuse_constant)
     except RecursionError:
-        raise make_error("explanation.json is nested too deeply") from None
-    except ValueError as error:  # also UnicodeDecodeError, and a number of thousands of digits
-        raise make_error("explanation.json is no JSON") from error
-    return check_fields(values, refit=refit)
+        raise ValueError("nested too deeply") from None
 
 
 def check_fields(values: Any, *, refit: bool = True) -> dict[str, Any]:
@@ -149,20 +157,20 @@ def _parse_array(axes: str, kinds: tuple[type, ...], low: float, high: float, va
     return array.astype(kinds[0]).reshape(shape)
 
 
-def _array(axes: str, *kinds: type, low: float = 0, high: float = 1) -> PlainValidator:
+def _require_array(axes: str, *kinds: type, low: float = 0, high: float = 1) -> PlainValidator:
     return PlainValidator(partial(_parse_array, axes, kinds, low, high))
 
 
 KNOWN, UNKNOWN = (float, int), (float, int, type(None))
-Weights = Annotated[np.ndarray, _array("k", *UNKNOWN, low=-HUGE, high=HUGE)]
-WordShares = Annotated[np.ndarray, _array("k", *UNKNOWN)]
-EditShares = Annotated[np.ndarray, _array("n", *UNKNOWN)]
-Distances = Annotated[np.ndarray, _array("n", *UNKNOWN, high=HUGE)]
+Weights = Annotated[np.ndarray, _require_array("k", *UNKNOWN, low=-HUGE, high=HUGE)]
+WordShares = Annotated[np.ndarray, _require_array("k", *UNKNOWN)]
+EditShares = Annotated[np.ndarray, _require_array("n", *UNKNOWN)]
+Distances = Annotated[np.ndarray, _require_array("n", *UNKNOWN, high=HUGE)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Count = Annotated[int, Field(ge=0, lt=LARGEST)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Two = Annotated[list[Count], Field(min_length=2, max_length=2)]
+TwoCounts = Annotated[list[Count], Field(min_length=2, max_length=2)]
 
 
 class _Strict(BaseModel, strict=True, extra="forbid"):
@@ -184,7 +192,7 @@ class _Settings(_Strict, extra="allow"):
     design_description: str
     editor_settings: dict
     region: bool
-    size: Two
+    size: TwoCounts
 
     @model_validator(mode="before")
     @classmethod
@@ -221,7 +229,7 @@ class _Settings(_Strict, extra="allow"):
 class _Pair(_Strict):
     """`smile.method.interaction.Interaction`, or nothing yet."""
 
-    pairs: Annotated[list[Two], Field(max_length=units.MAX_WORDS**2)] = []
+    pairs: Annotated[list[TwoCounts], Field(max_length=units.MAX_WORDS**2)] = []
     weight: Number | None = None
     p_value: Number | None = None
     untested: Text = ""
@@ -234,8 +242,8 @@ class _Record(_Strict):
     words: Annotated[list[str], Field(max_length=units.MAX_WORDS)]
     texts: Annotated[list[str], Field(min_length=1, max_length=MAX_EDITS)]
     settings: _Settings
-    mask: Annotated[np.ndarray, _array("nk", bool)]
-    blocks: Annotated[np.ndarray, _array("n", int, high=MAX_SEEDS - 1)]
+    mask: Annotated[np.ndarray, _require_array("nk", bool)]
+    blocks: Annotated[np.ndarray, _require_array("n", int, high=MAX_SEEDS - 1)]
     weights: Weights
     ci_low: Weights
     ci_high: Weights
@@ -245,11 +253,11 @@ class _Record(_Strict):
     distances_from_full: Distances
     responses: EditShares
     edit_p_values: EditShares
-    locality_weights: Annotated[np.ndarray, _array("n", *KNOWN)]
-    noise_distances: Annotated[np.ndarray, _array("m", *UNKNOWN, high=HUGE)]
+    locality_weights: Annotated[np.ndarray, _require_array("n", *KNOWN)]
+    noise_distances: Annotated[np.ndarray, _require_array("m", *UNKNOWN, high=HUGE)]
     noise_floor: NotNegative | None
-    maps: Annotated[np.ndarray, _array("khw", *KNOWN, low=-HUGE, high=HUGE)] | None
-    maps_p_values: Annotated[np.ndarray, _array("khw", *KNOWN)] | None
+    maps: Annotated[np.ndarray, _require_array("khw", *KNOWN, low=-HUGE, high=HUGE)] | None
+    maps_p_values: Annotated[np.ndarray, _require_array("khw", *KNOWN)] | None
     interaction: _Pair
     untested: Text
     fidelity: dict[str, Number | None]

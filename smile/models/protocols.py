@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io.images import fit, fit_region, open_region
+from smile.io.images import fit_picture, fit_region, open_region
 
 BATCH = 8  # texts at a time for an editor that does not say
 
@@ -80,7 +80,7 @@ def fit_inputs(editor: object, picture: Image.Image, region: Any) -> tuple[Image
     check_region(editor, region)
     region = None if region is None else open_region(region, picture.size)
     size = getattr(editor, "working_size", None)
-    picture = fit(picture, size) if size else picture
+    picture = fit_picture(picture, size) if size else picture
     return picture, None if region is None else fit_region(region, picture.size)
 
 

@@ -118,11 +118,8 @@ def _read_zip(file: BinaryIO, most: int) -> tuple[dict, list[dict]]:
 
 
 def _read_json(archive: SafeZip, name: str) -> dict:
-    def refuse_constant(constant: str):
-        raise ValueError(constant)
-
     try:
-        value = json.loads(archive.read(name).decode("utf-8"), parse_constant=refuse_constant)
+        value = schema.parse_json(archive.read(name))
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")  # not so half of a surrogate pair, and 1e999
     except (ValueError, RecursionError) as error:
         raise UnsafeZipError(f"{shown(name)} is damaged") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from smile.io.images import fit, open_region
+from smile.io.images import fit_picture, open_region
 from smile.paths import MODELS
 from smile.toyroad.cases import CASES, HELD_OUT, Case, carried_out
 from smile.toyroad.scene import OPEN
@@ -126,7 +126,7 @@ class Bank:
     def _edited(self, case, batch):
         import torch
 
-        picture = fit(case.picture, self.editor.working_size)
+        picture = fit_picture(case.picture, self.editor.working_size)
         region = open_region(case.options["region"], picture.size) if case.options else None
         with torch.inference_mode():
             generators = [torch.Generator("cpu").manual_seed(seed) for _, seed in batch]

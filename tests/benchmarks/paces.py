@@ -8,7 +8,7 @@ import torch
 from benchmarks.bank import held_out
 
 from smile import load_editor, load_embedder
-from smile.io.images import fit, open_region
+from smile.io.images import fit_picture, open_region
 
 ROUNDS = 3
 TEXTS = 16
@@ -20,7 +20,7 @@ def times_as_fast(name: str, **settings) -> float:
     torch.set_num_threads(1)
     embedder, editor = load_embedder("bundled"), load_editor(name, "bundled").with_settings(**settings)
     case = held_out(name, 1)[0][1]
-    picture = fit(case.picture, editor.working_size)
+    picture = fit_picture(case.picture, editor.working_size)
     region = open_region(case.options["region"], picture.size) if case.options else None
     words = [*case.words, "now", "please", "here", "soon"]
     texts = [" ".join(words[:i] + words[j:]) for i in range(4) for j in range(i, len(words))][:TEXTS]

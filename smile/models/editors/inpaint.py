@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io.images import whole_cells
+from smile.io.images import cover_cells
 from smile.models.editors.base import DiffusionEditor
 from smile.models.editors.denoising import Branches, decode, denoise, draw_noise
 from smile.models.editors.pipelines import load_pipeline
@@ -48,7 +48,7 @@ class Inpaint(DiffusionEditor):
             pixels = pixels * (pipeline.mask_processor.preprocess(region) < 0.5)
         encoded = pipeline.vae.encode(pixels.to(self.device, pipeline.vae.dtype)).latent_dist.mode()
         latents = encoded * pipeline.vae.config.scaling_factor
-        cells = pipeline.mask_processor.preprocess(whole_cells(region, pipeline.vae_scale_factor))
+        cells = pipeline.mask_processor.preprocess(cover_cells(region, pipeline.vae_scale_factor))
         inside = torch.nn.functional.interpolate(cells, latents.shape[-2:]).to(latents)
         given = torch.cat([inside, latents], dim=1) if self._sees_region else latents[:, :0]
         distilled, options = pipeline.unet.config.time_cond_proj_dim, {}  # with guidance as an input and without branches

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io.images import whole_cells
+from smile.io.images import cover_cells
 from smile.models.editors.base import DiffusionEditor, find_lost_words, find_token_limit
 from smile.models.editors.memory import move_to_device
 from smile.models.hub import (
@@ -156,7 +156,7 @@ class PlainPipeline(DiffusionEditor):
         takes = inspect.signature(self.pipeline.__call__).parameters
         options = {"image": picture, "height": picture.height, "width": picture.width}
         if region is not None:
-            options["mask_image"] = whole_cells(region, getattr(self.pipeline, "vae_scale_factor", 8))
+            options["mask_image"] = cover_cells(region, getattr(self.pipeline, "vae_scale_factor", 8))
         options |= {name: self.settings[ours] for ours, name in map_settings(takes).items()}
         if "true_cfg_scale" in options:  # which has no effect without
             options["negative_prompt"] = " "

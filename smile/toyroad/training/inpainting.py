@@ -53,7 +53,7 @@ def make_chunk(vae, chunk: int, *, seed: int, folder, device, examples: int = EX
                     with torch.no_grad(), half_precision(device):
                         latents[name].append(vae.encode(x).latent_dist.mode().half().cpu())
                     stack.clear()
-        small = F.max_pool2d(torch.from_numpy(np.stack(regions))[:, None].float(), 8) > 0  # like the editor, see `whole_cells`
+        small = F.max_pool2d(torch.from_numpy(np.stack(regions))[:, None].float(), 8) > 0  # like the editor, see `cover_cells`
         save_tensors({name: torch.cat(parts) for name, parts in latents.items()} | {"region": small, "texts": texts}, path)
     return torch.load(path, weights_only=True)
 
