@@ -7,7 +7,7 @@ of the method (`smile.method.fidelity`).
 
 from collections.abc import Callable, Iterable
 from itertools import combinations
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy.integrate import trapezoid
@@ -20,16 +20,6 @@ from smile.report.protocols import ExplanationLike
 
 HALF = 0.5
 DECIMALS = 9  # of weights and areas; smaller differences are rounding
-
-
-class Weighted(Protocol):
-    """What is compared of several explanations."""
-
-    words: list[str]
-    weights: np.ndarray  # (k,)
-
-    @property
-    def significant(self) -> np.ndarray: ...  # (k,) bool
 
 
 def accuracy(weights, relevant) -> dict[str, float | None]:
@@ -85,7 +75,7 @@ def design_health(explanation: ExplanationLike) -> dict[str, Any]:
     }
 
 
-def stability(explanation: Weighted, others: Iterable[Weighted]) -> dict[str, Any]:
+def stability(explanation: ExplanationLike, others: Iterable[ExplanationLike]) -> dict[str, Any]:
     """How little an explanation changes when words that say nothing are put into its instruction.
 
     `explanation` and each of `others` has words (k,), weights (k,) and significant (k,) bool; each of `others` has the
@@ -120,7 +110,7 @@ def stability(explanation: Weighted, others: Iterable[Weighted]) -> dict[str, An
     return means | {"insertions": insertions}
 
 
-def consistency(explanations: Iterable[Weighted]) -> dict[str, Any]:
+def consistency(explanations: Iterable[ExplanationLike]) -> dict[str, Any]:
     """How alike repeats of one explanation are, under other seeds or designs. Each has words and weights (k,).
 
     | key | definition |
