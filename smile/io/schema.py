@@ -279,12 +279,6 @@ class _Record(_Strict):
         require(spaced, "the words of the instruction are not one space apart")
         return text
 
-    @field_validator("words")
-    @classmethod
-    def _check_words(cls, words: list[str], info: ValidationInfo) -> list[str]:
-        require(words == info.data.get("instruction", "").split(), "“words” are not those of the instruction")
-        return words
-
     @model_validator(mode="after")
     def _check_tables(self) -> "_Record":
         maps = [None if each is None else each.shape for each in (self.maps, self.maps_p_values)]
@@ -301,23 +295,21 @@ class _Record(_Strict):
     def _check_edits(self) -> "_Record":
         """Texts, blocks, failures and counts tell the same story."""
         settings = dict(self.settings)
+        require(self.words == self.instruction.split(), "“words” are not those of the instruction")
         texts = [units.perturbed(self.words, row) for row in self.mask.tolist()]
         require(self.texts == texts, "“texts” do not agree with “mask”")
         starts = np.flatnonzero(np.diff(self.blocks, prepend=-1))
         count, sizes = len(starts), np.diff([*starts, len(self.blocks)])
-        ordered = (self.blocks[starts] == np.arange(count)).all() and count <= settings["seeds"]
-        require(ordered, "“blocks” are not in order")
+        require(count <= settings["seeds"] and self.blocks[starts].tolist() == [*range(count)], "“blocks” are not in order")
         require(self.mask[starts].all(), "a block does not begin with the full instruction")
-        sized = (sizes[:-1] == settings["edits"]).all() and sizes[-1] <= settings["edits"]
-        require(sized, "a block has not the right size")
+        require((sizes[:-1] == settings["edits"]).all() and sizes[-1] <= settings["edits"], "a block has not the right size")
         require(len(self.noise_distances) % count == 0, "“noise_distances” has not the right number of values")
 
         pictured, noise_pictured = find_pictured(dict(self))
         require(len(noise_pictured) <= min(settings["noise_seeds"], MAX_EDITS), "there are more noise seeds than it says")
         noise = np.isfinite(self.noise_distances).reshape(count, -1)
         require((noise == noise[0]).all(), "“noise_distances” do not agree on what failed")
-        agreed = (np.isfinite(self.distances_from_full) == pictured).all()
-        require(agreed, "the distances do not agree on what failed")
+        require(np.isfinite(self.distances_from_full).tolist() == pictured, "the distances do not agree on what failed")
         require(np.isfinite(self.distances[starts]).all(), "the edit of the full instruction failed")
         edits = dict(zip(zip(self.blocks.tolist(), texts, strict=True), pictured, strict=True))
         failed = list(edits.values()).count(False) + noise_pictured.count(False)
