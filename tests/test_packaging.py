@@ -9,8 +9,10 @@ import sys
 import zipfile
 from pathlib import Path
 
+import grimp
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import smile
 
@@ -23,6 +25,11 @@ def execute(*command, cwd=ROOT, **variables):
     done = subprocess.run(command, cwd=cwd, env=RUNS_ANYWHERE | variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def read_requirements(name):
+    lines = (line.partition("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines())
+    return [Requirement(line) for line in lines if line]
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +63,21 @@ def test_the_metadata_say_what_requirements_txt_says(site_packages):
     (distribution,) = importlib.metadata.distributions(path=[str(site_packages)])
     given = [Requirement(line) for line in distribution.requires]
     for name, extra in (("requirements.txt", None), ("tests/requirements.txt", "tests")):
-        lines = (line.partition("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines())
-        listed = {(each.name.lower(), each.specifier) for each in map(Requirement, filter(None, lines))}
+        listed = {(each.name.lower(), each.specifier) for each in read_requirements(name)}
         assert {(each.name, each.specifier) for each in given if (each.marker is not None) == (extra is not None)} == listed
     assert distribution.version == smile.__version__
     assert distribution.metadata["License-Expression"] == "Apache-2.0"
+
+
+def test_whatever_is_imported_is_required_or_comes_with_what_is():
+    graph = grimp.build_graph("smile", include_external_packages=True, cache_dir=None)
+    optional = {"spaces"}  # there on ZeroGPU only
+    imported = {name for name in graph.modules if not name.startswith("smile")} - set(sys.stdlib_module_names) - optional
+    required = {canonicalize_name(each.name) for each in read_requirements("requirements.txt")}
+    parts = [Requirement(line) for name in required for line in importlib.metadata.requires(name) or ()]
+    brought = {canonicalize_name(part.name) for part in parts if part.marker is None or part.marker.evaluate({"extra": ""})}
+    distributions = importlib.metadata.packages_distributions()
+    assert not {name for name in imported if not {*map(canonicalize_name, distributions[name])} & (required | brought)}
 
 
 def test_installed_it_finds_its_weights_and_its_examples_from_another_folder(site_packages, tmp_path):
