@@ -5,6 +5,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from tiny import FakeBackend, FakeEmbedder, picture
 
@@ -67,13 +68,14 @@ def test_every_cell_is_explained_and_kept(place):
     steps = finished(place)
     assert [step.done for step in steps] == list(range(CELLS + 1)) and steps[-1] == (CELLS, CELLS, 0.0)
     results = table.read_results(place / "out")
-    assert len(results.rows) == CELLS and not any(row.failed for row in results.rows)
-    first = results.rows[0]
-    assert first.instruction == "make it snow please" and first.words[first.top] == "snow" and not first.significant[0]
+    assert len(results.cells) == CELLS and results.cells["failed"].isna().all()
+    first = results.cells.iloc[0]
+    assert first["instruction"] == "make it snow please" and first["top_word"] == "snow" and not first["significant"][0]
     kept = json.loads((place / "out" / "cells" / "0001.json").read_text())
     assert kept["explanation"]["seconds"] == {} and kept["explanation"]["settings"]["noise_seeds"] == 1
     assert kept["input"].startswith("data:image/webp") and kept["relevant"] is None and kept["carried_out"] is None
-    assert {row.carried_out for row in results.rows if row.picture == "scene 1"} == {False} and results.rows[2].relevant[2]
+    drawn = results.cells[results.cells["picture"] == "scene 1"]
+    assert set(drawn["carried_out"]) == {False} and results.cells["relevant"][2][2]
     settings = [json.loads(content)["explanation"]["settings"] for name, content in files(place / "out").items() if "/" in name]
     assert {(s["editor"], s["editor_settings"]["steps"]) for s in settings} == {("instruct-pix2pix", 10), ("img2img-turbo", 3)}
 
@@ -136,7 +138,9 @@ def test_a_cell_that_fails_is_kept_and_tried_again(place):
     steps = finished(place)
     assert steps[0].done == CELLS // 2 - 7 and steps[-1].done == CELLS
     finished(place, "other")
-    assert table.cells_csv(table.read_results(place / "out")) == table.cells_csv(table.read_results(place / "other"))
+    assert table.write_cells_csv(table.read_results(place / "out")) == table.write_cells_csv(
+        table.read_results(place / "other")
+    )
 
 
 def test_words_that_nobody_can_judge_fail_their_cell_before_it_is_edited(place):
@@ -145,9 +149,9 @@ def test_words_that_nobody_can_judge_fail_their_cell_before_it_is_edited(place):
     (place / "suite.yaml").write_text(plain + "editors: [instruct-pix2pix]\npictures: [{toyroad: {weather: clear}}]\n")
     made = finished(place)
     assert made[-1].done == 2
-    results = table.read_results(place / "out")
-    assert [row.failed is None for row in results.rows] == [False, True]
-    assert results.rows[0].failed == f"Toy Road cannot say which words of “{words} snow” matter; use fewer verbs."
+    failed = table.read_results(place / "out").cells["failed"]
+    assert list(failed.isna()) == [False, True]
+    assert failed[0] == f"Toy Road cannot say which words of “{words} snow” matter; use fewer verbs."
 
 
 def test_another_suite_is_refused(place):
@@ -252,21 +256,18 @@ def test_a_suite_may_ask_for_trust(place):
 
 
 def test_alike_explanations_are_consistent_and_stable():
-    def row(weights, picture_, value="snow", holm=0.01):
-        weights = np.array(weights, float)
-        slots = [suite.Slot(0, 0, None), suite.Slot(1, 0, "weather")]
-        arrays = dict.fromkeys(("low", "high", "p"), weights) | {"holm": np.full(2, holm)}
-        plan = {"id": "", "editor": "e", "template": 0, "values": {"weather": value}, "instruction": f"make {value}"}
-        rest = dict.fromkeys(("failed", "relevant", "carried_out", "input", "edit")) | {"meets": [], "scores": {}}
-        return table.Row(**plan, slots=slots, picture=picture_, weights=weights, **arrays, **rest)
+    def row(weights, picture_, value="snow", significant=True):
+        arrays = {"weights": np.array(weights, float), "significant": np.full(2, significant), "words": ["make", value]}
+        return {"editor": "e", "number": 0, "picture": picture_, "instruction": f"make {value}", "shape": "alike"} | arrays
 
-    alike = [row([0, 0.8], "a"), row([0, 0.8], "b"), row([0, 0.8], "c")]
-    assert table.consistency(alike) == {"spread": pytest.approx(0), "same_top_word": 1, "rank_correlation": pytest.approx(1)}
-    found = table.consistency([*alike[:2], row([0.8, 0], "c")])
+    alike = pd.DataFrame([row([0, 0.8], "a"), row([0, 0.8], "b"), row([0, 0.8], "c")])
+    found = table.measure_consistency(alike)
+    assert found == {"spread": pytest.approx(0), "same_top_word": 1, "rank_correlation": pytest.approx(1)}
+    found = table.measure_consistency(pd.DataFrame([row([0, 0.8], "a"), row([0, 0.8], "b"), row([0.8, 0], "c")]))
     assert found["same_top_word"] == pytest.approx(2 / 3) and found["rank_correlation"] == pytest.approx(-1 / 3)
-    assert table.consistency(alike[:1]) == dict.fromkeys(("spread", "same_top_word", "rank_correlation"))
-    assert table.stability(alike) == {"overlap": None, "same_significant": None}
-    found = table.stability([row([0.2, 0.8], "a"), row([0.2, 0.4], "a", "rain", holm=1)])
+    assert table.measure_consistency(alike[:1]) == dict.fromkeys(("spread", "same_top_word", "rank_correlation"))
+    assert table.measure_stability(alike) == {"overlap": None, "same_significant": None}
+    found = table.measure_stability(pd.DataFrame([row([0.2, 0.8], "a"), row([0.2, 0.4], "a", "rain", False)]))
     assert found == {"overlap": pytest.approx(0.6), "same_significant": 0}
 
 

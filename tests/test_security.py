@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gradio as gr
 import httpx
+import pandas as pd
 import pytest
 from asking import ask, build_edit_tab
 from bundles import run
@@ -68,7 +69,7 @@ def test_markup_is_made_of_escaped_texts():
 
 @pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", " =1", '=HYPERLINK("http://evil.example")'])
 def test_a_spreadsheet_computes_no_cell_of_a_table(text):
-    (head, row) = csv.reader(io.StringIO(table._csv(["a", "b", text], [(text, -0.5, True)]), newline=""))
+    (head, row) = csv.reader(io.StringIO(table._write_csv(pd.DataFrame([(text, -0.5, True)]), ["a", "b", text]), newline=""))
     assert head[2] == row[0] == f"'{text}" and row[1:] == ["-0.5", "yes"]
 
 

@@ -3,169 +3,133 @@
 Everything is computed from the files of the cells alone, so it can be made again at any time, also of an unfinished run.
 """
 
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cached_property
+from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from smile.evaluation import metrics
+from smile.report.numbers import LEVEL
 from smile.scenarios import folder
-from smile.scenarios.suite import Slot
 
-ALPHA = 0.05
 FORMULAS = ("=", "+", "-", "@", "\t", "\n")  # with which one begins in a spreadsheet
-
-
-@dataclass(frozen=True)
-class Row:
-    """One cell: what the plan says of it and, unless it `failed`, what came out. k words; NaN is what is not known."""
-
-    id: str
-    editor: str
-    template: int
-    values: dict[str, str]
-    instruction: str
-    slots: list[Slot]
-    picture: str
-    meets: list[tuple[str, str]]
-    failed: str | None
-    weights: np.ndarray  # (k,)
-    low: np.ndarray
-    high: np.ndarray
-    p: np.ndarray
-    holm: np.ndarray
-    relevant: list[bool] | None
-    carried_out: bool | None
-    scores: dict[str, float | None]  # by name (`smile.scenarios.run`)
-    input: str | None  # pictures as data URLs
-    edit: str | None
-
-    @property
-    def words(self) -> list[str]:
-        return self.instruction.split()
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there is a weight for every word."""
-        return self.failed is None and bool(np.isfinite(self.weights).all())
-
-    @property
-    def top(self) -> int:
-        """The position of the word with the largest absolute weight."""
-        return int(np.argmax(np.abs(self.weights)))
-
-    @property
-    def significant(self) -> np.ndarray:
-        """(k,) bool"""
-        return self.holm < ALPHA
-
-    @property
-    def top_is_relevant(self) -> bool | None:
-        return bool(self.relevant[self.top]) if self.relevant and self.is_known else None
-
-    def words_of(self, attribute: str) -> np.ndarray:
-        """(k,) bool: the words that say the attribute's value."""
-        return np.array([slot.attribute == attribute for slot in self.slots])
+NUMBERS = {"weights": "weights", "low": "ci_low", "high": "ci_high", "p": "p_values", "holm": "p_values_holm"}
+LISTS = ["words", "position", "token", "part", "label", "attribute", "value", "significant", "relevant", *NUMBERS]
+COLUMNS = ["id", "editor", "number", "template", "picture", "instruction", "values", "meets", "shape", "failed", "known",
+           "carried_out", "top", "top_word", "top_is_relevant", "count", "input", "edit", *LISTS]  # fmt: skip
+ASKED = {"id": "cell", "editor": "editor", "picture": "picture", "template": "template"}  # column: its heading in a CSV
+FOUND = {"failed": "failed", "carried_out": "carried out", "top_word": "top word", "top_is_relevant": "top word matters",
+         "auroc": "auroc", "f1": "f1", "accuracy": "accuracy", "fidelity": "leave-one-out R2",
+         "count": "significant words"}  # fmt: skip
+OF_WORD = {"position": "position", "label": "of template", "attribute": "attribute", "words": "word", "weights": "weight",
+           "low": "ci low", "high": "ci high", "p": "p", "holm": "p (Holm)", "significant": "significant",
+           "relevant": "should matter"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Results:
-    """`plan` is what was to be run (`smile.scenarios.folder.write_plan`), `rows` what has been, in the order of the cells."""
+    """What a run found.
+
+    plan: what was to be run (`smile.scenarios.folder.make_plan`).
+    cells: a row for each cell that was run, in their order: what the plan says of it and what came out, None where that is
+    not known. In the columns LISTS are lists or arrays (k,) over the words. `number` is the template's, `shape` is equal
+    where words come from the same places of it, `known` is whether each word has a weight, `top` is the position of the
+    largest absolute weight, `count` is how many words are significant; scores have their own names (`run.score_cell`).
+    """
 
     plan: dict
-    rows: list[Row]
+    cells: pd.DataFrame
 
     @property
-    def known(self) -> list[Row]:
-        return [row for row in self.rows if row.is_known]
+    def known(self) -> pd.DataFrame:
+        """The cells in which each word has a weight."""
+        return self.cells[self.cells["known"].astype(bool)]
 
-    def positions(self, template: int) -> dict[tuple[int, int], str]:
+    @cached_property
+    def words(self) -> pd.DataFrame:
+        """A row for each word of the cells that did not fail."""
+        return self.cells[self.cells["failed"].isna()].explode(LISTS)
+
+    def list_positions(self, number: int) -> dict[tuple[int, int], str]:
         """The label of each (token, part) of the template's instructions, in reading order."""
-        tokens = self.plan["templates"][template]["tokens"]
-        found = {slot[:2] for row in self.rows if row.template == template for slot in row.slots}
-        return {(token, part): tokens[token] + (f" ({part + 1})" if part else "") for token, part in sorted(found)}
+        cells = self.cells[self.cells["number"] == number]
+        places = {place for cell in cells.itertuples() for place in zip(cell.token, cell.part, strict=True)}
+        tokens = self.plan["templates"][number]["tokens"]
+        return {place: _label(tokens, *place) for place in sorted(places)}
 
 
 def read_results(out) -> Results:
     """What is in the folder of a run. Raises InputError where there is none, or it is damaged."""
-    out = Path(out)
-    return collect_results(folder.read_plan(out), folder.read_cells(out))
+    return collect_results(folder.read_plan(Path(out)), folder.read_cells(Path(out)))
 
 
-def collect_results(plan: dict, made: Iterable[dict]) -> Results:
+def collect_results(plan: dict, done: Iterable[dict]) -> Results:
     """What the files of a run hold: its plan, and its cells in their order."""
-    cells = {cell["id"]: cell for cell in plan["cells"]}
-    return Results(plan, [_row(cells[each["id"]], each) for each in made if each["id"] in cells])
+    planned = {cell["id"]: cell for cell in plan["cells"]}
+    rows = [_make_row(plan, planned[cell["id"]], cell) for cell in done if cell["id"] in planned]
+    scores = dict.fromkeys(("auroc", "f1", "accuracy", "fidelity", *(name for row in rows for name in row)))
+    columns = [*COLUMNS, *(name for name in scores if name not in COLUMNS)]
+    return Results(plan, pd.DataFrame(rows, columns=columns, dtype=object))
 
 
-def summarise(results: Results) -> dict:
+def summarise(results: Results) -> dict[str, Any]:
     """All of the report's numbers, as plain values."""
-    rows = results.rows
+    failed = results.cells[results.cells["failed"].notna()]
     return {
         "name": results.plan["name"],
         "cells": {
             "planned": len(results.plan["cells"]),
-            "done": sum(row.failed is None for row in rows),
-            "failed": sum(row.failed is not None for row in rows),
+            "done": len(results.cells) - len(failed),
+            "failed": len(failed),
             "left_out": results.plan["left_out"],
         },
-        "attributes": attributes(results),
-        "values": values(results),
-        "words": words(results),
-        "coverage": coverage(results),
-        "failures": [{"cell": row.id, "editor": row.editor, "why": row.failed} for row in rows if row.failed],
+        "attributes": summarise_attributes(results),
+        "values": summarise_values(results),
+        "words": summarise_words(results),
+        "coverage": summarise_coverage(results),
+        "failures": [{"cell": row.id, "editor": row.editor, "why": row.failed} for row in failed.itertuples() if row.failed],
     }
 
 
-def words(results: Results) -> list[dict]:
+def summarise_words(results: Results) -> list[dict[str, Any]]:
     """For each template, editor and position of a word: quartiles of its weight over pictures and values, their spread,
     and the share of cells in which it is significant."""
-    found = defaultdict(list)
-    for row in results.known:
-        for slot, weight, significant in zip(row.slots, row.weights, row.significant, strict=True):
-            found[row.template, row.editor, slot[:2]].append((weight, significant))
-    return [
-        {
-            "template": results.plan["templates"][template]["text"],
-            "editor": editor,
-            "word": results.positions(template)[position],
-            "cells": len(seen),
-            **_quartiles([weight for weight, _ in seen]),
-            "significant": float(np.mean([significant for _, significant in seen])),
-        }
-        for (template, editor, position), seen in sorted(found.items())
-    ]
+    words = results.words[results.words["known"].astype(bool)]
+    lines = []
+    for (_, editor, _, _), group in words.groupby(["number", "editor", "token", "part"]):
+        weights = group["weights"].to_numpy(float)
+        low, median, high = np.percentile(weights, (25, 50, 75)).tolist()
+        first = group.iloc[0]
+        line = {"template": first["template"], "editor": editor, "word": first["label"], "cells": len(group)}
+        line |= {"lower_quartile": low, "median": median, "upper_quartile": high}
+        line |= {"standard_deviation": float(np.std(weights, ddof=1)) if len(weights) > 1 else None}
+        lines.append(line | {"significant": _mean(group["significant"])})
+    return lines
 
 
-def values(results: Results) -> list[dict]:
+def summarise_values(results: Results) -> list[dict[str, Any]]:
     """For each value and editor: the mean weight of the value's words together, and the share of cells in which one of
     them is significant; None where the value was in no instruction."""
-    found = defaultdict(list)
-    for row in results.known:
-        for attribute, value in row.values.items():
-            own = row.words_of(attribute)
-            found[attribute, value, row.editor].append((row.weights[own].sum(), row.significant[own].any()))
-    return [
-        {
-            "attribute": name,
-            "value": value,
-            "editor": editor,
-            "cells": len(found[name, value, editor]),
-            "weight": _mean(weight for weight, _ in found[name, value, editor]),
-            "significant": _mean(significant for _, significant in found[name, value, editor]),
-        }
-        for name, attribute in results.plan["attributes"].items()
-        for value in attribute["values"]
-        for editor in results.plan["editors"]
-    ]
+    words = results.words[results.words["known"].astype(bool) & results.words["attribute"].notna()]
+    weights, significant = defaultdict(list), defaultdict(list)
+    for (*key, _), group in words.groupby(["attribute", "value", "editor", "id"], sort=False):
+        weights[tuple(key)].append(group["weights"].to_numpy(float).sum())
+        significant[tuple(key)].append(any(group["significant"]))
+    lines = []
+    for name, attribute in results.plan["attributes"].items():
+        for key in product([name], attribute["values"], results.plan["editors"]):
+            line = dict(zip(("attribute", "value", "editor"), key, strict=True)) | {"cells": len(weights[key])}
+            lines.append(line | {"weight": _mean(weights[key]), "significant": _mean(significant[key])})
+    return lines
 
 
-def attributes(results: Results) -> list[dict]:
+def summarise_attributes(results: Results) -> list[dict[str, Any]]:
     """For each attribute and editor, over the cells whose instruction names it, what is known of how good the
     explanations are. None where there is nothing to tell it from.
 
@@ -180,65 +144,52 @@ def attributes(results: Results) -> list[dict]:
     - stability, over values: the picture stays and another value is asked for; overlap of the absolute weights
       (Ruzicka) and of the significant positions (Jaccard), means over pairs.
     """
-    found = []
-    scores = list(dict.fromkeys(score for row in results.known for score in row.scores))
+    known = results.known
+    scores = [name for name in known.columns if name not in COLUMNS] if len(known) else []
+    lines = []
     for name, attribute in results.plan["attributes"].items():
         for editor in results.plan["editors"]:
-            rows = [row for row in results.known if row.editor == editor and name in row.values]
-            good = [row for row in rows if row.carried_out]
-            found.append(
-                {
-                    "attribute": name,
-                    "of": attribute["of"],
-                    "editor": editor,
-                    "cells": len(rows),
-                    "carried_out": _mean(row.carried_out for row in rows),
-                    **{score: _mean(row.scores[score] for row in rows) for score in scores},
-                    "auroc_carried_out": _mean(row.scores["auroc"] for row in good),
-                    "top_word": _mean(row.top_is_relevant for row in rows),
-                    **consistency(rows),
-                    **stability(rows),
-                }
-            )
-    return found
+            cells = known.loc[[cell.editor == editor and name in cell.values for cell in known.itertuples()]]
+            good = cells.loc[[carried_out is True for carried_out in cells["carried_out"]]]
+            line = {"attribute": name, "of": attribute["of"], "editor": editor, "cells": len(cells)}
+            line |= {"carried_out": _mean(cells["carried_out"])} | {score: _mean(cells[score]) for score in scores}
+            line |= {"auroc_carried_out": _mean(good["auroc"]), "top_word": _mean(cells["top_is_relevant"])}
+            lines.append(line | measure_consistency(cells) | measure_stability(cells))
+    return lines
 
 
-def consistency(rows: list[Row]) -> dict[str, float | None]:
-    """How alike the explanations of one instruction are over pictures; see `attributes`."""
-    found = [metrics.consistency(group) for group in _groups(rows, lambda row: (row.editor, row.instruction))]
+def measure_consistency(cells: pd.DataFrame) -> dict[str, float | None]:
+    """How alike the explanations of one instruction are over pictures; see `summarise_attributes`."""
+    found = [metrics.consistency(group) for group in _group(cells, ["editor", "instruction"])]
     names = {"spread": "mean_standard_deviation", "same_top_word": "top_1_frequency", "rank_correlation": "rank_correlation"}
     return {name: _mean(each[theirs] for each in found) for name, theirs in names.items()}
 
 
-def stability(rows: list[Row]) -> dict[str, float | None]:
-    """How alike the explanations of one picture are when another value is asked for; see `attributes`."""
-    groups = _groups(rows, lambda row: (row.editor, row.template, row.picture, tuple(row.slots)))
-    overlap, same = [], []
-    for group in groups:
-        for a, b in combinations(group, 2):
-            overlap.append(_shared(np.abs(a.weights), np.abs(b.weights)))
-            same.append(_shared(a.significant, b.significant))
-    return {"overlap": _mean(overlap), "same_significant": _mean(same)}
+def measure_stability(cells: pd.DataFrame) -> dict[str, float | None]:
+    """How alike the explanations of one picture are when another value is asked for; see `summarise_attributes`."""
+    groups = _group(cells, ["editor", "number", "picture", "shape"])
+    pairs = [pair for group in groups for pair in combinations(group, 2)]
+    return {
+        "overlap": _mean(_measure_overlap(np.abs(a.weights), np.abs(b.weights)) for a, b in pairs),
+        "same_significant": _mean(_measure_overlap(a.significant, b.significant) for a, b in pairs),
+    }
 
 
-def coverage(results: Results) -> dict:
+def summarise_coverage(results: Results) -> dict[str, Any]:
     """Which values of the domain were asked for in an instruction, or met one in a picture, and which pairs of values of
     different attributes came together in a cell that was explained."""
+    asked, met, pairs = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[frozenset]()
+    for values, meets in results.cells.loc[results.cells["failed"].isna(), ["values", "meets"]].itertuples(index=False):
+        asked.update(values.items())
+        met.update(set(meets) - set(values.items()))
+        pairs.update(frozenset(pair) for pair in combinations(meets, 2))
     named = [(name, value) for name, attribute in results.plan["attributes"].items() for value in attribute["values"]]
-    asked, met, pairs = Counter(), Counter(), Counter()
-    for row in results.rows:
-        if row.failed is None:
-            asked.update(row.values.items())
-            met.update(set(row.meets) - set(row.values.items()))
-            pairs.update(frozenset(pair) for pair in combinations(row.meets, 2))
     possible = [(a, b) for a, b in combinations(named, 2) if a[0] != b[0]]
     return {
-        "values": [
-            {"attribute": name, "value": value, "asked": asked[name, value], "shown": met[name, value]} for name, value in named
-        ],
+        "values": [{"attribute": v[0], "value": v[1], "asked": asked[v], "shown": met[v]} for v in named],
         "pairs": [{"values": [list(a), list(b)], "cells": pairs[frozenset((a, b))]} for a, b in possible],
         "exercised": {
-            "values": sum((asked + met)[pair] > 0 for pair in named),
+            "values": sum((asked + met)[value] > 0 for value in named),
             "of_values": len(named),
             "pairs": sum(pairs[frozenset(pair)] > 0 for pair in possible),
             "of_pairs": len(possible),
@@ -246,82 +197,63 @@ def coverage(results: Results) -> dict:
     }
 
 
-def cells_csv(results: Results) -> str:
-    """One line for each cell."""
-    names = list(results.plan["attributes"])
-    head = [
-        "cell",
-        "editor",
-        "picture",
-        "template",
-        "instruction",
-        *names,
-        "failed",
-        "carried out",
-        "top word",
-        "top word matters",
-    ]
-    head += ["auroc", "f1", "accuracy", "leave-one-out R2", "significant words"]
-    lines = []
-    for row in results.rows:
-        line = [row.id, row.editor, row.picture, results.plan["templates"][row.template]["text"], row.instruction]
-        line += [row.values.get(name) for name in names]
-        line += [row.failed, row.carried_out, row.words[row.top] if row.is_known else None, row.top_is_relevant]
-        line += [row.scores.get(score) for score in ("auroc", "f1", "accuracy", "fidelity")]
-        lines.append([*line, int(row.significant.sum()) if row.is_known else None])
-    return _csv(head, lines)
+def write_cells_csv(results: Results) -> str:
+    """cells.csv: one line for each cell."""
+    names, cells = list(results.plan["attributes"]), results.cells
+    values = pd.DataFrame([[each.get(name) for name in names] for each in cells["values"]], cells.index, names, object)
+    table = pd.concat([cells[[*ASKED, "instruction"]], values, cells[[*FOUND]]], axis=1)
+    return _write_csv(table, [*ASKED.values(), "instruction", *names, *FOUND.values()])
 
 
-def words_csv(results: Results) -> str:
-    """One line for each cell and word."""
-    head = ["cell", "editor", "picture", "template", "position", "of template", "attribute", "word", "weight", "ci low"]
-    head += ["ci high", "p", "p (Holm)", "significant", "should matter"]
-    lines = []
-    for row in results.rows:
-        labels = results.positions(row.template)
-        for j, (word, slot) in enumerate(zip(row.words, row.slots, strict=True) if row.failed is None else ()):
-            text = results.plan["templates"][row.template]["text"]
-            numbers = [_number(each[j]) for each in (row.weights, row.low, row.high, row.p, row.holm)]
-            line = [row.id, row.editor, row.picture, text, j + 1, labels[slot[:2]], slot.attribute, word, *numbers]
-            lines.append([*line, bool(row.significant[j]), row.relevant[j] if row.relevant else None])
-    return _csv(head, lines)
+def write_words_csv(results: Results) -> str:
+    """words.csv: one line for each cell and word."""
+    return _write_csv(results.words[[*ASKED, *OF_WORD]], [*ASKED.values(), *OF_WORD.values()])
 
 
-def _row(planned: dict, made: dict) -> Row:
-    explanation = made.get("explanation") or {}
-    k = len(planned["instruction"].split())
-    arrays = [
-        np.array(explanation.get(name) or [None] * k, dtype=float)
-        for name in ("weights", "ci_low", "ci_high", "p_values", "p_values_holm")
-    ]
-    return Row(
-        id=planned["id"],
-        editor=planned["editor"],
-        template=planned["template"],
-        values=planned["values"],
-        instruction=planned["instruction"],
-        slots=[Slot(*slot) for slot in planned["slots"]],
-        picture=planned["picture"],
-        meets=[tuple(pair) for pair in planned["meets"]],
-        failed=made["failed"],
-        **dict(zip(("weights", "low", "high", "p", "holm"), arrays, strict=True)),
-        relevant=made.get("relevant"),
-        carried_out=made.get("carried_out"),
-        scores=made.get("scores", {}),
-        input=made.get("input"),
-        edit=made.get("edit"),
-    )
+def _make_row(plan: dict, planned: dict, done: dict) -> dict[str, Any]:
+    """A row of `Results.cells`."""
+    template, words, slots = plan["templates"][planned["template"]], planned["instruction"].split(), planned["slots"]
+    explanation, relevant = done.get("explanation") or {}, done.get("relevant")
+    numbers = {name: np.array(explanation.get(of) or [None] * len(words), float) for name, of in NUMBERS.items()}
+    known = done["failed"] is None and bool(np.isfinite(numbers["weights"]).all())
+    top, significant = int(np.argmax(np.abs(numbers["weights"]))), numbers["holm"] < LEVEL
+    return {
+        **{name: planned[name] for name in ("id", "editor", "picture", "instruction", "values")},
+        **{name: done.get(name) for name in ("failed", "carried_out", "input", "edit")},
+        **done.get("scores", {}),
+        **numbers,
+        "number": planned["template"],
+        "template": template["text"],
+        "meets": [tuple(pair) for pair in planned["meets"]],
+        "shape": str(slots),
+        "known": known,
+        "top": top,
+        "top_word": words[top] if known else None,
+        "top_is_relevant": relevant[top] if relevant and known else None,
+        "count": int(significant.sum()) if known else None,
+        "words": words,
+        "position": list(range(1, len(words) + 1)),
+        "token": [token for token, _, _ in slots],
+        "part": [part for _, part, _ in slots],
+        "label": [_label(template["tokens"], token, part) for token, part, _ in slots],
+        "attribute": [attribute for _, _, attribute in slots],
+        "value": [planned["values"].get(attribute) for _, _, attribute in slots],
+        "significant": significant,
+        "relevant": relevant or [None] * len(words),
+    }
 
 
-def _groups(rows: list[Row], key) -> list[list[Row]]:
-    """The rows with equal keys, where there are at least two."""
-    found = defaultdict(list)
-    for row in rows:
-        found[key(row)].append(row)
-    return [group for group in found.values() if len(group) > 1]
+def _label(tokens: list[str], token: int, part: int) -> str:
+    return tokens[token] + (f" ({part + 1})" if part else "")
 
 
-def _shared(a, b) -> float:
+def _group(cells: pd.DataFrame, columns: list[str]) -> list[list[Any]]:
+    """The cells that are equal in these columns, where there are at least two."""
+    groups = [list(group.itertuples()) for _, group in cells.groupby(columns, sort=False)]
+    return [group for group in groups if len(group) > 1]
+
+
+def _measure_overlap(a: np.ndarray, b: np.ndarray) -> float:
     """Sum of the smaller over sum of the larger: Ruzicka for weights, Jaccard for sets; 1 where both are empty."""
     larger = np.maximum(a, b).sum()
     return float(np.minimum(a, b).sum() / larger) if larger > 0 else 1.0
@@ -333,28 +265,17 @@ def _mean(numbers: Iterable) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _quartiles(numbers) -> dict[str, float | None]:
-    low, middle, high = (float(q) for q in np.percentile(numbers, (25, 50, 75)))
-    spread = float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None
-    return {"lower_quartile": low, "median": middle, "upper_quartile": high, "standard_deviation": spread}
-
-
-def _number(value) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _csv(head, lines) -> str:
+def _write_csv(table: pd.DataFrame, heading: list[str]) -> str:
     """True and false as yes and no; what is not known is empty; a text that a spreadsheet would compute stays a text."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([_cell(cell) for cell in line] for line in (head, *lines))
-    return file.getvalue()
+    lines = [[_write_field(value) for value in row] for row in table.to_numpy(object)]
+    named = pd.DataFrame(lines, columns=[_write_field(name) for name in heading], dtype=object)
+    return named.to_csv(index=False, lineterminator="\n")
 
 
-def _cell(cell):
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if not isinstance(cell, str):
-        return cell
-    cell = cell.replace("\r", " ")  # which csv leaves as it is, and readers take for the end of a line
-    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULAS) else cell
+def _write_field(value: Any) -> Any:
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")  # which to_csv leaves as it is, and readers take for the end of a line
+    return f"'{value}" if value.lstrip(" ").startswith(FORMULAS) else value
