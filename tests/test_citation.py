@@ -140,7 +140,7 @@ def test_nobodys_text_becomes_code():
 @pytest.mark.parametrize("name", ["october-evening", "free-corner"])
 def test_the_lines_of_a_bundle_make_it_again_with_the_real_editor(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    fresh = examples.explained(examples.EXAMPLES[name])  # on this machine, whose rounding need not be the bundle's
+    fresh = examples.explain_example(examples.EXAMPLES[name])  # on this machine, whose rounding need not be the bundle's
     saved = load(EXAMPLES / f"{name}.zip")
     assert citation.write_python(saved) == citation.write_python(fresh)
     saved.save(tmp_path)

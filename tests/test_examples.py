@@ -16,7 +16,7 @@ from smile.toyroad.grammar import find_changes, find_relevant_words, make_ideal_
 from smile.toyroad.regions import compose_pictures, find_changes_inside, make_ideal_scene_inside
 from smile.toyroad.scene import draw
 
-BUNDLES = examples.EXAMPLES | examples.compared()
+BUNDLES = examples.EXAMPLES | examples.list_compared()
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
@@ -25,7 +25,7 @@ def saved(request) -> tuple[examples.Example, Explanation]:
 
 
 def test_the_listing_is_the_one_in_the_folder_and_so_are_the_files():
-    assert json.loads((EXAMPLES / "examples.json").read_text()) == examples.listing()
+    assert json.loads((EXAMPLES / "examples.json").read_text()) == examples.describe_examples()
     expected = {"examples.json", *(f"{name}.zip" for name in BUNDLES)}
     for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
         expected |= {f"{name}.png", *([f"{name}-region.png"] if one.region else [])}
@@ -38,7 +38,7 @@ def test_there_are_examples_of_every_editor_and_one_comparison():
     assert len(editors) >= 10 and editors.count("instruct-pix2pix") >= 5
     assert editors.count("img2img-turbo") >= 2 and editors.count("inpaint") >= 2
     assert "bundled-edges" in {one.weights for one in examples.EXAMPLES.values()}
-    *singles, comparison = examples.listing()
+    *singles, comparison = examples.describe_examples()
     assert not any("compare" in one for one in singles)
     assert [name.removeprefix("first-snow-") for name in comparison["compare"]] == list(EDITORS)
 
@@ -54,20 +54,20 @@ def test_a_bundle_is_of_its_picture_instruction_and_editor(saved):
     assert explanation.seconds == {} and explanation.maps is not None
     takes = EDITORS[example.editor].needs_region
     assert (explanation.region is not None) == takes
-    assert not takes or np.array_equal(explanation.region, examples.region(example))
+    assert not takes or np.array_equal(explanation.region, examples.paint_region(example))
 
 
 def test_the_files_beside_a_bundle_are_its_picture_and_region():
     for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
         assert measure_pixel_error(Image.open(EXAMPLES / f"{name}.png"), draw(one.scene)) < 1
         if one.region:
-            assert np.array_equal(Image.open(EXAMPLES / f"{name}-region.png"), examples.region(one))
+            assert np.array_equal(Image.open(EXAMPLES / f"{name}-region.png"), examples.paint_region(one))
 
 
 def read_by(example):
     """(the scene that the editor begins with, what words change of it)."""
     if example.editor == "inpaint":
-        painted = np.asarray(examples.region(example)) > 0
+        painted = np.asarray(examples.paint_region(example)) > 0
         return example.scene, lambda scene, words: find_changes_inside(scene, painted, words)
     return (make_plain_scene(example.scene) if example.weights == "bundled-edges" else example.scene), find_changes
 
@@ -86,7 +86,7 @@ def test_the_full_edit_is_what_was_asked_for(saved):
     scene, _ = read_by(example)
     words, rng = explanation.words, np.random.default_rng(0)
     if example.editor == "inpaint":
-        painted = np.asarray(examples.region(example)) > 0
+        painted = np.asarray(examples.paint_region(example)) > 0
         drawn = (make_ideal_scene_inside(scene, painted, words, rng) for _ in range(16))
         ideals = [Image.fromarray(compose_pictures(scene, painted, each)) for each in drawn]
     else:
@@ -106,7 +106,7 @@ def test_the_first_example_shows_two_words_at_work_in_two_places():
 @pytest.mark.slow
 def test_an_example_is_made_again_byte_for_byte(tmp_path):
     for name in ("summer-day", "open-sky"):
-        first, second = (examples.explained(examples.EXAMPLES[name]) for _ in range(2))
+        first, second = (examples.explain_example(examples.EXAMPLES[name]) for _ in range(2))
         for number, explanation in enumerate((first, second)):
             explanation.write(tmp_path / f"{number}.zip")
         assert (tmp_path / "0.zip").read_bytes() == (tmp_path / "1.zip").read_bytes()

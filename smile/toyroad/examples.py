@@ -28,7 +28,7 @@ class Example(NamedTuple):
     instruction: str
     editor: str = "instruct-pix2pix"
     weights: str = "bundled"
-    region: str | None = None
+    region: str = ""
     edits: int = 16
 
 
@@ -97,34 +97,34 @@ COMPARED = Example(
 )
 
 
-def compared() -> dict[str, Example]:
+def list_compared() -> dict[str, Example]:
     """The comparison's picture and instruction for each editor, by the name of the bundle."""
-    return {f"{COMPARISON}-{name}": COMPARED._replace(editor=name) for name in EDITORS}
+    return {f"{COMPARISON}-{name}": COMPARED._replace(editor=name) for name in EDITORS.bundled}
 
 
-def region(example: Example) -> Image.Image:
+def paint_region(example: Example) -> Image.Image:
     """Its region (L, 0 and 255)."""
     painted = Image.new("L", (SIZE, SIZE))
     ImageDraw.Draw(painted).rectangle(find_zone(example.scene, example.region), fill=255)
     return painted
 
 
-def explained(example: Example) -> Explanation:
+def explain_example(example: Example) -> Explanation:
     """Its explanation, otherwise with default settings, on the CPU, where every machine makes the same edits."""
-    takes = {"region": region(example)} if EDITORS[example.editor].needs_region else {}
+    takes = {"region": paint_region(example)} if EDITORS[example.editor].needs_region else {}
     editor, embedder = load_editor(example.editor, example.weights, "cpu"), load_embedder("bundled", "cpu")
     return replace(
         explain(draw(example.scene), example.instruction, editor, embedder=embedder, edits=example.edits, **takes), seconds={}
     )
 
 
-def listing() -> list[dict]:
+def describe_examples() -> list[dict]:
     """What examples.json says, in the page's order."""
     lines = [
         {"name": name, "instruction": one.instruction, "editor": one.editor, "weights": one.weights, "region": bool(one.region)}
         for name, one in EXAMPLES.items()
     ]
-    return [*lines, {"name": COMPARISON, "instruction": COMPARED.instruction, "compare": list(compared())}]
+    return [*lines, {"name": COMPARISON, "instruction": COMPARED.instruction, "compare": list(list_compared())}]
 
 
 def main() -> None:
@@ -132,12 +132,12 @@ def main() -> None:
     for name, example in (EXAMPLES | {COMPARISON: COMPARED}).items():
         draw(example.scene).save(paths.EXAMPLES / f"{name}.png", optimize=True)
         if example.region:
-            region(example).save(paths.EXAMPLES / f"{name}-region.png", optimize=True)
-    for name, example in (EXAMPLES | compared()).items():
-        explanation = explained(example)
+            paint_region(example).save(paths.EXAMPLES / f"{name}-region.png", optimize=True)
+    for name, example in (EXAMPLES | list_compared()).items():
+        explanation = explain_example(example)
         explanation.write(paths.EXAMPLES / f"{name}.zip")
         print(f"{name}: {explanation.finding}", flush=True)
-    write_file(paths.EXAMPLES / "examples.json", json.dumps(listing(), indent=1) + "\n")
+    write_file(paths.EXAMPLES / "examples.json", json.dumps(describe_examples(), indent=1) + "\n")
 
 
 if __name__ == "__main__":
