@@ -6,16 +6,17 @@ pairs of factors. Both are written into the base's own weights, so nothing is pa
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from tempfile import TemporaryDirectory
 
 import torch
 
 from smile.errors import InputError
+from smile.models.hub import silence_libraries
 
 ALPHA = 8  # peft's default, which the published LoRAs were trained with: their updates count 8 / rank
-PATIENCE = 30  # seconds without a byte, after which a download is given up
 SUFFIXES = (".pkl", ".safetensors")
 PARTS = ("unet", "vae")
 
@@ -145,26 +146,27 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
         weight += (gamma * ALPHA / rank * (b @ a)).view_as(weight)
 
 
-def fetch(url: str) -> Path:
-    """The file at `url`, from beside the Hub's cache if it has been downloaded before.
+def download_checkpoint(url: str) -> Path:
+    """The file at `url`, from beside the Hub's cache if it has been downloaded before, else by the Hub's own downloader.
 
-    Raises InputError, in one sentence, where it is not to be had. A download that broke off is taken up again where the
-    server can, as long as it is still the same file.
+    What is there is whole: a download is moved into place when its length is the announced one. Raises InputError, in one
+    sentence, where the file is not to be had.
     """
     from huggingface_hub import constants
+    from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import WeakFileLock, httpx  # whichever client the Hub uses at present
 
-    name = Path(urlsplit(url).path).name
+    name = re.split("[?#]", url)[0].rpartition("/")[2]
     path = Path(constants.HF_HUB_CACHE) / "img2img-turbo" / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
-    if path.is_file():
-        return path
     try:
-        if constants.HF_HUB_OFFLINE:
-            raise OSError("HF_HUB_OFFLINE is set")
+        if path.is_file():
+            return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with WeakFileLock(f"{path}.lock"):  # one process downloads, the others find what it brought
-            if not path.is_file():
-                _download(httpx, url, path)
+        with silence_libraries(), WeakFileLock(f"{path}.lock"), TemporaryDirectory(dir=path.parent) as folder:
+            if not path.is_file():  # of several processes one downloads, and the others find what it brought
+                with Path(folder, name).open("wb") as file:
+                    http_get(url, file, headers={"Accept-Encoding": "identity"}, displayed_filename=name)
+                os.replace(file.name, path)
     except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise InputError(
@@ -172,37 +174,3 @@ def fetch(url: str) -> Path:
             f'and try again, put the file at {path}, or use the bundled weights (weights="bundled").'
         ) from error
     return path
-
-
-def _download(httpx, url: str, path: Path) -> None:
-    """Stream `url` to `path` by way of `path`.partial, of which `path`.version says what it is a part of."""
-    from tqdm import tqdm
-
-    partial, version = Path(f"{path}.partial"), Path(f"{path}.version")
-    done = partial.stat().st_size if partial.is_file() and version.is_file() else 0
-    headers = {"Accept-Encoding": "identity"}  # so that lengths are those of the file
-    if done:  # a server whose file is another by now answers with all of it
-        headers |= {"Range": f"bytes={done}-", "If-Range": version.read_text()}
-    with httpx.stream("GET", url, headers=headers, timeout=PATIENCE, follow_redirects=True) as response:
-        length = int(response.headers.get("Content-Length", -1))
-        rest = f"bytes {done}-{done + length - 1}/{done + length}"
-        resumed = response.status_code == 206 and response.headers.get("Content-Range") == rest
-        if done and not resumed and response.status_code in (206, 416):  # our part is no beginning of that file
-            partial.unlink()
-            return _download(httpx, url, path)
-        response.raise_for_status()
-        if not resumed:
-            done = 0
-            partial.unlink(missing_ok=True)
-            version.unlink(missing_ok=True)
-            tag = response.headers.get("ETag", "W/")
-            if known := response.headers.get("Last-Modified") if tag.startswith("W/") else tag:
-                version.write_text(known)
-        bar = tqdm(desc=path.name, initial=done, total=done + length if length >= 0 else None, unit="B", unit_scale=True)
-        with bar, partial.open("ab") as file:
-            for block in response.iter_raw():
-                bar.update(file.write(block))
-        if 0 <= length != partial.stat().st_size - done:
-            raise OSError(f"{length} bytes were announced and others came")
-    os.replace(partial, path)
-    version.unlink(missing_ok=True)

@@ -5,9 +5,9 @@ The model is SD-Turbo with the authors' checkpoint merged into its weights (`smi
 seed stands for one edit. `gamma` says how much the input counts against noise, in checkpoints that were trained for it.
 """
 
+import re
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from PIL import Image
 
 from smile.errors import InputError
 from smile.models.editors.base import DiffusionEditor, is_out_of_memory
-from smile.models.editors.checkpoint import SUFFIXES, fetch, merge_checkpoint, read_checkpoint
+from smile.models.editors.checkpoint import SUFFIXES, download_checkpoint, merge_checkpoint, read_checkpoint
 from smile.models.editors.turbo import Turbo
 from smile.models.hub import (
     choose_device,
@@ -194,15 +194,15 @@ def _locate(weights) -> tuple[str, Path | None, Path]:
     """(kind, folder or None, checkpoint) of what `load` takes as `weights`. Raises InputError."""
     name = str(weights)
     if name in PUBLISHED:
-        return name, None, fetch(PUBLISHED[name])
-    if name.startswith("https://") and urlsplit(name).path.endswith(SUFFIXES):
-        return name, None, fetch(name)
+        return name, None, download_checkpoint(PUBLISHED[name])
+    if name.startswith("https://") and re.split("[?#]", name)[0].endswith(SUFFIXES):
+        return name, None, download_checkpoint(name)
     if name.endswith(SUFFIXES) and Path(name).expanduser().is_file():
         return name, None, Path(name).expanduser()
     edges = name == "bundled-edges"
     kind, location = find_weights("bundled" if edges else weights, bundled="img2img-turbo" + "-edges" * edges, full=FULL)
     if kind == "full":
-        return kind, None, fetch(PUBLISHED[location])
+        return kind, None, download_checkpoint(PUBLISHED[location])
     folder = Path(location)
     if not folder.is_dir():
         raise InputError(f"There are no Img2Img-Turbo weights in {name}; use a checkpoint's path or address, or a folder.")
