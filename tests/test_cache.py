@@ -17,8 +17,9 @@ from tiny import FakeEditor, FakeEmbedder, instruct_pix2pix_folder, picture
 from smile import InputError, explain, load_editor
 from smile.evaluation.evaluate import count_further_edits, measure_trust
 from smile.models import cache as caches
-from smile.models.cache import MISSING, Cache, Group, find_revision
+from smile.models.cache import MISSING, Cache, Group
 from smile.models.caching_editor import CachingEditor
+from smile.models.identity import find_revision
 
 TEXT = "please make it snow at night"
 
@@ -320,7 +321,7 @@ def test_an_editor_without_torch_while_another_thread_imports_it():
     """As on the page, which loads the bundled models while the first visitor's run begins."""
     code = """if True:
         import sys, threading
-        from smile.models.cache import describe_arithmetic
+        from smile.models.identity import describe_arithmetic
         importing = threading.Thread(target=lambda: __import__("torch"))
         importing.start()
         while "torch" not in sys.modules:

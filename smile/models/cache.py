@@ -1,10 +1,9 @@
 """Edits that were made once are not made again: kept in memory and, where there is a folder, on disk.
 
-An edit is known by all that it follows from: picture, region, text, seed, the editor's name, settings and weights (what is
-in their files, or their commit on the Hub), its code and libraries, and the device with its precision, because two devices
-do not round alike. Within a device the size of a batch changes roundings too, by one level in a few of a million values; so
-an edit from here is the one that the editor returned, in whichever batch that was, and equal questions, which are put in
-equal batches, have equal answers to the last bit.
+An edit is known by all that it follows from: picture, region, text, seed, the editor's name, settings and weights, and its
+arithmetic (`smile.models.identity`). Within a device the size of a batch changes roundings too, by one level in a few of a
+million values; so an edit from here is the one that the editor returned, in whichever batch that was, and equal questions,
+which are put in equal batches, have equal answers to the last bit.
 
 An editor of somebody's own has no identity beyond the object: its edits stay in memory, for that object, unless it has a
 `revision`, a text that changes whenever its edits would. One that is changed in a way it does not say needs a new cache.
@@ -15,12 +14,10 @@ since 2023. A file here is a checksum and a PNG (nothing for a blocked edit), is
 any time by anybody; so processes and machines can share a folder.
 """
 
-import functools
 import hashlib
 import io
 import json
 import os
-import sys
 import threading
 import time
 import uuid
@@ -28,7 +25,6 @@ import warnings
 import weakref
 from collections import OrderedDict
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,16 +33,16 @@ from PIL import Image
 from smile.errors import InputError
 from smile.io.atomic import write_file
 from smile.io.images import MAX_PIXELS
-from smile.models.hub import find_shared_parts
+from smile.models.identity import describe_arithmetic, find_revision, hash_bytes
 
 FORMAT = "1"
 MEMORY, DISK = 2**28, 2**31  # bytes
 CHECKED = hashlib.sha256().digest_size  # bytes before the PNG
 LARGEST = 4 * MAX_PIXELS  # bytes of a file that can be one of ours
-READ_WHOLE = 2**26  # bytes of a file of weights; a larger one is known by its size and date
 ABANDONED = 3600  # seconds after which an unfinished file is nobody's
-LIBRARIES = ("torch", "diffusers", "transformers", "numpy", "pillow")
 MISSING = object()
+
+Key = tuple[str, int, str]  # (group's key, seed, text)
 
 
 class Group(NamedTuple):
@@ -57,37 +53,41 @@ class Group(NamedTuple):
 
 
 class Cache:
-    """Edits, the most recently used ones: `memory_bytes` of pixels and about `disk_bytes` of files. In memory they are
-    forgotten after `seconds` without use. May be shared by threads, and its folder by processes.
+    """Edits, the most recently used ones: `memory_bytes` of pixels and, in `folder`, about `disk_bytes` of files. In memory
+    they are forgotten after `seconds` without use. May be shared by threads, and its folder by processes.
 
     Raises InputError where the folder cannot be made. What goes wrong with it later is a warning, and a new edit.
     """
 
-    def __init__(self, folder=None, *, memory_bytes: int = MEMORY, disk_bytes: int = DISK, seconds: float | None = None):
-        self.folder = None if folder is None else Path(folder).expanduser()
-        self.memory_bytes, self.disk_bytes, self.seconds = memory_bytes, disk_bytes, seconds
-        self._held: OrderedDict[tuple, tuple] = OrderedDict()  # (group, seed, text) -> (edit, last used), oldest first
-        self._bytes, self._room = 0, 0  # in memory; that may be written before the folder is measured again
+    def __init__(
+        self,
+        folder: str | os.PathLike | None = None,
+        *,
+        memory_bytes: int = MEMORY,
+        disk_bytes: int = DISK,
+        seconds: float | None = None,
+    ):
+        self.memory_bytes, self.seconds = memory_bytes, seconds
+        self._held: OrderedDict[Key, tuple[Image.Image | None, float]] = OrderedDict()  # (edit, last used), oldest first
+        self._bytes = 0
         self._objects: dict[int, tuple] = {}
-        self._writes = self.folder is not None
         self._lock = threading.Lock()
-        if self.folder is not None:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InputError(f"Edits cannot be kept in {folder} ({error.strerror}).") from error
+        self._folder = None if folder is None else _Folder(Path(folder).expanduser(), disk_bytes)
 
     def identify(self, editor: object, picture: Image.Image, region: Image.Image | None) -> Group:
         """The group of all edits of `picture` and `region` by `editor`."""
         revision = find_revision(editor)
+        parts = [None if part is None else [part.mode, part.size, hash_bytes(part.tobytes())] for part in (picture, region)]
         known = [
             FORMAT,
             revision or self._name_object(editor),
             *(str(getattr(editor, name, "")) for name in ("name", "weights")),
+            dict(getattr(editor, "settings", {})),
+            bool(getattr(editor, "checker", None)),
+            describe_arithmetic(editor),
+            *parts,
         ]
-        known += [dict(getattr(editor, "settings", {})), bool(getattr(editor, "checker", None)), describe_arithmetic(editor)]
-        known += [None if part is None else [part.mode, part.size, _hash(part.tobytes())] for part in (picture, region)]
-        return Group(_hash(json.dumps(known, default=str).encode()), revision is not None)
+        return Group(hash_bytes(json.dumps(known, default=str).encode()), revision is not None)
 
     def find(self, group: Group, seed: int, text: str) -> Any:
         """The edit, None for one that was blocked, or MISSING."""
@@ -98,7 +98,7 @@ class Cache:
                 self._held[key] = (self._held[key][0], time.monotonic())
                 self._held.move_to_end(key)
                 return self._held[key][0]
-        edit = self._read(key) if group.lasting and self.folder is not None else MISSING
+        edit = self._folder.read(key) if group.lasting and self._folder else MISSING
         if edit is not MISSING:
             self._hold(key, edit)
         return edit
@@ -107,8 +107,8 @@ class Cache:
         """Keep an edit, or None for one that was blocked. A folder that cannot be written to is a warning, once."""
         key = (group.key, seed, text)
         self._hold(key, edit)
-        if group.lasting and self._writes:
-            self._write(key, edit)
+        if group.lasting and self._folder:
+            self._folder.write(key, edit)
 
     def list_held(self, group: Group) -> dict[tuple[int, str], Image.Image | None]:
         """By (seed, text), the edits of a group that are in memory."""
@@ -116,9 +116,7 @@ class Cache:
             self._forget()
             return {key[1:]: edit for key, (edit, _) in self._held.items() if key[0] == group.key}
 
-    # Memory
-
-    def _hold(self, key, edit) -> None:
+    def _hold(self, key: Key, edit: Image.Image | None) -> None:
         with self._lock:
             self._drop(key)
             self._held[key] = (edit, time.monotonic())
@@ -130,29 +128,41 @@ class Cache:
         while self._held and (self._bytes > self.memory_bytes or next(iter(self._held.values()))[1] < oldest):
             self._drop(next(iter(self._held)))
 
-    def _drop(self, key) -> None:
+    def _drop(self, key: Key) -> None:
         edit, _ = self._held.pop(key, (None, 0))
         self._bytes -= _count_bytes(edit)
 
-    def _name_object(self, editor) -> str:
+    def _name_object(self, editor: object) -> str:
         """A name for this object, which no other has, not even one that comes to lie at its address."""
-        at = id(editor)
-        if at not in self._objects:
-            try:
-                held = weakref.ref(editor, lambda _: self._objects.pop(at, None))
-            except TypeError:
-                held = editor
-            self._objects[at] = (held, uuid.uuid4().hex)
-        return self._objects[at][1]
+        address = id(editor)
+        if address not in self._objects:
+            held: object = editor
+            with suppress(TypeError):  # of what cannot be referred to weakly
+                held = weakref.ref(editor, lambda _: self._objects.pop(address, None))
+            self._objects[address] = (held, uuid.uuid4().hex)
+        return self._objects[address][1]
 
-    # Disk
 
-    def _path(self, key) -> Path:
-        name = _hash(json.dumps(key).encode())
-        return self.folder / name[:2] / f"{name[2:]}.edit"
+def ensure_cache(cache: Any) -> Cache:
+    """The cache itself, or one in that folder. Raises InputError where that folder cannot be made."""
+    return cache if isinstance(cache, Cache) else Cache(cache)
 
-    def _read(self, key):
-        path = self._path(key)
+
+class _Folder:
+    """Edits on disk, about `most` bytes of them. Of what cannot be written there is one warning, and nothing more is."""
+
+    def __init__(self, path: Path, most: int):
+        self.path, self.most = path, most
+        self._room = 0  # bytes that may be written before the folder is measured again
+        self._writes = True
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"Edits cannot be kept in {path} ({error.strerror}).") from error
+
+    def read(self, key: Key) -> Any:
+        """The edit, None for one that was blocked, or MISSING, with a warning where there is something that is no edit."""
+        path = self._locate(key)
         try:
             if path.stat().st_size > LARGEST:
                 raise ValueError("too large")
@@ -163,19 +173,19 @@ class Cache:
         except FileNotFoundError:
             return MISSING
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # the last three are Pillow's
-            return self._discard(path, error)
+            warnings.warn(f"The edit in {path} cannot be used ({error}), and is made again.", stacklevel=2)
+            with suppress(OSError):
+                path.unlink()
+            return MISSING
         with suppress(OSError):  # somebody else may have removed it
             os.utime(path)
         return edit
 
-    def _discard(self, path: Path, why):
-        warnings.warn(f"The edit in {path} cannot be used ({why}), and is made again.", stacklevel=2)
-        with suppress(OSError):
-            path.unlink()
-        return MISSING
-
-    def _write(self, key, edit) -> None:
-        path, content = self._path(key), b"" if edit is None else _encode(edit)
+    def write(self, key: Key, edit: Image.Image | None) -> None:
+        """Keep an edit."""
+        if not self._writes:
+            return
+        path, content = self._locate(key), b"" if edit is None else _encode(edit)
         try:
             path.parent.mkdir(exist_ok=True)
             self._room -= CHECKED + len(content)
@@ -183,99 +193,26 @@ class Cache:
                 self._make_room(CHECKED + len(content))
             write_file(path, _compute_checksum(path, content) + content)
         except OSError as error:
-            warnings.warn(f"Edits can no longer be kept in {self.folder} ({error.strerror or error}).", stacklevel=2)
+            warnings.warn(f"Edits can no longer be kept in {self.path} ({error.strerror or error}).", stacklevel=2)
             self._writes = False
+
+    def _locate(self, key: Key) -> Path:
+        name = hash_bytes(json.dumps(key).encode())
+        return self.path / name[:2] / f"{name[2:]}.edit"
 
     def _make_room(self, needed: int) -> None:
         """Remove what was not used for longest. Others may do the same at the same time."""
-        found = []
-        for path in self.folder.glob("??/*"):
+        files = []
+        for path in self.path.glob("??/*"):
             with suppress(FileNotFoundError):
-                found.append((path.stat().st_mtime, path.stat().st_size, path))
-        total, most = sum(size for _, size, _ in found), self.disk_bytes - self.disk_bytes // 20
+                files.append((path.stat().st_mtime, path.stat().st_size, path))
+        total, most = sum(size for _, size, _ in files), self.most - self.most // 20
         abandoned = time.time() - ABANDONED
-        for used, size, path in sorted(found, key=lambda each: each[0]):
+        for used, size, path in sorted(files, key=lambda each: each[0]):
             if (path.suffix == ".part" and used < abandoned) or (path.suffix == ".edit" and total + needed > most):
                 path.unlink(missing_ok=True)
                 total -= size
-        self._room = max(min(self.disk_bytes - total, self.disk_bytes // 20) - needed, 0)  # others write as well
-
-
-def ensure_cache(cache: Any) -> Cache:
-    """The cache itself, or one in that folder."""
-    return cache if isinstance(cache, Cache) else Cache(cache)
-
-
-# What an edit follows from, beside picture, text and seed
-
-
-def find_revision(editor) -> str | None:
-    """A text that changes whenever the editor's weights do; None where nobody can know."""
-    if getattr(editor, "revision", None):
-        return str(editor.revision)
-    location, weights = getattr(editor, "location", None), getattr(editor, "weights", None)
-    if location is None:
-        return None
-    found = _hash_place(location)
-    if found is None:
-        return None
-    return found + (_hash_place(weights) or "" if weights and str(weights) != str(location) else "")
-
-
-def _hash_place(place) -> str | None:
-    """What is in a folder or a file of weights; of a repository, the commit that is on this machine; None if neither."""
-    path = Path(place).expanduser()
-    if path.is_dir():
-        files = []
-        for folder in filter(None, (path, find_shared_parts(path))):
-            files += sorted([str(each.relative_to(folder)), _hash_file(each)] for each in folder.rglob("*") if each.is_file())
-        return _hash(json.dumps(files).encode())
-    if path.is_file():
-        return _hash_file(path)
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    with suppress(OSError):
-        return Path(HF_HUB_CACHE, f"models--{str(place).replace('/', '--')}", "refs", "main").read_text().strip()
-    return None
-
-
-def _hash_file(path: Path) -> str:
-    known = path.stat()
-    return _hash_content(str(path), known.st_size, known.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=4096)
-def _hash_content(path: str, size: int, changed: int) -> str:
-    return f"{size} {changed}" if size > READ_WHOLE else _hash(Path(path).read_bytes())
-
-
-def describe_arithmetic(editor) -> dict:
-    """What decides how an editor's results are rounded, and what its code is."""
-    known = {name: str(getattr(editor, name, "")) for name in ("device", "dtype")} | _list_libraries()
-    if "torch" not in sys.modules:  # an editor that needs it has imported it
-        return known
-    import torch  # which waits where another thread is still importing it
-
-    if known["device"].startswith("cuda") and torch.cuda.is_available():
-        return known | {"gpu": torch.cuda.get_device_name(known["device"])}
-    return known | {"cpu": torch.backends.cpu.get_cpu_capability(), "threads": torch.get_num_threads()}
-
-
-@functools.cache
-def _list_libraries() -> dict[str, str]:
-    found = {}
-    for name in LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    code = [*sorted((Path(__file__).parent / "editors").glob("*.py")), Path(__file__).parents[1] / "io" / "images.py"]
-    return found | {"code": _hash(b"".join(path.read_bytes() for path in code))}
-
-
-# Bytes
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+        self._room = max(min(self.most - total, self.most // 20) - needed, 0)  # others write as well
 
 
 def _compute_checksum(path: Path, content: bytes) -> bytes:
