@@ -121,6 +121,6 @@ def test_whole_weights_without_lora(sd_turbo, published, tmp_path):
     skips = {key.replace("base_layer.", ""): value for key, value in vae.items() if key.endswith("base_layer.weight")}
     save_checkpoint(tmp_path / "a.safetensors", unet={}, vae=skips)
     save_checkpoint(tmp_path / "b.safetensors", unet={"conv_out.bias": torch.ones(4)}, vae=skips)
-    plain, biased = (load(tmp_path / f"{name}.safetensors", base=sd_turbo).turbo() for name in "ab")
+    plain, biased = (load(tmp_path / f"{name}.safetensors", base=sd_turbo).get_turbo() for name in "ab")
     assert torch.equal(plain.skips[2].weight, skips["decoder.skip_conv_3.weight"])
     assert torch.equal(biased.unet.conv_out.bias, torch.ones(4)) and not torch.equal(plain.unet.conv_out.bias, torch.ones(4))

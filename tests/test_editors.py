@@ -1,18 +1,13 @@
-"""The diffusers editor through its real loader, on random weights: batches, noise, memory, limits, missing weights."""
-
-import json
-import shutil
+"""The diffusers editor through its real loader, on random weights: edits, batches, noise, texts and their limits."""
 
 import diffusers
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import dinov2_folder, instruct_pix2pix_folder, picture
+from tiny import dinov2_folder, instruct_pix2pix_folder, picture, values
 
 from smile import InputError, explain, load_editor, load_embedder
-from smile.models import hub
-from smile.models.editors.memory import Memory, move_to_device
 
 TEXTS = ["make it snow", "snow", "", "at night", "make it snow at night"]
 MORE = [*TEXTS, *(f"please {text}" for text in TEXTS)]
@@ -33,10 +28,6 @@ def editor(folder):
     return load_editor("instruct-pix2pix", weights=str(folder))
 
 
-def values(images):
-    return np.stack([np.asarray(image, float) / 255 for image in images])
-
-
 def latents(editor, texts, seed=3):
     """What the editor decodes, as floats, so that batches are compared before rounding to bytes."""
     generators = [torch.Generator("cpu").manual_seed(seed) for _ in texts]
@@ -49,10 +40,6 @@ def latents(editor, texts, seed=3):
     finally:
         del editor.pipeline.vae.decode
     return kept["out"][0] / 2 + 0.5
-
-
-def sliced(editor):
-    return {type(p).__name__ for p in editor.pipeline.unet.attn_processors.values()} == {"SlicedAttnProcessor"}
 
 
 def test_an_edit_is_a_picture_of_the_working_size_and_depends_on_text_and_seed(editor):
@@ -193,228 +180,6 @@ def test_what_is_read_of_a_text_does_not_depend_on_the_texts_beside_it(folder, c
         assert torch.equal(editor.encode_texts([*texts, *texts]), together) and calls == [company, 16]
 
 
-def test_settings_come_from_the_folder_and_can_be_changed(editor):
-    assert editor.settings == {"steps": 2, "guidance": 3.0, "image_guidance": 1.0}
-    before = values(editor.edit(picture(), TEXTS, seed=0))
-    editor.settings["steps"] = 3
-    assert np.abs(before - values(editor.edit(picture(), TEXTS, seed=0))).max() > 0
-
-
-def test_an_editor_json_that_makes_no_sense_is_one_sentence(folder, tmp_path):
-    for own, match in (
-        ("{", "holds no JSON object"),
-        ("[]", "holds no JSON object"),
-        ('{"steps": 0}', "“steps” of instruct-pix2pix must be a number from 1 to 200"),
-        ('{"size": "large"}', "size in .* whole number"),
-        ('{"sice": 8}', "no setting “sice”"),
-        ('{"shared": "../nowhere"}', "share parts with the folder .*nowhere"),
-    ):
-        copied = tmp_path / str(abs(hash(own)))
-        shutil.copytree(folder, copied)
-        (copied / "editor.json").write_text(own)
-        with pytest.raises(InputError, match=match) as caught:
-            load_editor("instruct-pix2pix", weights=str(copied))
-        assert "\n" not in str(caught.value)
-
-
-def test_parts_that_a_folder_does_not_hold_come_from_the_one_it_shares_with(folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "whole", ignore=shutil.ignore_patterns("unet"))
-    for name in ("unet", "scheduler", "model_index.json"):
-        place = shutil.copytree if (folder / name).is_dir() else shutil.copy
-        (tmp_path / "part").mkdir(exist_ok=True)
-        place(folder / name, tmp_path / "part" / name)
-    own = {"size": 32, "steps": 2, "guidance": 3.0, "image_guidance": 1.0, "shared": "../whole"}
-    (tmp_path / "part" / "editor.json").write_text(json.dumps(own))
-    assert hub.find_shared_parts(tmp_path / "part") == tmp_path / "whole" and hub.find_shared_parts(folder) is None
-    editor = load_editor("instruct-pix2pix", weights=str(tmp_path / "part"))
-    assert editor.settings == {"steps": 2, "guidance": 3.0, "image_guidance": 1.0}
-    expected = load_editor("instruct-pix2pix", weights=str(folder)).edit(picture(), TEXTS, seed=0)
-    assert np.array_equal(values(editor.edit(picture(), TEXTS, seed=0)), values(expected))
-    shutil.rmtree(tmp_path / "whole" / "vae")
-    with pytest.raises(InputError, match="whole does not hold complete instruct-pix2pix weights"):
-        load_editor("instruct-pix2pix", weights=str(tmp_path / "part"))
-
-
-def test_what_is_computed_in(folder, editor, monkeypatch):
-    assert editor.dtype == "float32"
-    for native, cpu in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(hub, "has_fast_bfloat16", lambda native=native: native)
-        for small in ("bundled", "bundled-edges", str(folder)):
-            assert {hub.choose_dtype(device, small) for device in ("cpu", "cuda", "mps")} == {torch.float32}
-        for large in ("full", "somebody/something"):
-            assert hub.choose_dtype("cpu", large) == cpu
-            assert hub.choose_dtype("cuda:1", large) == torch.float16
-            assert hub.choose_dtype("mps", large) == torch.float32
-    monkeypatch.setattr(hub, "SMALL", 1000)  # so that the folder is large
-    assert hub.choose_dtype("cuda", str(folder)) == torch.float16
-
-
-@pytest.mark.parametrize("native", [True, False])
-def test_whether_the_cpu_has_fast_bfloat16_is_asked_of_torch_and_guarded(monkeypatch, native):
-    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
-        monkeypatch.delattr(torch.cpu, name, raising=False)
-    assert hub.has_fast_bfloat16() is False  # a torch that cannot say
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
-    assert hub.has_fast_bfloat16() is native
-
-
-def test_half_precision_edits_are_pictures(folder, monkeypatch):
-    monkeypatch.setattr(hub, "SMALL", 1000)
-    monkeypatch.setattr(hub, "has_fast_bfloat16", lambda: True)
-    editor = load_editor("instruct-pix2pix", weights=str(folder))
-    assert editor.dtype == "bfloat16" and editor.token_embeddings("ab").dtype == np.float32
-    edits = values(editor.edit(picture(), TEXTS, seed=0))
-    monkeypatch.undo()
-    single = values(load_editor("instruct-pix2pix", weights=str(folder)).edit(picture(), TEXTS, seed=0))
-    assert edits.shape == single.shape and edits.std() > 0.01
-
-
-def test_loading_and_editing_print_nothing(folder, capfd):
-    load_editor("instruct-pix2pix", weights=str(folder)).edit(picture(), TEXTS, seed=0)
-    assert "".join(capfd.readouterr()) == ""
-
-
-CPU_FULL = "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
-FULL = [torch.OutOfMemoryError("no"), RuntimeError(CPU_FULL), RuntimeError("MPS backend out of memory"), MemoryError()]
-
-
-@pytest.mark.parametrize("error", FULL, ids=lambda error: type(error).__name__)
-def test_out_of_memory_halves_the_batch(editor, error):
-    expected, run, sizes = values(editor.edit(picture(), MORE, seed=0)), editor.edit_batch, []
-
-    def small(prepared, texts, generators):
-        sizes.append(len(texts))
-        if len(texts) > 3:
-            raise error
-        return run(prepared, texts, generators)
-
-    editor.edit_batch = small
-    assert np.abs(values(editor.edit(picture(), MORE, seed=0)) - expected).max() <= 1.01 / 255
-    assert sizes[:3] == [8, 4, 2] and editor.batch_size == 2
-
-
-def test_other_errors_are_not_taken_for_it(editor):
-    def broken(*_):
-        raise RuntimeError("shapes do not match")
-
-    editor.edit_batch = broken
-    with pytest.raises(RuntimeError, match="shapes"):
-        editor.edit(picture(), TEXTS, seed=0)
-    assert editor.batch_size == 8
-
-
-def test_where_one_edit_does_not_fit_attention_is_sliced_for_all_who_share_the_pipeline(editor):
-    expected, run, calls = values(editor.edit(picture(), TEXTS, seed=0)), editor.edit_batch, []
-    other = editor.with_settings(steps=3)
-
-    def small(prepared, texts, generators):
-        calls.append(len(texts))
-        if not sliced(editor):
-            raise torch.OutOfMemoryError("no")
-        return run(prepared, texts, generators)
-
-    editor.edit_batch = small
-    assert np.abs(values(editor.edit(picture(), TEXTS, seed=0)) - expected).max() <= 1.01 / 255
-    assert calls == [5, 2, 1] + [1] * 5
-    assert sliced(other) and other.batch_size == 1 and editor.pipeline.vae.use_slicing
-
-    def never(*_):
-        raise torch.OutOfMemoryError("no")
-
-    other.edit_batch = never  # which finds the pipeline sliced, so there is nothing left to try
-    with pytest.raises(InputError, match="A single edit of 32 by 32 pixels does not fit into the memory of cpu"):
-        other.edit(picture(), [""], seed=0)
-
-
-def test_out_of_memory_half_way_leaves_nothing_behind(editor, folder):
-    """In turn: while a picture is encoded, a text is, and in the middle of the steps."""
-    expected = values(load_editor("instruct-pix2pix", str(folder)).edit(picture(), MORE, seed=0))
-    pipeline = editor.pipeline
-    for owner, name, after in (
-        (pipeline.vae, "encode", 0),
-        (pipeline.text_encoder, "forward", 2),
-        (pipeline.unet, "forward", 1),
-    ):
-        method, left = getattr(owner, name), [after]
-
-        def fails_once(*args, method=method, left=left, **options):
-            left[0] -= 1
-            if left[0] == -1:
-                raise torch.OutOfMemoryError("no")
-            return method(*args, **options)
-
-        setattr(owner, name, fails_once)
-    assert np.abs(values(editor.edit(picture(), MORE, seed=0)) - expected).max() <= 1.01 / 255
-    assert editor.batch_size == 1 and not sliced(editor)
-
-
-def test_editors_that_share_a_pipeline_share_what_they_learnt_of_memory(editor):
-    other = editor.with_settings(steps=3)
-    editor.memory.reduce(8)
-    assert other.batch_size == editor.batch_size == 4
-
-
-GIB = 2**30
-
-
-@pytest.mark.parametrize("free, size, expected", [(70 * GIB, 512, 16), (6 * GIB, 512, 6), (2**20, 512, 1), (4 * GIB, 1024, 1)])
-def test_on_cuda_the_batch_is_what_the_free_memory_holds(folder, monkeypatch, free, size, expected):
-    editor, asked = load_editor("instruct-pix2pix", weights=str(folder)), []
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append(device) or (free, 80 * GIB))
-    memory = Memory(editor.pipeline, "cuda:1", size**2)
-    assert [memory.choose_batch_size() for _ in range(2)] == [expected] * 2 and asked == ["cuda:1"]  # once, and remembered
-    assert editor.batch_size == 8  # on the CPU
-
-
-def test_a_pipeline_too_large_for_cuda_goes_there_model_by_model(folder, monkeypatch):
-    moved, offloaded = [], []
-
-    def to(self, device):
-        moved.append(device)
-        if device == "cuda":
-            raise torch.OutOfMemoryError("no")
-        return self
-
-    pipeline = load_editor("instruct-pix2pix", weights=str(folder)).pipeline
-    monkeypatch.setattr(type(pipeline), "to", to)
-    monkeypatch.setattr(type(pipeline), "enable_model_cpu_offload", lambda self, device: offloaded.append(device))
-    move_to_device(pipeline, "cuda")
-    assert moved == ["cuda", "cpu"] and offloaded == ["cuda"]
-    with pytest.raises(torch.OutOfMemoryError):  # there is nowhere else to keep them
-        monkeypatch.setattr(type(pipeline), "to", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("no")))
-        move_to_device(pipeline, "cpu")
-
-
-def test_on_cuda_models_and_then_layers_leave_the_device_before_one_gives_up(folder, monkeypatch):
-    editor, tried = load_editor("instruct-pix2pix", weights=str(folder)), []
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**20, 2**20))
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    for name in ("enable_attention_slicing", "enable_model_cpu_offload", "enable_sequential_cpu_offload"):
-        monkeypatch.setattr(type(editor.pipeline), name, lambda self, name=name, **_: tried.append(name))
-    editor.memory = Memory(editor.pipeline, "cuda", 32**2)
-
-    def never(*_):
-        raise torch.OutOfMemoryError("no")
-
-    editor.edit_batch = never
-    with pytest.raises(InputError, match="does not fit"):
-        editor.edit(picture(), TEXTS, seed=0)
-    assert tried == ["enable_attention_slicing", "enable_model_cpu_offload", "enable_sequential_cpu_offload"]
-
-
-def test_weights_that_are_only_read_when_it_is_their_turn_make_the_same_edits(editor):
-    """As diffusers' sequential offload leaves them, with the CPU in the device's place."""
-    from accelerate import cpu_offload
-
-    expected, tokens = values(editor.edit(picture(), TEXTS, seed=0)), editor.token_embeddings("snow")
-    for part in ("text_encoder", "unet", "vae"):
-        cpu_offload(getattr(editor.pipeline, part), torch.device("cpu"), offload_buffers=True)
-    editor._prepared, editor._text_states = (None, None), {}
-    assert next(editor.pipeline.unet.parameters()).is_meta
-    assert np.array_equal(values(editor.edit(picture(), TEXTS, seed=0)), expected)
-    assert np.array_equal(editor.token_embeddings("snow"), tokens)
-
-
 def test_closing_the_stream_stops(editor):
     run, sizes = editor.edit_batch, []
     editor.edit_batch = lambda *a: sizes.append(len(a[1])) or run(*a)
@@ -486,47 +251,3 @@ def test_embedder(dino):
     assert np.abs(tokens.mean(axis=0) - vectors[1]).max() < 1e-4
     with pytest.raises(InputError, match="no picture"):
         embedder.embed([])
-
-
-def test_missing_and_wrong_weights(folder, dino, tmp_path, monkeypatch):
-    def refused(match, **options):
-        with pytest.raises(InputError, match=match) as caught:
-            load_editor(**({"name": "instruct-pix2pix"} | options))
-        assert "\n" not in str(caught.value)
-
-    refused("no editor called “photoshop”; there is instruct-pix2pix", name="photoshop")
-    refused("no weights at", weights="nowhere")
-    refused("no weights at", weights="./no/such/folder")
-    refused("no model_index.json", weights=str(tmp_path))
-    refused("no model_index.json", weights=str(dino))
-    refused("no device “abacus”", weights=str(folder), device="abacus")
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
-    refused("holds a StableDiffusionPipeline", weights=str(other))
-    monkeypatch.setattr(hub, "MODELS", tmp_path / "none")
-    refused("bundled weights are missing", weights="bundled")
-    with pytest.raises(InputError, match="bundled weights are missing"):
-        load_embedder("bundled")
-    with pytest.raises(InputError, match=r"no DINOv2|DINOv2 weights"):
-        load_embedder(str(folder))
-
-
-def test_incomplete_folder(folder, tmp_path):
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    for name in ("model_index.json", "editor.json"):
-        (broken / name).write_text((folder / name).read_text())
-    with pytest.raises(InputError, match="does not hold complete"):
-        load_editor("instruct-pix2pix", weights=str(broken))
-
-
-@pytest.mark.parametrize("load", [lambda w: load_editor("instruct-pix2pix", w), load_embedder])
-def test_no_network_is_one_sentence(load, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    import huggingface_hub.constants
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="could not be downloaded") as caught:
-        load("full")
-    assert "\n" not in str(caught.value)

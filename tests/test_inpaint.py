@@ -8,7 +8,7 @@ import pytest
 import torch
 from layouts import INPAINTING, TINY, write_pipeline
 from PIL import Image, ImageDraw
-from tiny import dinov2_folder, picture
+from tiny import dinov2_folder, picture, values
 
 from smile import InputError, explain, load_editor, load_embedder
 from smile.io.images import fit_picture, fit_region
@@ -42,10 +42,6 @@ def painted(size=(64, 64), box=(20, 12, 47, 40)):
     region = Image.new("L", size)
     ImageDraw.Draw(region).rectangle([box[0], box[1], box[2] - 1, box[3] - 1], fill=255)
     return region
-
-
-def values(images):
-    return np.stack([np.asarray(image, float) / 255 for image in images])
 
 
 def decoded(editor, texts, seed=3, region=None):

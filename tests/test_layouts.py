@@ -155,4 +155,4 @@ def test_embedders_at_full_size(repository, hub):
 @pytest.mark.full_size
 def test_segmenter_at_full_size(hub):
     write_clipseg(in_cache(hub, "CIDAS/clipseg-rd64-refined"), half=True)
-    assert load_segmenter("full").likelihood(picture((64, 48)), "the sky").shape == (48, 64)
+    assert load_segmenter("full").compute_likelihood(picture((64, 48)), "the sky").shape == (48, 64)

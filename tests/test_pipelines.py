@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from tiny import byte_tokenizer, dinov2_folder, picture
+from tiny import byte_tokenizer, dinov2_folder, picture, values
 
 from smile import InputError, explain, load_editor, load_embedder
 from smile.io.images import fit_picture
@@ -79,10 +79,6 @@ def region(name):
     painted = Image.new("L", (64, 64))
     ImageDraw.Draw(painted).line([(19, 3), (19, 60)], fill=255, width=2)
     return {"region": painted}
-
-
-def values(images):
-    return np.stack([np.asarray(image, float) / 255 for image in images])
 
 
 def test_it_loads_by_the_same_function_and_edits(editor, name, region):

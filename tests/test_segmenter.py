@@ -41,14 +41,14 @@ def directly(folder, image, phrase):
 
 @pytest.mark.parametrize("size", [(32, 32), (90, 50), (33, 71)])
 def test_it_says_what_transformers_says(segmenter, folder, size):
-    likely = segmenter.likelihood(picture(size), "the red car")
+    likely = segmenter.compute_likelihood(picture(size), "the red car")
     assert likely.shape == size[::-1] and np.abs(likely - directly(folder, picture(size), "the red car")).max() < 1e-4
     assert np.ptp(likely) > 1e-4
-    assert np.abs(likely - segmenter.likelihood(picture(size), "a tree")).max() > 1e-6
+    assert np.abs(likely - segmenter.compute_likelihood(picture(size), "a tree")).max() > 1e-6
 
 
 def test_a_region_is_where_the_likelihood_exceeds_the_threshold(segmenter, monkeypatch):
-    likely = segmenter.likelihood(picture((90, 50)), "a tree")
+    likely = segmenter.compute_likelihood(picture((90, 50)), "a tree")
     monkeypatch.setattr(segmenters, "THRESHOLD", float(np.median(likely)))
     region = segmenter.find(picture((90, 50)), " a tree ")
     assert region.mode == "L" and region.size == (90, 50)
@@ -62,7 +62,9 @@ def test_photographs_are_upright(segmenter, tmp_path):
     exif = turned.getexif()
     exif[0x0112] = 6
     turned.save(tmp_path / "turned.png", exif=exif)
-    assert np.array_equal(segmenter.likelihood(tmp_path / "turned.png", "a"), segmenter.likelihood(upright, "a"))
+    assert np.array_equal(
+        segmenter.compute_likelihood(tmp_path / "turned.png", "a"), segmenter.compute_likelihood(upright, "a")
+    )
 
 
 def test_nothing_found_and_bad_phrases_are_one_sentence(segmenter, monkeypatch):
@@ -83,9 +85,9 @@ def test_nothing_found_and_bad_phrases_are_one_sentence(segmenter, monkeypatch):
 
 def test_as_many_tokens_as_clip_reads_and_no_more(segmenter):
     letters = "ab" * 37 + "c"  # 75 byte tokens, and two special ones
-    assert segmenter.likelihood(picture(), letters).shape == (48, 48)
+    assert segmenter.compute_likelihood(picture(), letters).shape == (48, 48)
     with pytest.raises(InputError, match="too long"):
-        segmenter.likelihood(picture(), letters + "d")
+        segmenter.compute_likelihood(picture(), letters + "d")
 
 
 def test_the_published_repository_offline(tmp_path, monkeypatch, capfd):
@@ -94,7 +96,7 @@ def test_the_published_repository_offline(tmp_path, monkeypatch, capfd):
     segmenter = load_segmenter("full")
     assert isinstance(segmenter, Segmenter) and segmenter.weights == "full" and segmenter.device in ("cpu", "cuda")
     assert segmenter.processor.size["height"] == 352
-    assert segmenter.likelihood(picture((60, 40)), "a tree").shape == (40, 60)
+    assert segmenter.compute_likelihood(picture((60, 40)), "a tree").shape == (40, 60)
     assert "".join(capfd.readouterr()) == ""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import picture, sd_turbo_folder
+from tiny import picture, sd_turbo_folder, values
 from turbo import SIZE, Published, small, tensors
 
 from smile import InputError, load_editor
@@ -31,10 +31,6 @@ def edges(sd_turbo, published):
 @pytest.fixture
 def sketch(sd_turbo, published):
     return small(load(str(published["sketch"][1]), base=str(sd_turbo)))
-
-
-def values(images):
-    return np.stack([np.asarray(image, float) / 255 for image in images])
 
 
 # The editor against the published composition.
@@ -62,7 +58,7 @@ def test_sketch_equals_the_published_composition(sketch, published, gamma):
 
 
 def test_no_adapters_are_left_to_run(edges):
-    assert not [name for name, _ in edges.turbo().named_parameters() if "lora" in name]
+    assert not [name for name, _ in edges.get_turbo().named_parameters() if "lora" in name]
 
 
 def test_the_picture_itself(sd_turbo, published, tmp_path):
@@ -76,7 +72,7 @@ def test_the_picture_itself(sd_turbo, published, tmp_path):
 
 
 def test_one_step_is_the_schedulers_only_one(edges):
-    turbo = edges.turbo()
+    turbo = edges.get_turbo()
     guess, x = torch.randn(2, 1, 4, 2, 2, generator=torch.Generator().manual_seed(0))
     alpha = turbo.scheduler.alphas_cumprod[TIME]
     turbo.unet.forward = lambda *_, **__: type("Out", (), {"sample": guess})
@@ -125,7 +121,7 @@ def test_attention_slices_change_nothing_and_stay(sketch):
     assert (tensors(sketch, TEXTS) - before).abs().max() <= 1e-4
     sketch.settings["gamma"] = 0.9
     tensors(sketch, TEXTS)
-    processors = sketch.turbo().unet.attn_processors.values()
+    processors = sketch.get_turbo().unet.attn_processors.values()
     assert all("Sliced" in type(processor).__name__ for processor in processors)
 
 
@@ -164,7 +160,7 @@ def test_gamma_there_and_back_is_the_same_edit(sketch):
 
 def test_a_new_gamma_does_not_keep_the_old_weights(sketch):
     sketch.edit(picture(), TEXTS, seed=0)
-    old, build, alive = weakref.ref(sketch.turbo()), sketch.pipeline._build, []
+    old, build, alive = weakref.ref(sketch.get_turbo()), sketch.pipeline._build, []
 
     def watched(gamma):
         gc.collect()
@@ -175,7 +171,7 @@ def test_a_new_gamma_does_not_keep_the_old_weights(sketch):
     sketch.settings["gamma"] = 0.5
     sketch.edit(picture(), TEXTS, seed=0)
     assert alive == [None]
-    assert not any(parameter.is_inference() for parameter in sketch.turbo().parameters())
+    assert not any(parameter.is_inference() for parameter in sketch.get_turbo().parameters())
 
 
 def test_cannys_thresholds_have_an_effect(edges):
@@ -301,7 +297,7 @@ def test_real_dimensions(tmp_path):
     Published(folder, stochastic=False, rank_unet=8, rank_vae=4).save(folder / "edges.pkl")
     (folder / "editor.json").write_text(json.dumps({"size": 64}))
     editor = load_editor("img2img-turbo", weights=str(folder), device="cpu")
-    turbo = editor.turbo()
+    turbo = editor.get_turbo()
     assert sum(parameter.numel() for parameter in turbo.unet.parameters()) == 865_910_724  # SD 2.1's
     assert [tuple(skip.weight.shape[:2]) for skip in turbo.skips] == [(512, 512), (512, 256), (512, 128), (256, 128)]
     assert editor.edit(picture((64, 64)), ["snow"], seed=0)[0].size == (64, 64)

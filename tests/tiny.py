@@ -88,6 +88,11 @@ class FakeEmbedder:
         return patches.mean(axis=1), patches
 
 
+def values(images):
+    """(n, h, w, 3) in [0, 1] of PIL images."""
+    return np.stack([np.asarray(image, float) / 255 for image in images])
+
+
 def picture(size=(48, 48)):
     return Image.fromarray(np.random.default_rng(0).integers(80, 160, (size[1], size[0], 3)).astype(np.uint8))
 

@@ -100,7 +100,7 @@ def small(editor):
 
 def tensors(editor, texts, seed=3, image=None):
     """(n, 3, h, w) in [0, 1]: what the editor decodes, before it is rounded to bytes."""
-    turbo, kept = editor.turbo(), []
+    turbo, kept = editor.get_turbo(), []
     decode = turbo.decode
     turbo.decode = lambda *given: kept.append(decode(*given)) or kept[-1]
     try:

@@ -98,7 +98,7 @@ class Cache:
                 self._held[key] = (self._held[key][0], time.monotonic())
                 self._held.move_to_end(key)
                 return self._held[key][0]
-        edit = self._folder.read(key) if group.lasting and self._folder else MISSING
+        edit: Any = self._folder.read(key) if group.lasting and self._folder else MISSING
         if edit is not MISSING:
             self._hold(key, edit)
         return edit

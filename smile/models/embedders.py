@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from smile.errors import InputError
-from smile.models.hub import choose_device, find_weights, is_bundled, load_pretrained, silence_libraries
+from smile.models.devices import choose_device
+from smile.models.hub import find_weights, is_bundled, load_pretrained, silence_libraries
 from smile.models.protocols import Embedder
 
 FULL = "facebook/dinov2-base"
@@ -54,13 +55,13 @@ class Dinov2Embedder:
 
     name = "dinov2"
 
-    def __init__(self, model, processor, weights: str, device: str):
+    def __init__(self, model: Any, processor: Any, weights: str, device: str):
         self.model, self.processor, self.weights, self.device = model, processor, weights, device
         self.batch_size = 16
         size = processor.crop_size if processor.do_center_crop else processor.size
         self.size = size["height"]  # pixels; the picture is resized whole, so that its edges are seen too
 
-    def embed(self, images: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
+    def embed(self, items: list[Image.Image]) -> tuple[np.ndarray, np.ndarray]:
         """(vectors (N, d), patches (N, p, d)) of N pictures, float32.
 
         A vector is the mean of the last hidden state over all tokens, as published; the patches are the tokens of the
@@ -69,10 +70,10 @@ class Dinov2Embedder:
         import torch
 
         states = []
-        for start in range(0, len(images), self.batch_size):
+        for start in range(0, len(items), self.batch_size):
             square = [
                 image.convert("RGB").resize((self.size, self.size), Image.Resampling.BICUBIC)
-                for image in images[start : start + self.batch_size]
+                for image in items[start : start + self.batch_size]
             ]
             inputs = self.processor(square, do_resize=False, do_center_crop=False, return_tensors="pt")
             with torch.inference_mode():

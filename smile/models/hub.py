@@ -1,22 +1,21 @@
-"""Where model weights come from: the toy set in this repository, the full set on the Hub, or somebody's own.
+"""Where model weights come from: the bundled set, the full set on the Hub, or somebody's own; and how they are loaded.
 
 The bundled weights run everything on a CPU, offline, through exactly the code that runs the full ones, so this choice
 is only ever a path.
 """
 
 import contextlib
-import ctypes
-import gc
 import json
 import logging
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from smile.errors import InputError
+from smile.models.devices import choose_device, has_fast_bfloat16, is_out_of_memory
 from smile.paths import MODELS
 
 PATIENCE = 10  # seconds that the Hub has to say whether it is there
@@ -24,7 +23,7 @@ INSTEAD = 'use the bundled weights (weights="bundled")'
 SMALL = 200e6  # bytes; weights of more are worth computing in half precision
 
 
-def find_weights(weights: str, *, bundled: str, full: str) -> tuple[str, str]:
+def find_weights(weights: str | Path, *, bundled: str, full: str) -> tuple[str, str]:
     """(kind, location) of `weights`: "auto" | "bundled" | "full" | a local folder | a Hub repository id.
 
     `bundled` is a folder name under assets/models and `full` a repository id. Kind is "bundled", "full", or, for
@@ -82,23 +81,6 @@ def load_pretrained(from_pretrained: Callable, location: str, what: str, instead
         raise InputError(f"The {what} weights {location} {failure}, or {instead}.") from error
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device, or the machine itself, had no memory left. Only CUDA has an exception of its own for it."""
-    import torch
-
-    said = str(error)
-    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    return known or "DefaultCPUAllocator" in said or "out of memory" in said or "ALLOC_FAILED" in said
-
-
-def release_memory() -> None:
-    """Return to the system what dropped models have left with the allocator, which on Linux can be gigabytes."""
-    gc.collect()
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # a C library that has no such call
-            ctypes.CDLL(None).malloc_trim(0)
-
-
 def _explain_failure(error: BaseException) -> str:
     """What kept the Hub's client from downloading, and what to do about it."""
     from huggingface_hub import errors
@@ -127,7 +109,7 @@ def _explain_failure(error: BaseException) -> str:
     return f"{str(error).strip().splitlines()[0].rstrip('.') if str(error).strip() else type(error).__name__}; try again"
 
 
-def read_index(location: str, what: str) -> dict:
+def read_index(location: str, what: str) -> dict[str, Any]:
     """What the `model_index.json` of a diffusers folder or repository says. Raises InputError where there is none."""
     from huggingface_hub import hf_hub_download
 
@@ -138,13 +120,13 @@ def read_index(location: str, what: str) -> dict:
     return _read_json(path, f"so it is no {what} editor")
 
 
-def read_settings(folder) -> dict:
+def read_settings(folder: str | Path) -> dict[str, Any]:
     """What the `editor.json` in a local folder says of the editor: its settings, `size`, `shared`; {} without one."""
     path = Path(folder) / "editor.json"
     return _read_json(path, "so the editor's settings cannot be read") if path.is_file() else {}
 
 
-def find_shared_parts(folder) -> Path | None:
+def find_shared_parts(folder: str | Path) -> Path | None:
     """The folder with the components that `folder` names and does not hold: `shared` in its `editor.json`, which is
     relative to it. None without one; raises InputError where there is no such folder."""
     shared = read_settings(folder).get("shared")
@@ -156,11 +138,11 @@ def find_shared_parts(folder) -> Path | None:
     return place
 
 
-def _read_json(path: Path, consequence: str) -> dict:
+def _read_json(path: Path, consequence: str) -> dict[str, Any]:
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(held, dict):
-            return held
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
     except FileNotFoundError:
         raise InputError(f"The folder {path.parent} has no {path.name}, {consequence}.") from None
     except ValueError:
@@ -168,20 +150,7 @@ def _read_json(path: Path, consequence: str) -> dict:
     raise InputError(f"The file {path} holds no JSON object, {consequence}.")
 
 
-def choose_device(device: str | None) -> str:
-    """`device` if torch knows it, CUDA where there is one if it is None, else "cpu". Raises InputError."""
-    import torch
-
-    if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises for a device it has not
-        raise InputError(f"There is no device “{device}” here; use “cpu”.") from error
-    return str(device)
-
-
-def choose_dtype(device: str, kind: str):
+def choose_dtype(device: str, kind: str) -> Any:
     """The torch dtype that weights of `kind` (see `find_weights`) are computed in on `device`.
 
     Small ones, that is the bundled ones and small local folders, in float32 everywhere: they gain nothing from less, and
@@ -202,20 +171,10 @@ def _count_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware: x86's AMX or AVX512-BF16."""
-    import torch
-
-    # Torch has no public name for it yet.
-    asked = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return any(ask() for ask in asked if ask)
-
-
 @contextlib.contextmanager
-def silence_libraries():
-    """Loading without progress bars and without advice to people who did not choose the pipeline's parts.
-
-    In a terminal, downloads keep their bars: gigabytes should be seen coming.
+def silence_libraries() -> Iterator[None]:
+    """A `with` block without progress bars of loading, and without what diffusers, transformers and the Hub's client log, which
+    is advice for whoever assembled the pipeline. In a terminal, downloads keep their bars: gigabytes should be seen coming.
     """
     import diffusers.utils.logging as ours
     import huggingface_hub.utils as hub
@@ -225,7 +184,7 @@ def silence_libraries():
     levels = [(log, log.get_verbosity()) for log in (ours, theirs, hub.logging)]
     downloads = not hub.are_progress_bars_disabled()
 
-    def show(bars, downloads):
+    def switch_bars(bars: list, downloads: bool) -> None:
         with warnings.catch_warnings():  # that the environment has decided on downloads, which it may
             warnings.simplefilter("ignore")
             for log, on in bars:
@@ -234,11 +193,11 @@ def silence_libraries():
             (hub.enable_progress_bars if downloads else hub.disable_progress_bars)()
 
     try:
-        show([(log, False) for log, _ in bars], downloads and sys.stderr.isatty())
+        switch_bars([(log, False) for log, _ in bars], downloads and sys.stderr.isatty())
         for log, _ in levels:
             log.set_verbosity(logging.CRITICAL)  # errors are raised as well
         yield
     finally:
-        show(bars, downloads)
+        switch_bars(bars, downloads)
         for log, level in levels:
             log.set_verbosity(level)

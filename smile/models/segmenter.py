@@ -3,12 +3,15 @@
 torch is imported only when a segmenter is loaded.
 """
 
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
 from smile.errors import InputError
 from smile.io.images import open_picture
-from smile.models.hub import choose_device, find_weights, load_pretrained, silence_libraries
+from smile.models.devices import choose_device
+from smile.models.hub import find_weights, load_pretrained, silence_libraries
 
 FULL = "CIDAS/clipseg-rd64-refined"
 # Of the sigmoid, where a pixel is inside. The published weights hesitate at the edges of things, and a region for
@@ -30,12 +33,12 @@ def load_segmenter(weights: str = "full", device: str | None = None) -> "Segment
         import torch
         from transformers import AutoConfig, CLIPSegForImageSegmentation, CLIPTokenizer, ViTImageProcessorPil
 
-        wanted = {"location": location, "what": "CLIPSeg", "instead": "paint the region"}
-        if load_pretrained(AutoConfig.from_pretrained, **wanted).model_type != "clipseg":
+        source = {"location": location, "what": "CLIPSeg", "instead": "paint the region"}
+        if load_pretrained(AutoConfig.from_pretrained, **source).model_type != "clipseg":
             raise InputError(f"{location} is no CLIPSeg model, so it cannot be the segmenter.")
-        model = load_pretrained(CLIPSegForImageSegmentation.from_pretrained, **wanted, dtype=torch.float32)
-        tokenizer = load_pretrained(CLIPTokenizer.from_pretrained, **wanted)
-        processor = load_pretrained(ViTImageProcessorPil.from_pretrained, **wanted)
+        model = load_pretrained(CLIPSegForImageSegmentation.from_pretrained, **source, dtype=torch.float32)
+        tokenizer = load_pretrained(CLIPTokenizer.from_pretrained, **source)
+        processor = load_pretrained(ViTImageProcessorPil.from_pretrained, **source)
     return Segmenter(model.to(device).eval().requires_grad_(False), tokenizer, processor, kind, device)
 
 
@@ -44,23 +47,23 @@ class Segmenter:
 
     name = "clipseg"
 
-    def __init__(self, model, tokenizer, processor, weights: str, device: str):
+    def __init__(self, model: Any, tokenizer: Any, processor: Any, weights: str, device: str):
         self.model, self.tokenizer, self.processor = model, tokenizer, processor
         self.weights, self.device = weights, device
 
-    def find(self, picture, phrase: str) -> Image.Image:
+    def find(self, picture: Any, phrase: str) -> Image.Image:
         """An L image of the picture's size, 255 where the phrase is found and 0 elsewhere.
 
         `picture` is what `open_picture` takes. Raises InputError where nothing is found, the phrase is empty, or it is
         longer than CLIP reads.
         """
-        likely = self.likelihood(picture, phrase)
+        likely = self.compute_likelihood(picture, phrase)
         inside = likely > THRESHOLD
         if not inside.any():
             raise InputError(f"Nothing was found in the picture for “{phrase.strip()}”; use other words, or paint the region.")
         return Image.fromarray(inside.astype(np.uint8) * 255)
 
-    def likelihood(self, picture, phrase: str) -> np.ndarray:
+    def compute_likelihood(self, picture: Any, phrase: str) -> np.ndarray:
         """(h, w) float32 in [0, 1] for each pixel of the picture: the sigmoid of the logits, which are made for a square
         picture and stretched bilinearly."""
         import torch

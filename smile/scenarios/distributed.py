@@ -8,7 +8,7 @@ with nobody. Several machines need a folder that all of them see. One explanatio
 import os
 from datetime import timedelta
 
-from smile.models.hub import choose_device
+from smile.models.devices import choose_device
 from smile.models.threads import limit_threads
 
 PATIENCE = timedelta(days=30)  # that a process waits for another, which may have slower cells

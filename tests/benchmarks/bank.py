@@ -57,7 +57,7 @@ class Bank:
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)  # this and the memory format: a third faster, at most one level of 255 apart
         editor = load_trained_editor(self.name, MODELS)
-        models = editor.turbo() if hasattr(editor, "turbo") else editor.pipeline
+        models = editor.get_turbo() if hasattr(editor, "get_turbo") else editor.pipeline
         for model in (models.unet, models.vae):
             model.to(memory_format=torch.channels_last)
         if self.sampler == "ancestral":

@@ -44,7 +44,7 @@ def times_as_fast(name: str, **settings) -> float:
 
 def _called(editor, picture, region, text):
     """The pipeline, called as anybody calls it. The one-step editor has none of diffusers': ours, on nothing but this text."""
-    if hasattr(editor, "turbo"):
+    if hasattr(editor, "get_turbo"):
         editor._prepared, editor._text_states = (None, None), {}
         return editor.edit(picture, [text], seed=0)[0]
     given = {"guidance_scale": editor.settings["guidance"], "num_inference_steps": editor.settings["steps"]}

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from smile.errors import InputError, shown
+from smile.models.devices import release_memory
 from smile.models.editors.safety import CheckedEditor, load_checker, needs_checker
-from smile.models.hub import release_memory
 from smile.models.protocols import Editor
 from smile.models.registry import Entry, Registry
 

@@ -1,7 +1,7 @@
 """What every diffusion editor shares: batches, common noise, running out of memory, and stopping.
 
-A subclass says how to prepare one picture and how to edit it under one batch of texts. Everything about *many* texts is
-here. All edits of one call start from the same noise: each batch item gets its own CPU generator with the same seed, so
+A subclass says how to prepare one picture and how to edit it by one batch of texts. Everything about *many* texts is here.
+All edits of one call start from the same noise: each item of a batch has a CPU generator of its own with the same seed, so
 a text's edit depends neither on the batch it is in nor on the device, and two edits differ because two texts differ. A
 text that comes several times is edited once.
 """
@@ -9,37 +9,50 @@ text that comes several times is edited once.
 import copy
 import itertools
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
+from typing_extensions import Self
 
 from smile.errors import InputError
 from smile.io.images import open_picture
+from smile.models.devices import is_out_of_memory
 from smile.models.editors.memory import Memory
-from smile.models.hub import is_out_of_memory
 from smile.models.protocols import fit_inputs
 
-TEXTS_KEPT = 512  # text states in memory; 120 MB at full size
-TEXTS_TOGETHER = 16  # read in one call
+TEXTS_KEPT = 512  # encoded texts in memory; 120 MB at full size
+TEXTS_TOGETHER = 16  # encoded in one call
 UNLIMITED = 2**20  # tokens; tokenizers without a limit say 1e30, and cannot count that far themselves
 
 
 class DiffusionEditor:
-    """An editor around one diffusers pipeline (see `smile.models.editors` for the protocol).
+    """A `smile.models.protocols.Editor` around one diffusers pipeline.
 
-    `settings` are read at every edit. `SETTINGS` says which of them people may set, and between which values.
+    `settings` are read at every edit. `SETTINGS` says which of them people may set, and between which values; `DEFAULTS` and
+    `PIPELINE` are the settings and the diffusers class that `smile.models.editors.pipelines` loads it with.
     `location` is the folder or repository that the pipeline came from, if there is one. `checker`, where there is one,
     takes a batch of edits and returns it with None in place of what it blocks (`smile.models.editors.safety`).
     """
 
     name: str
     takes_region = False
+    PIPELINE: ClassVar[str] = ""
     SETTINGS: ClassVar[dict[str, tuple[float, float]]] = {}
-    checker: Callable | None = None
+    DEFAULTS: ClassVar[dict[str, Any]] = {}
+    checker: Callable[[list], list] | None = None
 
-    def __init__(self, pipeline, *, weights: str, device: str, settings: dict, working_size: int, location=None):
+    def __init__(
+        self,
+        pipeline: Any,
+        *,
+        weights: str,
+        device: str,
+        settings: dict[str, Any],
+        working_size: int,
+        location: str | None = None,
+    ):
         self.pipeline, self.weights, self.device, self.location = pipeline, weights, device, location
         self.settings, self.working_size = settings, working_size
         self.memory = Memory(pipeline, device, working_size**2)
@@ -56,53 +69,60 @@ class DiffusionEditor:
         """How many texts are edited at a time: what the device's memory holds, and less after it was too much."""
         return self.memory.choose_batch_size()
 
-    def edit(self, image, texts: list[str], *, seed: int, region=None) -> list[Image.Image | None]:
+    def edit(self, image: Any, texts: list[str], *, seed: int, region: Any = None) -> list[Image.Image | None]:
         """One edit of `image` for each text, in order, all from the noise of `seed`; None where an edit was blocked.
 
         `image` and `region` are what `open_picture` and `open_region` take. Raises InputError where they do not suit the
         editor or memory does not hold a single edit.
         """
-        return [edited for batch in self.edit_stream(image, texts, seed=seed, region=region) for edited in batch]
+        return [edit for batch in self.edit_stream(image, texts, seed=seed, region=region) for edit in batch]
 
-    def edit_stream(self, image, texts: list[str], *, seed: int, region=None) -> Iterator[list]:
+    def edit_stream(self, image: Any, texts: list[str], *, seed: int, region: Any = None) -> Iterator[list[Image.Image | None]]:
         """The same, batch by batch as the edits are made. Closing the iterator stops after the batch in hand."""
         picture, region = fit_inputs(self, open_picture(image), region)
-        left, made, given = list(dict.fromkeys(texts)), {}, 0
+        left, given = list(dict.fromkeys(texts)), 0
+        made: dict[str, Image.Image | None] = {}
         while left:
             batch = left[: self.batch_size]
-            try:
-                with torch.inference_mode():
-                    generators = [torch.Generator("cpu").manual_seed(seed) for _ in batch]
-                    edited = self.edit_batch(self._prepare_once(picture, region), batch, generators)
-                    edited = self.checker(edited) if self.checker else edited
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                failure, edited = str(error), None
-            if edited is None:  # outside the handler, where the failed batch's tensors are already free
-                if self.memory.reduce(len(batch)):
-                    continue
-                raise InputError(
-                    f"A single edit of {picture.width} by {picture.height} pixels does not fit into the memory of "
-                    f"{self.device}; lower the working size or use the bundled weights."
-                ) from RuntimeError(failure)
-            made |= dict(zip(batch, edited, strict=True))
+            edits = self._try_batch(picture, region, batch, seed)
+            if edits is None:
+                continue
+            made |= dict(zip(batch, edits, strict=True))
             left = left[len(batch) :]
             ready = list(itertools.takewhile(made.__contains__, texts[given:]))
             given += len(ready)
             yield [made[text] for text in ready]
 
-    def with_settings(self, /, **settings):
+    def _try_batch(self, picture, region, batch: list[str], seed: int) -> list[Image.Image | None] | None:
+        """The edits of one batch, None where they did not fit into memory and less is to be tried."""
+        try:
+            with torch.inference_mode():
+                generators = [torch.Generator("cpu").manual_seed(seed) for _ in batch]
+                edits = self.edit_batch(self._prepare_once(picture, region), batch, generators)
+                return self.checker(edits) if self.checker else edits
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            failure = str(error)
+        # Outside the handler, where the failed batch's tensors are already free.
+        if self.memory.reduce(len(batch)):
+            return None
+        raise InputError(
+            f"A single edit of {picture.width} by {picture.height} pixels does not fit into the memory of {self.device}; "
+            "lower the working size or use the bundled weights."
+        ) from RuntimeError(failure)
+
+    def with_settings(self, /, **settings: float) -> Self:
         """The same editor with other settings; the two share the weights, and may be used in turns.
 
         Raises InputError for a setting that this editor does not have, or a value out of its range.
         """
-        able = {name: self.SETTINGS[name] for name in self.settings if name in self.SETTINGS}
+        ranges = {name: self.SETTINGS[name] for name in self.settings if name in self.SETTINGS}
         for name, value in settings.items():
-            if name not in able:
-                known = f"there is {', '.join(able)}" if able else "there is nothing to set"
+            if name not in ranges:
+                known = f"there is {', '.join(ranges)}" if ranges else "there is nothing to set"
                 raise InputError(f"{self.name} has no setting “{name}”; {known}.")
-            low, high = able[name]
+            low, high = ranges[name]
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not number or not low <= value <= high:
                 raise InputError(f"The setting “{name}” of {self.name} must be a number from {low:g} to {high:g}.")
@@ -112,17 +132,17 @@ class DiffusionEditor:
         other.settings = self.settings | {n: type(self.settings[n])(v) for n, v in settings.items()}
         return other
 
-    def prepare_picture(self, picture: Image.Image, region):
-        """what `edit_batch` needs of a picture, for example its latents. Subclasses say."""
+    def prepare_picture(self, picture: Image.Image, region: Image.Image | None) -> Any:
+        """What `edit_batch` needs of a picture, for example its latents. Subclasses say."""
         raise NotImplementedError
 
-    def edit_batch(self, prepared, texts: list[str], generators: list) -> list[Image.Image | None]:
-        """One batch of edits. Subclasses say."""
+    def edit_batch(self, prepared: Any, texts: list[str], generators: list[torch.Generator]) -> list[Image.Image | None]:
+        """One batch of edits, of which each starts from the noise of its generator. Subclasses say."""
         raise NotImplementedError
 
-    def _prepare_once(self, picture, region):
-        drawn = None if region is None else region.tobytes()
-        key = (picture.size, picture.tobytes(), drawn, tuple(self.settings.items()))
+    def _prepare_once(self, picture: Image.Image, region: Image.Image | None) -> Any:
+        painted = None if region is None else region.tobytes()
+        key = (picture.size, picture.tobytes(), painted, tuple(self.settings.items()))
         if self._prepared[0] != key:
             self._prepared = (key, self.prepare_picture(picture, region))
         return self._prepared[1]
@@ -130,9 +150,9 @@ class DiffusionEditor:
     # The text encoder, which all our pipelines have.
 
     def encode_texts(self, texts: list[str]) -> torch.Tensor:
-        """(n, tokens, d) last hidden states; each text is read once.
+        """(n, tokens, d) last hidden states of the text encoder; each text is encoded once.
 
-        What a text's states are must not depend on the texts beside it. On the CPU they do not, to the last bit (measured
+        A text's states must not depend on the texts beside it. On the CPU they do not, to the last bit (measured
         for 1 to 16 at a time, bundled and full size, single precision). Elsewhere, the number of texts may choose how
         matrices are multiplied, so there it is always the same, and empty texts fill the gaps.
         """
@@ -170,13 +190,13 @@ class DiffusionEditor:
         return find_token_limit(self.pipeline.tokenizer, self.pipeline.text_encoder)
 
 
-def find_token_limit(tokenizer, text_encoder) -> int:
+def find_token_limit(tokenizer: Any, text_encoder: Any) -> int:
     """How many tokens the two read, special ones included."""
     positions = getattr(text_encoder.config, "max_position_embeddings", None) or UNLIMITED  # T5 has none
     return min(tokenizer.model_max_length, positions, UNLIMITED)
 
 
-def find_lost_words(text: str, tokenizer, limit: int) -> list[str]:
+def find_lost_words(text: str, tokenizer: Any, limit: int) -> list[str]:
     """The words at the end of `text` that `limit` tokens, special ones included, cut off, wholly or in part."""
     words = text.split()
     fits = len(words)

@@ -1,4 +1,4 @@
-"""Img2Img-Turbo's checkpoints: what fine-tuning changed in SD-Turbo, as the authors publish it, and how it is put in.
+"""Img2Img-Turbo's checkpoints: what fine-tuning changed in SD-Turbo, as the authors publish it, and how it is merged.
 
 A checkpoint holds, for the UNet and for the VAE, whole weights by name and low-rank updates (LoRA, arXiv 2106.09685) as
 pairs of factors. Both are written into the base's own weights, so nothing is patched while the model runs.
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
 
 import torch
 
@@ -60,18 +61,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read_pickle(path: Path) -> Checkpoint:
-    held = torch.load(path, map_location="cpu", weights_only=True)
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     names = {"weights": "state_dict_{}", "rank": "rank_{}", "targets": "{}_lora_target_modules"}
-    found = {what: {part: held.pop(key.format(part)) for part in PARTS} for what, key in names.items()}
-    if held:
-        raise KeyError(*held)
-    return Checkpoint(path.name, **found)
+    fields = {name: {part: content.pop(key.format(part)) for part in PARTS} for name, key in names.items()}
+    if content:
+        raise KeyError(*content)
+    return Checkpoint(path.name, **fields)
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
     from safetensors import safe_open
 
-    weights: dict[str, dict] = {part: {} for part in PARTS}
+    weights: dict[str, dict[str, torch.Tensor]] = {part: {} for part in PARTS}
     with safe_open(path, framework="pt") as file:
         rank = {part: int(file.metadata()[f"rank_{part}"]) for part in PARTS}
         for key in file.keys():  # noqa: SIM118 - the file is no dict
@@ -80,7 +81,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
     return Checkpoint(path.name, weights, rank, {part: [] for part in PARTS})
 
 
-def save_checkpoint(path, *, unet: dict, vae: dict, rank_unet: int = 0, rank_vae: int = 0) -> None:
+def save_checkpoint(path: str | Path, *, unet: dict, vae: dict, rank_unet: int = 0, rank_vae: int = 0) -> None:
     """Write a checkpoint as safetensors. `unet` and `vae`: tensors by the names that the published pickles use, the
     skip convolutions as `decoder.skip_conv_1.weight` to `_4` of the VAE. A rank of 0 says that there is no LoRA."""
     from safetensors.torch import save_file
@@ -100,9 +101,10 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
     says, and one that is missing although the checkpoint lists its module.
     """
 
-    def refuse(key: str, why: str):
+    def refuse(key: str, why: str) -> NoReturn:
         raise InputError(f"{checkpoint.name} is no checkpoint for this base: in its {part}, {key} {why}.")
 
+    # 1. The two input convolutions of a stochastic checkpoint become one.
     left, rank = dict(checkpoint.weights[part]), checkpoint.rank[part]
     for kind in ("weight", "bias"):
         twins = [f"conv_in.conv_in_{which}.{kind}" for which in ("pretrained", "curr")]
@@ -112,6 +114,7 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
                 refuse(twins[1], "has another shape than its twin")
             left[f"conv_in.{kind}"] = (1 - gamma) * pretrained + gamma * current
 
+    # 2. The LoRA's factors, checked against the base's weights.
     factors = {}
     for key in [key for key in left if ".lora_A." in key]:
         module = key.partition(".lora_A.")[0]
@@ -125,6 +128,7 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
             refuse(key, f"is not of rank {rank}")
         factors[module] = a.flatten(1).float(), b.flatten(1).float()
 
+    # 3. Whole weights replace the base's.
     for key, value in left.items():  # a module with a LoRA keeps its own weight one level down
         name = key.replace(".base_layer.", ".")
         if name not in own:
@@ -133,6 +137,7 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
             refuse(key, "has another shape")
         own[name].copy_(value)
 
+    # 4. Nothing that should be there is missing.
     written = {key.replace(".base_layer.", ".") for key in left}
     for name in own:
         module, ends = name.removesuffix(".weight"), checkpoint.targets[part]
@@ -141,6 +146,7 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
         if name.endswith(".weight") and f".{module}".endswith(tuple(f".{end}" for end in ends)) and module not in factors:
             refuse(f"{module}.lora_A", "is missing")
 
+    # 5. The LoRA's updates are added.
     for module, (a, b) in factors.items():
         weight = own[f"{module}.weight"]
         weight += (gamma * ALPHA / rank * (b @ a)).view_as(weight)

@@ -5,6 +5,9 @@ mostly one noise. So what the UNet predicts without a text at the first step is 
 once for a picture and a noise; and a branch of guidance that counts 0 is not computed at all.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
@@ -16,11 +19,11 @@ class Branches:
     `empty` (1, tokens, d): the states of the empty text, which the other branches read.
     """
 
-    def __init__(self, unet, given: torch.Tensor, empty: torch.Tensor, **options):
+    def __init__(self, unet: Any, given: torch.Tensor, empty: torch.Tensor, **options: torch.Tensor):
         self.unet, self.given, self.empty, self.options = unet, given, empty, options
         self._textless: tuple = (None, None, None)  # time, latents and predictions of the last first step
 
-    def __call__(self, seen, time, states, first: bool) -> list[torch.Tensor]:
+    def __call__(self, seen: torch.Tensor, time: torch.Tensor, states: torch.Tensor, first: bool) -> list[torch.Tensor]:
         """What is predicted in each branch, (n, 4, h, w) or, where it is the same for all, (1, 4, h, w), of scaled latents
         seen (n, 4, h, w) and text states (n, tokens, d)."""
         if len(self.given) == 1 or not (first and (seen == seen[:1]).all()):
@@ -31,17 +34,24 @@ class Branches:
             self._textless = time, seen[:1].clone(), without
         return [*self._predict(seen, time, [states], self.given[:1]), *self._textless[2]]
 
-    def _predict(self, seen, time, states: list, given):
+    def _predict(self, seen: torch.Tensor, time, states: list[torch.Tensor], given: torch.Tensor) -> list[torch.Tensor]:
         inputs = [torch.cat([seen, each.expand(len(seen), -1, -1, -1)], dim=1) for each in given.split(1)]
         return self.unet(torch.cat(inputs), time, torch.cat(states), **self.options, return_dict=False)[0].chunk(len(given))
 
 
-def draw_noise(generators: list, like: torch.Tensor) -> torch.Tensor:
+def draw_noise(generators: list[torch.Generator], like: torch.Tensor) -> torch.Tensor:
     """(n, 4, h, w), one from each generator, in the type and on the device of latents (1, 4, h, w)."""
     return randn_tensor((len(generators), *like.shape[1:]), generators, like.device, like.dtype)
 
 
-def denoise(pipeline, steps: int, noise: torch.Tensor, generators: list, predict, settle=None) -> torch.Tensor:
+def denoise(
+    pipeline: Any,
+    steps: int,
+    noise: torch.Tensor,
+    generators: list[torch.Generator],
+    predict: Callable[..., torch.Tensor],
+    settle: Callable[..., torch.Tensor] | None = None,
+) -> torch.Tensor:
     """Latents (n, 4, h, w) of the edits.
 
     `predict(seen, time, first)` says what the model predicts of scaled latents (n, 4, h, w), at the first step or later.
@@ -63,8 +73,8 @@ def denoise(pipeline, steps: int, noise: torch.Tensor, generators: list, predict
     return latents
 
 
-def decode(pipeline, latents: torch.Tensor) -> list:
-    """Latents (n, 4, h, w) as pictures."""
+def decode(pipeline: Any, latents: torch.Tensor) -> list[Any]:
+    """Latents (n, 4, h, w) as PIL images."""
     pixels = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor, return_dict=False)[0]
     pipeline.maybe_free_model_hooks()  # where models move to the device when it is their turn
     return pipeline.image_processor.postprocess(pixels)

@@ -7,25 +7,19 @@ seed stands for one edit. `gamma` says how much the input counts against noise, 
 
 import re
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
+from typing_extensions import Self
 
 from smile.errors import InputError
-from smile.models.editors.base import DiffusionEditor, is_out_of_memory
+from smile.models.devices import choose_device, is_out_of_memory
+from smile.models.editors.base import DiffusionEditor
 from smile.models.editors.checkpoint import SUFFIXES, download_checkpoint, merge_checkpoint, read_checkpoint
 from smile.models.editors.turbo import Turbo
-from smile.models.hub import (
-    choose_device,
-    choose_dtype,
-    find_shared_parts,
-    find_weights,
-    load_pretrained,
-    read_settings,
-    silence_libraries,
-)
+from smile.models.hub import choose_dtype, find_shared_parts, find_weights, load_pretrained, read_settings, silence_libraries
 
 BASE = "stabilityai/sd-turbo"
 PUBLISHED = {
@@ -46,41 +40,41 @@ class Img2ImgTurbo(DiffusionEditor):
     name = "img2img-turbo"
     SETTINGS: ClassVar = {"low": (0, 1000), "high": (0, 1000), "gamma": (0.01, 1.0)}
 
-    def __init__(self, pipeline, *, control: str, **common):
+    def __init__(self, pipeline: "TurboPipeline", *, control: str, **common: Any):
         super().__init__(pipeline, **common)
         self.control = control
 
-    def with_settings(self, **settings):
+    def with_settings(self, /, **settings: float) -> Self:
         """The same editor with other settings; see `DiffusionEditor.with_settings`."""
         other = super().with_settings(**settings)
         check_settings(other.settings)
         return other
 
-    def prepare_picture(self, picture, region):
+    def prepare_picture(self, picture: Image.Image, region: Image.Image | None) -> Any:
         """The latents (1, 4, h/8, w/8) of what the editor is given, and what each of the encoder's blocks was given."""
         check_settings(self.settings)
-        turbo = self.turbo()
-        given = make_control(picture, self.control, self.settings.get("low"), self.settings.get("high"))
+        turbo = self.get_turbo()
+        given = make_control(picture, self.control, self.settings.get("low", 0), self.settings.get("high", 0))
         given = torch.from_numpy(given).permute(2, 0, 1)[None]
         return turbo.encode(given.to(self.device, turbo.vae.dtype))
 
-    def edit_batch(self, prepared, texts, generators):
+    def edit_batch(self, prepared: Any, texts: list[str], generators: list[torch.Generator]) -> list[Image.Image | None]:
         latents, seen = prepared
         latents, gamma = latents.expand(len(texts), -1, -1, -1), self.settings.get("gamma")
         if gamma is not None:
             noise = torch.cat([torch.randn((1, *latents.shape[1:]), generator=generator) for generator in generators])
             latents = latents * gamma + noise.to(latents) * (1 - gamma)
-        turbo = self.turbo()
+        turbo = self.get_turbo()
         pixels = turbo.decode(turbo.denoise(latents, self.encode_texts(texts)), seen, gamma or 1.0)
         pixels = ((pixels.float() * 0.5 + 0.5) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         return [Image.fromarray(image) for image in pixels]
 
-    def turbo(self) -> Turbo:
+    def get_turbo(self) -> Turbo:
         """The generator, merged for the present gamma."""
-        return self.pipeline.turbo(self.settings.get("gamma", 1.0))
+        return self.pipeline.get_turbo(self.settings.get("gamma", 1.0))
 
 
-def make_control(picture: Image.Image, control: str, low=None, high=None) -> np.ndarray:
+def make_control(picture: Image.Image, control: str, low: float = 0, high: float = 0) -> np.ndarray:
     """(h, w, 3) float32 of what the editor is given: "picture" in [-1, 1]; "edges" by Canny and "sketch", the dark
     half of each channel, of 0 and 1 (not -1 and 1), which is what the published models were trained on."""
     pixels = np.asarray(picture)
@@ -112,18 +106,20 @@ class TurboPipeline:
 
     def __init__(self, homes: list, checkpoint: Path, device: str, dtype: torch.dtype):
         self._homes, self._checkpoint, self._device, self._dtype = homes, checkpoint, device, dtype
-        self._turbo, self._gamma, self.sliced = None, None, False
+        self._turbo: Turbo | None = None
+        self._gamma: float | None = None
+        self.sliced = False
         with silence_libraries():
             from transformers import CLIPTextModel, CLIPTokenizer
 
-            self.tokenizer = self._part("tokenizer", CLIPTokenizer)
-            encoder = self._part("text_encoder", CLIPTextModel, dtype=dtype)
+            self.tokenizer = self._load_part("tokenizer", CLIPTokenizer)
+            encoder = self._load_part("text_encoder", CLIPTextModel, dtype=dtype)
             self.text_encoder = encoder.to(device).eval().requires_grad_(False)
 
-    def turbo(self, gamma: float) -> Turbo:
+    def get_turbo(self, gamma: float) -> Turbo:
         """The generator for `gamma`, merged anew from the files if it is another one than before."""
-        if gamma != self._gamma:
-            self._turbo = self._gamma = None  # frees the old weights before the new ones are read
+        if self._turbo is None or gamma != self._gamma:
+            self._turbo = None  # frees the old weights before the new ones are read
             self._turbo, self._gamma = self._build(gamma), gamma
             if self.sliced:
                 self.enable_attention_slicing()
@@ -140,9 +136,9 @@ class TurboPipeline:
         with silence_libraries():
             from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 
-            vae = self._part("vae", AutoencoderKL, dtype=torch.float32)  # merged before anything is rounded
-            unet = self._part("unet", UNet2DConditionModel, dtype=torch.float32)
-            turbo = Turbo(vae, unet, self._part("scheduler", DDPMScheduler))
+            vae = self._load_part("vae", AutoencoderKL, dtype=torch.float32)  # merged before anything is rounded
+            unet = self._load_part("unet", UNet2DConditionModel, dtype=torch.float32)
+            turbo = Turbo(vae, unet, self._load_part("scheduler", DDPMScheduler))
         skips = {f"decoder.skip_conv_{i}.weight": skip.weight for i, skip in enumerate(turbo.skips, 1)}
         checkpoint = read_checkpoint(self._checkpoint)
         merge_checkpoint(checkpoint, "unet", dict(unet.named_parameters()), gamma)
@@ -150,7 +146,7 @@ class TurboPipeline:
         turbo = turbo.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # measured faster, see cost.md
         return turbo.eval().requires_grad_(False)
 
-    def _part(self, name: str, loader, **options):
+    def _load_part(self, name: str, loader: Any, **options: Any) -> Any:
         folders = [home for home in self._homes if (Path(home) / name).is_dir()]
         home = str((folders or self._homes)[0])
         return load_pretrained(loader.from_pretrained, home, Img2ImgTurbo.name, subfolder=name, **options)
@@ -182,7 +178,7 @@ def load(weights: str = "auto", device: str | None = None, *, base: str | Path |
     common = {"weights": kind, "device": device, "settings": settings, "working_size": size, "location": str(homes[0])}
     try:
         editor = Img2ImgTurbo(TurboPipeline(homes, path, device, dtype), control=control, **common).with_settings(**own)
-        editor.turbo()
+        editor.get_turbo()
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -190,7 +186,7 @@ def load(weights: str = "auto", device: str | None = None, *, base: str | Path |
     return editor
 
 
-def _locate(weights) -> tuple[str, Path | None, Path]:
+def _locate(weights: str | Path) -> tuple[str, Path | None, Path]:
     """(kind, folder or None, checkpoint) of what `load` takes as `weights`. Raises InputError."""
     name = str(weights)
     if name in PUBLISHED:

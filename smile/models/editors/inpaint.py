@@ -6,7 +6,7 @@ its states. The start is pure noise (a strength of 1), so of the inside nothing 
 that inpaint are called plainly (`smile.models.editors.pipelines`).
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from PIL import Image
@@ -29,14 +29,14 @@ class Inpaint(DiffusionEditor):
     SETTINGS: ClassVar = {"steps": (1, 200), "guidance": (1, 30)}
     DEFAULTS: ClassVar = {"size": 512, "steps": 20, "guidance": 7.5}
 
-    def __init__(self, pipeline, **common):
+    def __init__(self, pipeline: Any, **common: Any):
         super().__init__(pipeline, **common)
         channels = pipeline.unet.config.in_channels
         if channels not in (4, 9):
             raise InputError(f"{self.location} has a UNet with {channels} input channels; to inpaint it must have 9 or 4.")
         self._sees_region = channels == 9
 
-    def prepare_picture(self, picture, region):
+    def prepare_picture(self, picture: Image.Image, region: Any) -> Any:
         """(picture, region, latents (1, 4, h/8, w/8), the region in them (1, 1, h/8, w/8), the UNet's branches).
 
         A UNet trained to inpaint (9 channels) is given the region and the picture without the inside. Any other (4
@@ -58,7 +58,7 @@ class Inpaint(DiffusionEditor):
         branches = Branches(pipeline.unet, given.expand(2 if guidance > 1 and not options else 1, -1, -1, -1), empty, **options)
         return picture, region, latents, inside, branches
 
-    def edit_batch(self, prepared, texts, generators):
+    def edit_batch(self, prepared: Any, texts: list[str], generators: list[torch.Generator]) -> list[Image.Image | None]:
         picture, region, latents, inside, branches = prepared
         noise, states = draw_noise(generators, latents), self.encode_texts(texts)
         guidance, scheduler = self.settings["guidance"], self.pipeline.scheduler

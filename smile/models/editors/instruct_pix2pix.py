@@ -6,9 +6,10 @@ to its states. Repositories of other classes that edit a picture by
 an instruction are called plainly (`smile.models.editors.pipelines`).
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+from PIL import Image
 
 from smile.models.editors.base import DiffusionEditor
 from smile.models.editors.denoising import Branches, decode, denoise, draw_noise
@@ -25,7 +26,7 @@ class InstructPix2Pix(DiffusionEditor):
     SETTINGS: ClassVar = {"steps": (1, 200), "guidance": (1, 30), "image_guidance": (1, 10)}
     DEFAULTS: ClassVar = {"size": 512, "steps": 20, "guidance": 7.5, "image_guidance": 1.5}
 
-    def prepare_picture(self, picture, region):
+    def prepare_picture(self, picture: Image.Image, region: Image.Image | None) -> Any:
         """(latents (1, 4, h/8, w/8) of the picture, the UNet's branches): with text and picture, with the picture, with
         neither; of the last two, as many as count."""
         empty = self.encode_texts([""])
@@ -35,7 +36,7 @@ class InstructPix2Pix(DiffusionEditor):
         given = torch.cat([latents, latents, torch.zeros_like(latents)][:count])
         return latents, Branches(self.pipeline.unet, given, empty)
 
-    def edit_batch(self, prepared, texts, generators):
+    def edit_batch(self, prepared: Any, texts: list[str], generators: list[torch.Generator]) -> list[Image.Image | None]:
         latents, branches = prepared
         states = self.encode_texts(texts)
         guidance, image_guidance = self.settings["guidance"], self.settings["image_guidance"]

@@ -1,11 +1,14 @@
-"""What a device's memory holds: how many texts at a time, and what is left to try where one is too much.
+"""How many texts a device's memory holds at a time, and what is left to try where one is too much.
 
 One `Memory` for all editors that share a pipeline, so what one has learnt the others know.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
-from smile.models.hub import is_out_of_memory
+from smile.models.devices import is_out_of_memory
 
 TEXTS = 8  # at a time where memory is not asked; on the CPU more gain nothing (assets/docs/tables/cost.md)
 MOST = 16  # at a time on CUDA: more make nobody see an edit sooner
@@ -17,7 +20,7 @@ def is_cuda(device: str) -> bool:
     return device.startswith("cuda")
 
 
-def move_to_device(pipeline, device: str) -> None:
+def move_to_device(pipeline: Any, device: str) -> None:
     """Move a diffusers pipeline to `device`; where CUDA has too little memory for all of it, each model moves there when
     it is its turn. Raises what torch raises where there is too little even so."""
     try:
@@ -32,19 +35,17 @@ def move_to_device(pipeline, device: str) -> None:
 
 
 class Memory:
-    """`pixels`: of the largest picture."""
+    """What `pipeline` may use on `device`; `pixels`: of the largest picture."""
 
-    def __init__(self, pipeline, device: str, pixels: int):
+    def __init__(self, pipeline: Any, device: str, pixels: int):
         self.pipeline, self.device, self.pixels = pipeline, device, pixels
         self.batch_size: int | None = None  # not known yet
-        self._left = [self._slice] + [self._offload_models, self._offload_layers] * self._can_offload
-
-    @property
-    def _can_offload(self) -> bool:
-        return is_cuda(self.device) and hasattr(self.pipeline, "enable_sequential_cpu_offload")
+        self._left: list[Callable[[], None]] = [self._slice]
+        if is_cuda(device) and hasattr(pipeline, "enable_sequential_cpu_offload"):
+            self._left += [self._offload_models, self._offload_layers]
 
     def choose_batch_size(self) -> int:
-        """How many texts at a time."""
+        """How many texts to edit at a time: what is free on CUDA, up to `MOST`, else `TEXTS`, and less after `reduce`."""
         if self.batch_size is None:
             self.batch_size = TEXTS
             if is_cuda(self.device):
@@ -53,7 +54,7 @@ class Memory:
         return self.batch_size
 
     def reduce(self, batch: int) -> bool:
-        """Take in that `batch` texts at a time were too much; False where nothing is left to try."""
+        """Use less memory, because `batch` texts at a time were too much; False where nothing is left to try."""
         if is_cuda(self.device):
             torch.cuda.empty_cache()
         if batch > 1:
@@ -69,7 +70,7 @@ class Memory:
     def _slice(self) -> None:
         self.pipeline.enable_attention_slicing()
         vae = getattr(self.pipeline, "vae", None)
-        if hasattr(vae, "enable_slicing"):
+        if vae is not None and hasattr(vae, "enable_slicing"):
             vae.enable_slicing()
 
     def _offload_models(self) -> None:

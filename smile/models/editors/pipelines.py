@@ -1,27 +1,27 @@
-"""Diffusers folders and repositories as editors: by our own code where it knows their class, else called plainly.
+"""Diffusers folders and repositories as editors: by our own steps where we have them for the class, else by its call.
 
-The plain way knows nothing of a pipeline but its signature: one text at a time goes in with the picture, and the edited
+`PlainPipeline` knows nothing of a pipeline but its signature: one text at a time goes in with the picture, and the edited
 picture comes out. It is slower, because nothing is computed once for all texts.
 """
 
 import inspect
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from PIL import Image
 
 from smile.errors import InputError
 from smile.io.images import cover_cells
+from smile.models.devices import choose_device, is_out_of_memory
 from smile.models.editors.base import DiffusionEditor, find_lost_words, find_token_limit
 from smile.models.editors.memory import move_to_device
 from smile.models.hub import (
-    choose_device,
     choose_dtype,
     find_shared_parts,
     find_weights,
-    is_out_of_memory,
     load_pretrained,
     read_index,
     read_settings,
@@ -37,7 +37,7 @@ ARGUMENTS = {
 UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 
 
-def load_pipeline(ours, weights: str, device: str | None, *, bundled: str, full: str) -> DiffusionEditor:
+def load_pipeline(ours: type[DiffusionEditor], weights: str, device: str | None, *, bundled: str, full: str) -> DiffusionEditor:
     """The editor on the pipeline in a diffusers folder or repository: `ours`, a subclass of DiffusionEditor, where the
     pipeline's class is `ours.PIPELINE`, else a `PlainPipeline` in its place.
 
@@ -54,8 +54,8 @@ def load_pipeline(ours, weights: str, device: str | None, *, bundled: str, full:
         if dtype == torch.float16 and "transformer" in index:  # such models are trained in bfloat16 and exceed float16
             dtype = torch.bfloat16
         takes = inspect.signature(pipeline_class.__init__).parameters
-        given = {name: value for name, value in UNCHECKED.items() if "safety_checker" in takes and name in takes}
-        given |= _shared_components(location, index, given, dtype, ours.name)
+        given: dict[str, Any] = {n: value for n, value in UNCHECKED.items() if "safety_checker" in takes and n in takes}
+        given |= _load_shared(location, index, given, dtype, ours.name)
         try:
             pipeline = load_pretrained(pipeline_class.from_pretrained, location, ours.name, dtype=dtype, **given)
             for part in (getattr(pipeline, name, None) for name in ("unet", "vae")):
@@ -80,28 +80,34 @@ def load_pipeline(ours, weights: str, device: str | None, *, bundled: str, full:
     if type(size) is not int or size < 8:
         raise InputError(f"The size in {location}/editor.json must be a whole number of at least 8 pixels.")
     del settings["size"]
-    common = {"weights": kind, "device": device, "settings": settings, "working_size": size, "location": location}
+    common: dict[str, Any] = {
+        "weights": kind,
+        "device": device,
+        "settings": settings,
+        "working_size": size,
+        "location": location,
+    }
     editor = PlainPipeline(ours, pipeline, **common) if plain else ours(pipeline, **common)
     return editor.with_settings(**own)
 
 
-def find_class(index: dict, ours, location: str) -> type:
+def find_class(index: dict, ours: type[DiffusionEditor], location: str) -> Any:
     """The diffusers class that `index` names. Raises InputError where it does not edit a picture as `ours` does."""
     import diffusers
 
     name = index.get("_class_name")
-    found = getattr(diffusers, name, None) if isinstance(name, str) else None
-    if isinstance(found, type) and issubclass(found, diffusers.DiffusionPipeline):
-        takes = inspect.signature(found.__call__).parameters
+    pipeline_class = getattr(diffusers, name, None) if isinstance(name, str) else None
+    if isinstance(pipeline_class, type) and issubclass(pipeline_class, diffusers.DiffusionPipeline):
+        takes = inspect.signature(pipeline_class.__call__).parameters
         if {"prompt", "image", "generator"} <= set(takes) and ("mask_image" in takes) == ours.takes_region:
-            return found
+            return pipeline_class
     wanted = "a prompt, an image and a mask_image" if ours.takes_region else "a prompt and an image, and no mask_image"
     raise InputError(
         f"{location} holds a {name}, so it is no {ours.name} editor; choose a diffusers pipeline that takes {wanted}."
     )
 
 
-def _shared_components(location: str, index: dict, given: dict, dtype, what: str) -> dict:
+def _load_shared(location: str, index: dict, given: dict, dtype: torch.dtype, what: str) -> dict[str, Any]:
     """The components that `index` names and a folder does not hold, from the folder that it shares them with."""
     folder = find_shared_parts(location) if Path(location).is_dir() else None
     parts = {}
@@ -117,17 +123,17 @@ def _shared_components(location: str, index: dict, given: dict, dtype, what: str
     return parts
 
 
-def map_settings(takes) -> dict[str, str]:
-    """Our settings that a call with these parameters has -> what it calls them."""
-    found = {}
-    for ours, names in ARGUMENTS.items():
-        used = [name for name in names if name in takes and isinstance(takes[name].default, (int, float))]
-        found |= {ours: used[0]} if used else {}
-    return found
+def map_settings(takes: Mapping[str, inspect.Parameter]) -> dict[str, str]:
+    """By our names, what a call with these parameters calls the settings that it has."""
+    names: dict[str, str] = {}
+    for ours, theirs in ARGUMENTS.items():
+        used = [name for name in theirs if name in takes and isinstance(takes[name].default, (int, float))]
+        names |= {ours: used[0]} if used else {}
+    return names
 
 
-def read_defaults(pipeline) -> dict:
-    """What the pipeline itself does where nobody says otherwise, and the size it was trained at."""
+def read_defaults(pipeline: Any) -> dict[str, Any]:
+    """The pipeline's own settings, by our names, and `size`, the pixels it was trained at."""
     takes = inspect.signature(pipeline.__call__).parameters
     settings = {ours: takes[name].default for ours, name in map_settings(takes).items()}
     settings = {ours: value if ours == "steps" else float(value) for ours, value in settings.items()}
@@ -144,14 +150,14 @@ class PlainPipeline(DiffusionEditor):
 
     SETTINGS: ClassVar = {"steps": (1, 200), "guidance": (0, 30), "image_guidance": (0, 30)}
 
-    def __init__(self, ours, pipeline, **common):
+    def __init__(self, ours: type[DiffusionEditor], pipeline: Any, **common: Any):
         super().__init__(pipeline, **common)
         self.name, self.takes_region, self.memory.batch_size = ours.name, ours.takes_region, 1
 
-    def prepare_picture(self, picture, region):
+    def prepare_picture(self, picture: Image.Image, region: Image.Image | None) -> Any:
         return picture, region
 
-    def edit_batch(self, prepared, texts, generators):
+    def edit_batch(self, prepared: Any, texts: list[str], generators: list[torch.Generator]) -> list[Image.Image | None]:
         picture, region = prepared
         takes = inspect.signature(self.pipeline.__call__).parameters
         options = {"image": picture, "height": picture.height, "width": picture.width}
@@ -161,7 +167,7 @@ class PlainPipeline(DiffusionEditor):
         if "true_cfg_scale" in options:  # which has no effect without
             options["negative_prompt"] = " "
         options = {name: value for name, value in options.items() if name in takes}
-        edited = []
+        edited: list[Image.Image | None] = []
         for text, generator in zip(texts, generators, strict=True):
             with silence_libraries():  # some warn of sizes that they adjust
                 images = getattr(self.pipeline(prompt=text, generator=generator, **options), "images", None)

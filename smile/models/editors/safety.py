@@ -24,18 +24,18 @@ def needs_checker(safety: bool | None, weights: str) -> bool:
     return os.environ.get("SYSTEM") == "spaces" if safety is None else bool(safety)
 
 
-def load_checker(location: str | None, device: str) -> "Checker":
+def load_checker(location: str | None, device: str | None) -> "Checker":
     """The checker that the diffusers folder or repository at `location` brings, else the published one.
 
     Raises InputError where neither can be loaded: what is to be checked is never shown unchecked.
     """
-    what, failure = "safety checker", None
+    what, failures = "safety checker", []
     places = [(REPOSITORY, "", "")]
     try:
         index = read_index(location, what) if location else {}
     except InputError:
         index = {}
-    if all((index.get(part) or [None])[0] for part in PARTS):
+    if location and all((index.get(part) or [None])[0] for part in PARTS):
         places.insert(0, (location, *PARTS))
     with silence_libraries():
         import torch
@@ -51,23 +51,23 @@ def load_checker(location: str | None, device: str) -> "Checker":
                 processor = load_pretrained(CLIPImageProcessorPil.from_pretrained, place, what, subfolder=extractor)
                 return Checker(model.to(device).eval().requires_grad_(False), processor, device)
             except InputError as error:
-                failure = error
-    raise failure
+                failures.append(error)
+    raise failures[-1]
 
 
 class Checker:
     """`checker(images)` is the same list with None in place of every picture that is flagged."""
 
-    def __init__(self, model, processor, device: str):
+    def __init__(self, model: Any, processor: Any, device: str | None):
         self.model, self.processor, self.device = model, processor, device
 
     def __call__(self, images: list) -> list:
-        shown = [image for image in images if image is not None]
-        if not shown:
+        made = [image for image in images if image is not None]
+        if not made:
             return images
-        pixels = self.processor(shown, return_tensors="pt").pixel_values.to(self.device)
+        pixels = self.processor(made, return_tensors="pt").pixel_values.to(self.device)
         with silence_libraries():  # it says of every flagged picture that it was blackened, which it is not
-            _, flags = self.model(clip_input=pixels, images=np.zeros((len(shown), 1)))
+            _, flags = self.model(clip_input=pixels, images=np.zeros((len(made), 1)))
         flagged = iter(flags)
         return [None if image is None or next(flagged) else image for image in images]
 

@@ -4,6 +4,8 @@ There is no maintained package, and it is small: SD-Turbo's parts, whose VAE enc
 resolutions to the decoder, so that the latent bottleneck costs no detail (section 3.2 there).
 """
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -13,10 +15,10 @@ TIME = 999  # the only one: SD-Turbo denoises pure noise in one step
 class Turbo(nn.Module):
     """A VAE, a UNet, a DDPM scheduler with one step, and the 1 x 1 skip convolutions between the VAE's two halves."""
 
-    def __init__(self, vae, unet, scheduler):
+    def __init__(self, vae: Any, unet: Any, scheduler: Any):
         super().__init__()
         self.vae, self.unet, self.scheduler = vae, unet, scheduler
-        self.skips = skip_convolutions(vae)
+        self.skips = make_skip_convolutions(vae)
         scheduler.set_timesteps(timesteps=[TIME])
 
     def encode(self, control: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -40,7 +42,7 @@ class Turbo(nn.Module):
         generator = torch.Generator("cpu").manual_seed(0)
         return self.scheduler.step(guess.float(), TIME, latents.float(), generator=generator).prev_sample.to(guess.dtype)
 
-    def decode(self, latents, seen: list[torch.Tensor], gamma: float = 1.0) -> torch.Tensor:
+    def decode(self, latents: torch.Tensor, seen: list[torch.Tensor], gamma: float = 1.0) -> torch.Tensor:
         """Scaled latents (n, 4, h/8, w/8) and what the encoder saw, of n pictures or of one for all, to pixels
         (n, 3, h, w) in [-1, 1]; gamma in (0, 1] scales what the skips carry."""
         x = latents / self.vae.config.scaling_factor
@@ -53,7 +55,7 @@ class Turbo(nn.Module):
         return decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(x))).clamp(-1, 1)
 
 
-def skip_convolutions(vae) -> nn.ModuleList:
+def make_skip_convolutions(vae: Any) -> nn.ModuleList:
     """One 1 x 1 convolution for each decoder block, from the encoder's resolution that matches it; all zero at first."""
     channels = vae.config.block_out_channels
     given = [channels[0], *channels[:-1]]  # channels that enter each encoder block
