@@ -266,7 +266,7 @@ def test_folders_that_will_not_do(sd_turbo, published, tmp_path):
 
 def test_an_address(sd_turbo, published, monkeypatch):
     address = "https://x.org/a.pkl?download=true"
-    monkeypatch.setattr(img2img_turbo, "fetch", lambda url: {address: published["edges"][1]}[url])
+    monkeypatch.setattr(img2img_turbo, "download_checkpoint", lambda url: {address: published["edges"][1]}[url])
     assert load(address, base=sd_turbo).weights == address
     with pytest.raises(InputError, match="no weights at"):
         load("http://x.org/a.pkl", base=sd_turbo)  # a checkpoint must not come over an open line
