@@ -5,8 +5,8 @@ import os
 
 from smile import InputError
 from smile.errors import shown
-from smile.models.editors import EDITORS
 from smile.models.devices import choose_device
+from smile.models.editors import EDITORS
 from smile.models.hub import is_bundled
 from smile.ui.estimate import FULL
 
