@@ -109,8 +109,8 @@ def test_all_editors_are_compared_word_by_word(visit, fake_page):
 @pytest.fixture
 def page_without_network(monkeypatch, serve):
     """The address of a page on NumPy editors whose full weights cannot be downloaded."""
-    monkeypatch.setattr(page_engine, "device", lambda: "cpu")
-    monkeypatch.setattr(page_engine, "speed", lambda device: 100e9)
+    monkeypatch.setattr("smile.ui.machine.find_device", lambda: "cpu")
+    monkeypatch.setattr(page_engine, "measure_speed", lambda *_: 100e9)
     monkeypatch.setattr("smile.models.registry.Entry.is_downloaded", lambda *_: False)
 
     def load(name, weights):

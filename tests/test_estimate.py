@@ -8,9 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from smile import explain
+from smile.models.devices import measure_speed
 from smile.models.editors import EDITORS
 from smile.models.hub import is_bundled
-from smile.ui.estimate import DECODER, FULL, SD1, SD2, UNET, count_edits, count_work, list_edits, measure_speed
+from smile.ui.estimate import DECODER, FULL, SD1, SD2, UNET, count_edits, count_work, list_edits
 
 FAMILIES = {
     "1.5": ({"cross_attention_dim": 768, "attention_head_dim": 8}, (768, 12, 12)),
@@ -76,7 +77,7 @@ def test_the_published_settings_are_the_editors_own():
 
 
 def test_the_speed_is_measured():
-    assert 1e8 < measure_speed("cpu") < 1e16
+    assert 1e8 < measure_speed("cpu", torch.float32) < 1e16
 
 
 def test_edits_are_counted_as_they_are_made():

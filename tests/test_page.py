@@ -126,7 +126,7 @@ def test_models_are_loaded_once_and_again_only_after_a_failure():
 
 def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):
     monkeypatch.setattr(machine, "find_device", lambda: "cpu")
-    monkeypatch.setattr(page_engine, "measure_speed", lambda device: 100e9)
+    monkeypatch.setattr(page_engine, "measure_speed", lambda *_: 100e9)
     monkeypatch.setattr("smile.models.registry.Entry.is_downloaded", lambda *_: False)
     loaded = []
     form = build_edit_tab(lambda *names: loaded.append(names) or fake_models(*names)).form

@@ -159,7 +159,7 @@ def test_missing_weights_are_one_sentence(picture_file):
 def no_network(monkeypatch):
     """Runs on a machine without a GPU, whose full weights cannot be downloaded."""
     monkeypatch.setattr(machine, "find_device", lambda: "cpu")
-    monkeypatch.setattr(page_engine, "measure_speed", lambda device: 100e9)
+    monkeypatch.setattr(page_engine, "measure_speed", lambda *_: 100e9)
     monkeypatch.setattr("smile.models.registry.Entry.is_downloaded", lambda *_: False)
 
     def load(name, weights):

@@ -2,8 +2,11 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import sys
+import time
+from typing import Any
 
 from smile.errors import InputError
 
@@ -45,3 +48,27 @@ def release_memory() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # a C library that has no such call
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def empty_cuda_cache() -> None:
+    """Return to CUDA what dropped models have left with torch's allocator."""
+    import torch
+
+    torch.cuda.empty_cache()
+
+
+@functools.cache
+def measure_speed(device: str, dtype: Any) -> float:
+    """Operations per second of matrix products in `dtype` on `device`."""
+    import torch
+
+    size = 4096 if device.startswith("cuda") else 1024
+    a = torch.ones(size, size, device=device, dtype=dtype)
+
+    def time_product() -> float:
+        began = time.perf_counter()
+        (a @ a)[0, 0].item()  # which waits for the result
+        return time.perf_counter() - began
+
+    time_product()
+    return 2 * size**3 / min(time_product() for _ in range(5))

@@ -29,10 +29,11 @@ from smile.evaluation.evaluate import Measurement, measure_trust
 from smile.models import protocols
 from smile.models.cache import Cache
 from smile.models.caching_editor import CachingEditor
+from smile.models.devices import empty_cuda_cache, measure_speed
 from smile.models.editors import EDITORS
-from smile.models.hub import is_bundled
+from smile.models.hub import choose_dtype, is_bundled
 from smile.ui import machine
-from smile.ui.estimate import FULL, Outlook, count_work, measure_speed
+from smile.ui.estimate import FULL, Outlook, count_work
 
 DEFAULT = "instruct-pix2pix"  # the editor that is shown first
 WARM_UP_TEXTS = ["", "snow"]
@@ -118,7 +119,8 @@ class Engine:
 
     def _get_speed(self) -> float:
         """Operations per second with full weights."""
-        return measure_speed(machine.find_device())
+        device = machine.find_device()
+        return measure_speed(device, choose_dtype(device, "full"))
 
     def _count_work(self, name: str, weights: str, settings: dict[str, Any]) -> float:
         given = {each: value for each, value in settings.items() if isinstance(value, (int, float)) and value > 0}
@@ -194,9 +196,7 @@ class Engine:
 
     def _empty_gpu(self) -> None:
         if machine.find_device() == "cuda":
-            import torch
-
-            torch.cuda.empty_cache()
+            empty_cuda_cache()
 
     def _warm_up(self, key: Key, editor: Any, embedder: Any) -> None:
         """Measure the seconds for one unit of work. Full weights make one step, which is enough to tell."""

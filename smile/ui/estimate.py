@@ -10,13 +10,10 @@ Three evaluations per step for instruct-pix2pix (text and picture, picture alone
 none), one step of one evaluation for img2img-turbo. Text encoder and embedder are below a tenth of the decoder.
 """
 
-import functools
-import time
 from typing import NamedTuple
 
 from smile.method import design
 from smile.method.units import perturbed
-from smile.models.hub import choose_dtype
 from smile.options import DEFAULTS
 
 UNET = 0.80e12  # operations of one evaluation for one picture: Stable Diffusion 1.5, 2 and Turbo alike
@@ -86,20 +83,3 @@ def count_work(name: str, weights: str, settings: dict) -> float:
     """The work of one edit: operations where they are known, else the number of steps, which is as good for ratios."""
     full, steps = FULL.get((name, weights)), settings.get("steps", 1)
     return full.rest + full.step * steps if full else steps
-
-
-@functools.cache
-def measure_speed(device: str) -> float:
-    """Operations per second of matrix products on `device`, in the precision that full weights are computed in."""
-    import torch
-
-    size = 4096 if device.startswith("cuda") else 1024
-    a = torch.ones(size, size, device=device, dtype=choose_dtype(device, "full"))
-
-    def time_product() -> float:
-        began = time.perf_counter()
-        (a @ a)[0, 0].item()  # which waits for the result
-        return time.perf_counter() - began
-
-    time_product()
-    return 2 * size**3 / min(time_product() for _ in range(5))
