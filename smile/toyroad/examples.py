@@ -103,7 +103,9 @@ def list_compared() -> dict[str, Example]:
 
 
 def paint_region(example: Example) -> Image.Image:
-    """Its region (L, 0 and 255)."""
+    """Its region (L, 0 and 255): the zone of the attribute that it names."""
+    if example.region is None:
+        raise ValueError("This example has no region.")
     painted = Image.new("L", (SIZE, SIZE))
     ImageDraw.Draw(painted).rectangle(find_zone(example.scene, example.region), fill=255)
     return painted
