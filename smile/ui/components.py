@@ -14,7 +14,6 @@ from smile.io.images import fit_region
 from smile.report import files
 from smile.report.files import PLOTLY_JS
 from smile.report.jinja import render
-from smile.ui import texts
 from smile.ui.examples import Example
 
 STATIC = Path(__file__).parent / "static"
@@ -82,7 +81,7 @@ class ReportView(_View):
     the page, because whatever a suite says is in it."""
 
     def __init__(self, value: dict | None = None, **options: Any):
-        markup = render("ui/templates/report.html", hint=texts.REPORT)
+        markup = render("ui/templates/report.html")
         super().__init__(value, markup, _read_script("report"), **options)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import gradio as gr
 from gradio.blocks import Block
 
 Changes = dict[Block, Any]  # what a handler returns: new values by component; the other components stay as they are
@@ -15,6 +16,11 @@ EDITING: dict[str, Any] = {"concurrency_id": "editor", "concurrency_limit": 1}  
 def run_showing(status: Block) -> dict[str, Any]:
     """For a run on the models; how many visitors are before this one is shown on `status`."""
     return PRIVATE | EDITING | {"show_progress": "minimal", "show_progress_on": status}
+
+
+def switch_buttons(running: bool, stop: Block, *starts: Block) -> Changes:
+    """The buttons that start something and the one that stops it, while something runs or nothing does."""
+    return {stop: gr.update(interactive=running)} | {start: gr.update(interactive=not running) for start in starts}
 
 
 def get_props(update: dict[str, Any]) -> dict[str, Any]:

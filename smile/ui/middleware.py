@@ -22,7 +22,9 @@ from urllib.parse import unquote
 
 import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal, is_static_file
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from smile.ui import components, machine, texts
@@ -50,7 +52,7 @@ HEADERS = {
 }
 
 
-def _cleared(folder: str, process: int) -> None:
+def _remove_folder(folder: str, process: int) -> None:
     if os.getpid() == process:  # a fork ends before the page does
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -58,7 +60,7 @@ def _cleared(folder: str, process: int) -> None:
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 if "GRADIO_TEMP_DIR" not in os.environ:  # a folder of the page's own, so that nobody else's files are swept
     os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="smile-page-")
-    atexit.register(_cleared, os.environ["GRADIO_TEMP_DIR"], os.getpid())
+    atexit.register(_remove_folder, os.environ["GRADIO_TEMP_DIR"], os.getpid())
 
 
 class Refused(Exception):
@@ -68,9 +70,16 @@ class Refused(Exception):
         super().__init__(sentence)
         self.sentence, self.status = sentence, status
 
+    def build_answer(self) -> JSONResponse:
+        """What the client hears."""
+        detail: Any = self.sentence
+        if self.status == 422:  # as Gradio's clients expect it, who then show the sentence
+            detail = [{"__type__": "validate", "is_valid": False, "message": self.sentence}]
+        return JSONResponse({"detail": detail, "error": self.sentence}, self.status)
 
-class Gate:
-    """The middleware."""
+
+class RequestCheck:
+    """The middleware: what passes goes to Gradio, what does not is answered here."""
 
     def __init__(self, app):
         self.app = app
@@ -81,47 +90,44 @@ class Gate:
 
         async def send_with_headers(message):
             if message["type"] == "http.response.start":
-                there = {name for name, _ in message["headers"]}
-                added = [(n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in there]
-                message = message | {"headers": [*message["headers"], *added]}
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         try:
-            receive = await _checked(scope, receive)
+            receive = await _check_request(scope, receive)
         except Refused as error:
-            return await _answer(error)(scope, receive, send_with_headers)
+            return await error.build_answer()(scope, receive, send_with_headers)
         await self.app(scope, receive, send_with_headers)
 
 
-async def _checked(scope, receive):
+async def _check_request(scope, receive):
     """`receive` for the app. Raises Refused."""
     path = scope["path"].removeprefix(scope.get("root_path", ""))  # the page may be mounted below another one
     if UNUSED.match(path):
         raise Refused("There is nothing here.", 404)
     if scope["method"] != "POST" or path.rstrip("/") == "/gradio_api/upload":
         return receive
-    body = await _body(receive)
+    body = await _read_body(scope, receive)
     if call := CALL.fullmatch(path):
-        _check_call(scope["app"].get_blocks(), _parsed(body), call["kind"] or "", unquote(call["name"] or ""), scope)
+        _check_call(scope["app"].get_blocks(), _parse(body), call["kind"] or "", unquote(call["name"] or ""), scope)
     elif body:
-        _parsed(body)
-    return _replayed(body, receive)
+        _parse(body)
+    return _replay(body, receive)
 
 
-async def _body(receive) -> bytes:
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            break
-        parts.append(message.get("body", b""))
-        size, more = size + len(parts[-1]), message.get("more_body", False)
-        if size > MAX_BODY:
-            raise Refused(f"The request has more than {MAX_BODY // 10**6} MB; upload files instead.", 413)
-    return b"".join(parts)
+async def _read_body(scope, receive) -> bytes:
+    body = bytearray()
+    with contextlib.suppress(ClientDisconnect):
+        async for part in Request(scope, receive).stream():
+            body += part
+            if len(body) > MAX_BODY:
+                raise Refused(f"The request has more than {MAX_BODY // 10**6} MB; upload files instead.", 413)
+    return bytes(body)
 
 
-def _replayed(body: bytes, receive):
+def _replay(body: bytes, receive):
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay():
@@ -130,7 +136,7 @@ def _replayed(body: bytes, receive):
     return replay
 
 
-def _parsed(body: bytes) -> dict:
+def _parse(body: bytes) -> dict:
     def refuse(name):
         raise ValueError(name)
 
@@ -159,7 +165,7 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
         raise Refused("The session_hash is none.")
     if values.get("batched"):
         raise Refused("There are no batches here.")
-    fn = _function(blocks, None if kind.startswith("call") else values.get("fn_index"), name)
+    fn = _find_function(blocks, None if kind.startswith("call") else values.get("fn_index"), name)
     inputs, data = fn.inputs, values.get("data")
     if kind == "call/v2":
         parameters = inspect.signature(fn.fn).parameters
@@ -167,7 +173,7 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
         if missing := [each for each in fields if each not in values and parameters[each].default is inspect.Parameter.empty]:
             raise Refused(f"There is no {' and no '.join(missing)}.")
         if unknown := [each for each in values if each not in fields]:
-            raise Refused(f"There is no parameter {_short(unknown[0])}.")
+            raise Refused(f"There is no parameter {_quote(unknown[0])}.")
         inputs, data = [fields[each] for each in values], list(values.values())
     elif not isinstance(data, list):
         raise Refused("The data are no list.")
@@ -178,13 +184,13 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
             raise Refused(f"There are {len(data)} values instead of {len(inputs)}.")
     _check_files([data, values.get("event_data")])
     for each, value in zip(inputs, data, strict=True):
-        if problem := _problem(each, value):
+        if problem := _find_problem(each, value):
             raise Refused(f"“{each.label or 'the value'}” {problem}.", 422)
-    if machine.SPACE and fn.concurrency_id == "editor" and _waiting(blocks, visitor(scope)) >= PER_VISITOR:
+    if machine.SPACE and fn.concurrency_id == "editor" and _count_runs(blocks, find_visitor(scope)) >= PER_VISITOR:
         raise Refused(texts.ENOUGH, 429)
 
 
-def _function(blocks, index, name: str):
+def _find_function(blocks, index, name: str):
     by_name = (fn for fn in blocks.fns.values() if fn.api_name == name)
     fn = next(by_name, None) if index is None else blocks.fns.get(index) if isinstance(index, int) else None
     if fn is None or (fn.fn is None and not fn.cancels):
@@ -196,20 +202,20 @@ def _check_files(value) -> None:
     """Files are those that were uploaded, or the page's own."""
     if isinstance(value, dict) and ("path" in value or "url" in value):
         path = value.get("path")
-        if not isinstance(path, str) or not _is_ours(path):
+        if not isinstance(path, str) or not _is_own_file(path):
             raise Refused("A file must be uploaded first; no address, data or path is opened.")
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _check_files(each)
 
 
-def _is_ours(path: str) -> bool:
+def _is_own_file(path: str) -> bool:
     try:
         return is_static_file(path) or (is_in_or_equal(path, get_upload_folder()) and Path(path).is_file())
     except (OSError, ValueError):  # a name that no file can have
         return False
 
 
-def _problem(field, value) -> str:
+def _find_problem(field, value) -> str:
     """What is wrong with a value for this field; empty where nothing is."""
     if value is None or isinstance(field, gr.State):
         return ""
@@ -217,75 +223,65 @@ def _problem(field, value) -> str:
         return "" if isinstance(value, (str, int, float)) and len(str(value)) < 200 else "is not in the list of choices"
     if isinstance(field, gr.Number):
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63
-        return "" if good and math.isfinite(value) else f"must be a number, not {_short(value)}"
+        return "" if good and math.isfinite(value) else f"must be a number, not {_quote(value)}"
     if isinstance(field, (gr.Radio, gr.Dropdown)):
         choices = [each for _, each in field.choices]
         there = isinstance(value, str) and value in choices
-        return "" if there else f"is not in the list of choices: {_short(value)}; there is {', '.join(choices)}"
+        return "" if there else f"is not in the list of choices: {_quote(value)}; there is {', '.join(choices)}"
     if isinstance(field, (gr.Image, gr.UploadButton, gr.DownloadButton)):
         return "" if isinstance(value, dict) and "path" in value else "must be a file that was uploaded"
     if isinstance(field, gr.CheckboxGroup):
         return "" if isinstance(value, list) and len(value) <= 64 else "must be a list"
     if isinstance(field, gr.JSON):
         return ""
-    return "" if isinstance(value, str) else f"must be text, not {_short(value)}"
+    return "" if isinstance(value, str) else f"must be text, not {_quote(value)}"
 
 
-def _short(value) -> str:
+def _quote(value) -> str:
     return json.dumps(value, ensure_ascii=True)[:40]
 
 
-def visitor(scope) -> str:
+def find_visitor(scope) -> str:
     """Where a request comes from. A Space is behind a proxy, which says for whom it asks."""
-    said = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")[0].strip() if machine.SPACE else ""
-    return said or (scope.get("client") or ("",))[0]
+    said = Headers(scope=scope).get("x-forwarded-for", "") if machine.SPACE else ""
+    return said.split(",")[0].strip() or (scope.get("client") or ("",))[0]
 
 
-def _waiting(blocks, who: str) -> int:
+def _count_runs(blocks, who: str) -> int:
     """How many runs of a visitor are running or waiting: Gradio's own lists, which lose nothing when a tab is closed."""
     queue = blocks._queue
     events = [event for job in queue.active_jobs if job for event in job]
     events += [event for waiting in queue.event_queue_per_concurrency_id.values() for event in waiting.queue]
-    return sum(event.fn.concurrency_id == "editor" and visitor(event.request.scope) == who for event in events)
-
-
-def _answer(error: Refused) -> JSONResponse:
-    detail: Any = error.sentence
-    if error.status == 422:  # as Gradio's clients expect it, who then show the sentence
-        detail = [{"__type__": "validate", "is_valid": False, "message": error.sentence}]
-    return JSONResponse({"detail": detail, "error": error.sentence}, error.status)
+    return sum(event.fn.concurrency_id == "editor" and find_visitor(event.request.scope) == who for event in events)
 
 
 # Nothing is kept
 
 
-def sweep(older_than: float = KEPT) -> int:
-    """Delete what was put into the page's folders longer ago than that, also what Gradio does not know of; how many."""
-    before, gone = time.time() - older_than, 0
-    cache, temporary = Path(get_upload_folder()), Path(tempfile.gettempdir())
-    for folder in (each for each in temporary.glob("smile-page-*") if FOLDERS.fullmatch(each.name)):
+def sweep(older_than: float = KEPT) -> None:
+    """Delete what was put into the page's folders longer ago than that, also what Gradio does not know of."""
+    before, cache = time.time() - older_than, Path(get_upload_folder())
+    for folder in Path(tempfile.gettempdir()).glob("smile-page-*"):
         with contextlib.suppress(OSError):
-            if folder != cache and folder.lstat().st_mtime < before:
+            if FOLDERS.fullmatch(folder.name) and folder != cache and folder.lstat().st_mtime < before:
                 shutil.rmtree(folder)
-                gone += 1
     for path in sorted(cache.rglob("*"), reverse=True):  # what is in a folder before the folder
         with contextlib.suppress(OSError):  # a folder that is not empty, or somebody was faster
             if path.lstat().st_mtime < before:
                 path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-                gone += 1
-    return gone
+
+
+async def _sweep_forever() -> None:
+    while True:
+        await asyncio.to_thread(sweep)
+        await asyncio.sleep(SWEPT_EVERY)
 
 
 @contextlib.asynccontextmanager
-async def _sweeping(app):
-    async def forever():
-        while True:
-            await asyncio.to_thread(sweep)
-            await asyncio.sleep(SWEPT_EVERY)
-
-    task = asyncio.create_task(forever())
+async def _keep_sweeping(app):
+    task = asyncio.create_task(_sweep_forever())
     yield
     task.cancel()
 
 
-OPTIONS = {"app_kwargs": {"middleware": [Middleware(Gate)], "lifespan": _sweeping}}  # for launch
+OPTIONS = {"app_kwargs": {"middleware": [Middleware(RequestCheck)], "lifespan": _keep_sweeping}}  # for launch

@@ -9,13 +9,6 @@ from smile import Explanation, options
 from smile.report.jinja import render
 
 TITLE = "Which words did it?"
-INTRODUCTION = (
-    "Give an image editor a picture and an instruction, and it returns a new picture, but not which words made the "
-    "difference. This page repeats the edit with words left out, measures how far each result moves, and shows what "
-    "each word did."
-)
-OWN = "Try your own picture and words"  # on a phone, where they stand below the answer
-FULL = "Open the full page"  # where this one is in somebody's
 EDITORS = {
     "instruct-pix2pix": "Follows an instruction: “make it snow”.",
     "img2img-turbo": "Draws the picture anew in a single step, from itself, its outlines or its strokes.",
@@ -63,7 +56,6 @@ LINKED = "Filled in from the link; press Explain to run it."
 LINKED_ALONE = "Filled in from the link, which holds no picture; choose yours, or keep this one, and press Explain."
 WHOLE = "on the whole picture, because no region is painted"
 STOPPED = "Stopped; what you see rests on the edits made so far."
-TRUST = "How far to believe it"
 TICKS = "Tick the words that should matter"
 MEASURE = "Measure stability, consistency, faithfulness"
 NOT_HERE = "What edited this is not on this page, so it cannot be asked for more edits here."
@@ -71,12 +63,6 @@ ENOUGH = "You have as many runs going or waiting as one visitor may have here; w
 NOTHING_TO_MEASURE = "There is nothing to measure: no explanation yet, or it is more than an hour old; press Explain."
 MEASURED_IN_PART = "Stopped; what was measured stays, and rests on the edits made so far."
 TABS = ("Explain", "Scenarios")
-SCENARIOS = "Many explanations at once"
-SCENARIOS_INTRODUCTION = (
-    "A suite says which conditions of a driving domain are asked for, in which words, on which pictures. Every cell "
-    "of it is explained, and the report tells how each word fares over all pictures, and which part of the domain was met."
-)
-REPORT = "The report will stand here: box plots of each word's weight, the domain and what of it was met, and every cell."
 OWN_SUITE = "Your own (.yaml, .json)"
 OPEN_RUN = "Open a finished run (.zip)"
 TAKE_REPORT = {"html": "Report (.html)", "zip": "All numbers and the report (.zip)"}
@@ -88,59 +74,20 @@ NOTHING_ASKED = "Every picture shows already what the instructions ask for, so t
 TOO_MANY_PERMUTATIONS = "The suite asks for more than {} permutations, too many for a page that others may be waiting for."
 
 
-GUIDE = (
-    (
-        "A weight",
-        "says how much nearer to the full edit the results came with the word than without it. 1 is all the way there.",
-    ),
-    ("Red, plus:", "with the word, the results were more like the full edit. Blue, minus: less like it. White: no difference."),
-    ("★ and a thick frame:", "so large a difference hardly comes by chance (p < 0.05, corrected for the number of words)."),
-    ("No star", "does not mean no effect. It means that these edits cannot tell it from chance; more edits or seeds may."),
-    ("The line in a word's cell", "is its 95 % interval: how far off the weight may be."),
-    (
-        "The noise floor",
-        "is how far other seeds move the result when nothing is left out. Smaller moves are nothing to explain.",
-    ),
-    (
-        "The maps",
-        "show where in the picture a word made a difference. Where none could be shown, the picture is left as it is.",
-    ),
-    (
-        "This edit or this editor:",
-        "one seed tells about the one edit you see; several seeds (Advanced) about the editor on it.",
-    ),
-    (
-        "What a weight is not:",
-        "how important the word is elsewhere, or what the editor thinks. It is about this picture, instruction and edits.",
-    ),
-    (
-        "No more than was tried:",
-        "words were left out, one or several. What words do only together is not in their weights: look at the edits.",
-    ),
-)
 KEPT_HOURS = 6  # an upload or a result
-PRIVACY = (
-    f"What you upload and what is made of it stays on the machine that runs this page and is deleted after {KEPT_HOURS} hours, "
-    "or sooner. Nobody's picture or instruction is written into a log, and nothing is counted or sent elsewhere."
-)
 
 
 def build_header() -> Markup:
     """Title and one line for someone who has never heard of any of this."""
-    return render("ui/templates/header.html", title=TITLE, introduction=INTRODUCTION, own=OWN, full=FULL)
-
-
-def build_heading(title: str, text: str = "") -> Markup:
-    """The heading of a part of the page, and what it is for."""
-    return render("ui/templates/heading.html", title=title, text=text)
+    return render("ui/templates/header.html", title=TITLE)
 
 
 def build_guide() -> Markup:
     """How to read the answer, for somebody who sees one for the first time."""
-    return render("ui/templates/guide.html", points=GUIDE, privacy=PRIVACY)
+    return render("ui/templates/guide.html", hours=KEPT_HOURS)
 
 
-# Lines about what happens
+# What happens
 
 
 def say(text: str, done: int | None = None, total: int = 1, label: str = "edits made") -> Markup:
@@ -161,13 +108,18 @@ def say_waiting(ready: bool, download: float = 0, where: str = "") -> Markup:
 
 def say_progress(explanation: Explanation, seconds_left: float | None, where: str = "") -> Markup:
     """How far a run is; `where` in a comparison."""
-    done, total, left = explanation.done, explanation.total, _format_left(seconds_left)
-    if not explanation.settings["looks"]:
-        return say(f"{where}{done} of {total} edits{left}", done, total)
+    done, total, blocks, waits = explanation.done, explanation.total, explanation.settings["looks"], ""
     undecided = [f"“{word}”" for word, still in zip(explanation.words, explanation.undecided, strict=True) if still]
-    more = " …" if len(undecided) > NAMED else ""
-    waits = f", not sure yet of {', '.join(undecided[:NAMED])}{more}" if undecided else ""
-    return say(f"{where}{done} of at most {total} edits{left}{waits}", done, total)
+    if blocks and undecided:
+        waits = f", not sure yet of {', '.join(undecided[:NAMED])}{' …' if len(undecided) > NAMED else ''}"
+    most = "at most " if blocks else ""
+    return say(f"{where}{done} of {most}{total} edits{_format_left(seconds_left)}{waits}", done, total)
+
+
+def say_step(done: int, total: int, noun: str, seconds_left: float | None, label: str = "edits made") -> Markup:
+    """How far something else is."""
+    left = _format_left(seconds_left if done < total else None)
+    return say(f"{done} of {format_count(total, noun)}{left}", done, total, label)
 
 
 def say_finished(explanation: Explanation) -> Markup:
@@ -196,23 +148,6 @@ def say_cost(edits: int, seconds: float | None) -> Markup:
     if not edits:
         return say("No further edits are needed.")
     return say(f"{format_count(edits, 'further edit')}{'' if seconds is None else f', {format_duration(seconds)}'}.")
-
-
-def say_measuring(step, seconds_left: float | None) -> Markup:
-    """How far measuring is; `step` is a `smile.evaluation.evaluate.Measurement`."""
-    left = _format_left(seconds_left if step.done < step.total else None)
-    return say(f"{step.done} of {format_count(step.total, 'further edit')}{left}", step.done, step.total)
-
-
-def say_measured(edits: int) -> Markup:
-    """The last word of measuring."""
-    return say(f"Done: {format_count(edits, 'further edit')}.")
-
-
-def say_suite_progress(done: int, total: int, seconds_left: float | None) -> Markup:
-    """How far a suite is."""
-    left = _format_left(seconds_left if done < total else None)
-    return say(f"{done} of {format_count(total, 'cell')}{left}", done, total, "cells explained")
 
 
 def say_suite_done(failed: int, cells: int, seconds: float) -> Markup:

@@ -3,34 +3,16 @@
 from pathlib import Path
 
 import gradio as gr
+from markupsafe import Markup
 
 from smile.report import files
 from smile.report.files import PLOTLY_JS
+from smile.report.jinja import render
 
-CSS = files.STYLE + (Path(__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
 # Not as `css`, which Gradio repeats with a prefix before every selector and every comma: rules then outweigh one another in
-# ways that nobody wrote. The script says, before anything is drawn, whether this is in somebody's page, and sends for
-# plotly.js, which is what the heatmap waits for longest.
-HEAD = (
-    f"<style>{CSS}</style>"
-    + """<script>
-{
-  const query = new URLSearchParams(location.search);
-  document.documentElement.classList.toggle("embed", query.get("embed") === "1");
-  query.delete("embed");
-  addEventListener("click", ({ target }) => {
-    const link = target.closest?.("#header .full");
-    if (link) link.href = `${location.pathname}?${query}`;
-    // On a phone the answer stands above the question.
-    if (innerWidth <= 860 && target.closest?.("#explain, #compare")) document.querySelector("#answer").scrollIntoView();
-  }, true);
-  const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
-  const plot = Object.assign(document.createElement("link"), { rel: "preload", as: "script", fetchPriority: "low" });
-  plot.href = `${root}${api_prefix}/file=${encodeURI("PLOTLY_JS")}`;
-  document.head.append(plot);
-}
-</script>""".replace("PLOTLY_JS", str(PLOTLY_JS))
-)
+# ways that nobody wrote.
+CSS = files.STYLE + (Path(__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
+HEAD = render("ui/templates/head.html", css=Markup(CSS), plotly_js=str(PLOTLY_JS))
 SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 

@@ -67,7 +67,9 @@ class Answer:
 
     def begin(self, editor: str, weights: str) -> Changes:
         """The click is seen at once, whoever is before us in the queue."""
-        return {self.form.progress: texts.say_waiting(self.engine.is_loaded(editor, weights)), **self.form.lock()}
+        form, hidden = self.form, gr.update(visible=False)
+        progress = texts.say_waiting(self.engine.is_loaded(editor, weights))
+        return {form.progress: progress, form.fall_back_button: hidden, **form.switch_buttons(running=True)}
 
     def explain(self, values: Values) -> Iterator[Changes]:
         """Explain with the editor that is chosen. An earlier answer is cleared only when the input is known to be good."""
@@ -91,14 +93,14 @@ class Answer:
             yield {
                 form.progress: texts.say_finished(shown),
                 self.view: draw(shown, picture, pictures=pictures),
-                **form.release(),
+                **form.switch_buttons(False),
             }
         except TooLong as error:
             yield self.stop(picture, shown, None, str(error))
         except Exception as error:  # the last resort: `describe_error` says what the visitor hears, and logs the rest
             offered = isinstance(error, InputError) and shown is None and self._has_bundled(request)
             offer: Changes = {form.fall_back_button: gr.update(visible=offered)}
-            yield {form.progress: texts.say_problem(describe_error(error)), **offer, **form.release()}
+            yield {form.progress: texts.say_problem(describe_error(error)), **offer, **form.switch_buttons(False)}
 
     def compare(self, values: Values) -> Iterator[Changes]:
         """Explain with all editors, one after another."""
@@ -132,21 +134,21 @@ class Answer:
                 self.comparison: payload.comparison_payload(compared, pictures=pictures),
                 self.view: None if shown is None else draw(shown, picture, pictures=pictures),
                 self.shown: shown,
-                **form.release(),
+                **form.switch_buttons(False),
             }
         except Exception as error:  # as above
-            yield {form.progress: texts.say_problem(describe_error(error)), **form.release()}
+            yield {form.progress: texts.say_problem(describe_error(error)), **form.switch_buttons(False)}
 
     def stop(self, picture: str | None, shown, compared, reason: str = "") -> Changes:
         """What there is stays, marked as what it is. `shown` and `compared` are what the states hold."""
         form = self.form
         if _is_unfinished(compared):
             drawn = payload.comparison_payload(compared)
-            return {form.progress: texts.say(texts.STOPPED), self.comparison: drawn, **form.release()}
+            return {form.progress: texts.say(texts.STOPPED), self.comparison: drawn, **form.switch_buttons(False)}
         if not isinstance(shown, Explanation) or not shown.provisional:
-            return {form.progress: texts.say_stopped(None, reason), **form.release()}
+            return {form.progress: texts.say_stopped(None, reason), **form.switch_buttons(False)}
         drawn = draw(shown, picture, was_stopped=True)
-        return {form.progress: texts.say_stopped(shown, reason), self.view: drawn, **form.release()}
+        return {form.progress: texts.say_stopped(shown, reason), self.view: drawn, **form.switch_buttons(False)}
 
     def show(self, drawn: dict | None, shown=None, comparison: dict | None = None, compared=None) -> Changes:
         """Both views and both states: `drawn` and `comparison` are the payloads of what `shown` and `compared` hold."""

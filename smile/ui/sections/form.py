@@ -16,7 +16,7 @@ from smile.ui import machine, texts, validation
 from smile.ui.components import Choice, Examples, Picture, RegionPainter, draw_canvas, draw_region
 from smile.ui.engine import Engine
 from smile.ui.estimate import Outlook, count_edits
-from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, get_props
+from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, get_props, switch_buttons
 from smile.ui.examples import list_examples
 
 FIELDS = ("picture", "instruction", "edits", "seed", "editor", "weights", "region", "region_column", "edits_chosen")
@@ -99,7 +99,8 @@ class Form:
         self.picture.upload(self.show_canvas, self.picture, self.region, **AT_ONCE)
         self.picture.clear(lambda: self.show_canvas(None), None, self.region, **AT_ONCE)  # which still sends the old one
         self.editor.input(self.choose_editor, [self.editor, self.picture], list(self.fields.values()), **AT_ONCE)
-        self.weights.input(self.clear_settings, None, list(self.settings.values()), **AT_ONCE)
+        default = self.fill(dict.fromkeys(texts.SETTINGS))  # empty fields stand for what comes with the weights
+        self.weights.input(lambda: default, None, list(default), **AT_ONCE)
         gr.on([self.find_button.click, self.phrase.submit], self.find_region, phrase, found, **EDITING, **PRIVATE)
         self.region_file.upload(self.use_region_file, [self.picture, self.region_file], found, **AT_ONCE)
         self.edits.input(lambda value: value is not None, self.edits, self.edits_chosen, **AT_ONCE)
@@ -157,17 +158,9 @@ class Form:
         fields = self.fields
         return {fields[name]: value for name, value in values.items()}
 
-    def lock(self) -> Changes:
-        """The buttons while something runs."""
-        return self._enable_buttons(False) | {self.fall_back_button: gr.update(visible=False)}
-
-    def release(self) -> Changes:
-        """The buttons while nothing runs."""
-        return self._enable_buttons(True)
-
-    def _enable_buttons(self, enabled: bool) -> Changes:
-        active, inactive = gr.update(interactive=enabled), gr.update(interactive=not enabled)
-        return {self.explain_button: active, self.compare_button: active, self.stop_button: inactive}
+    def switch_buttons(self, running: bool) -> Changes:
+        """The buttons while something runs, or nothing does."""
+        return switch_buttons(running, self.stop_button, self.explain_button, self.compare_button)
 
     # Reading
 
@@ -194,10 +187,6 @@ class Form:
     def choose_editor(self, editor: str, picture: str | None) -> Changes:
         """Another editor was chosen."""
         return self.fill(self.describe_choice(editor) | {"region": self.show_canvas(picture)})
-
-    def clear_settings(self) -> Changes:
-        """Other weights were chosen: empty fields stand for what comes with them."""
-        return self.fill(dict.fromkeys(texts.SETTINGS))
 
     def fall_back(self, editor: str) -> Changes:
         """The bundled weights of this editor, which need no network."""

@@ -68,7 +68,7 @@ class SavedRuns:
                 example.name if example.compare else None,
             ),
             self.form.progress: texts.say(texts.REPLAYED),
-            **self.form.release(),
+            **self.form.switch_buttons(False),
         }
 
     def pick_editor(self, compared, picture: str | None, event: gr.EventData) -> Changes:
@@ -98,7 +98,7 @@ class SavedRuns:
         known = editor in EDITORS and explanation.settings.get("editor_weights") in machine.list_weights(editor)
         said = texts.OPENED if known else f"{texts.OPENED} {texts.ELSEWHERE}"
         drawn = payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation))
-        answer = self.answer.show(drawn, explanation) | {self.form.progress: texts.say(said)} | self.form.release()
+        answer = self.answer.show(drawn, explanation) | {self.form.progress: texts.say(said)} | self.form.switch_buttons(False)
         with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
             yield self._fill(explanation, folder) | answer
 

@@ -16,7 +16,7 @@ from smile.toyroad.grammar import label_words
 from smile.ui import machine, texts, validation
 from smile.ui.components import Ticks
 from smile.ui.engine import Request
-from smile.ui.events import AT_ONCE, PRIVATE, Changes, get_props, run_showing
+from smile.ui.events import AT_ONCE, PRIVATE, Changes, get_props, run_showing, switch_buttons
 from smile.ui.examples import open_shown
 from smile.ui.runs import TooLong, describe_error, estimate_seconds, limit_seconds
 from smile.ui.sections.answer import DRAWN_EVERY, Answer
@@ -35,7 +35,7 @@ class Trust:
         """The components, filled with what is known of the explanation that is shown first."""
         first = self.describe(explanation, [], None)
         with gr.Column(elem_id="trust-section") as self.column:
-            gr.HTML(texts.build_heading(texts.TRUST))
+            gr.HTML("<h2>How far to believe it</h2>")
             self.report = gr.HTML(first["report"], apply_default_css=False, elem_id="trust")
             self.relevant = Ticks(label=texts.TICKS, elem_id="relevant", **get_props(first["relevant"]))
             with gr.Row(elem_id="measure-row"):
@@ -105,7 +105,7 @@ class Trust:
 
     def begin(self) -> Changes:
         """The click is seen at once."""
-        return {self.status: texts.say_waiting(True), **self._enable_buttons(False)}
+        return {self.status: texts.say_waiting(True), **self._switch_buttons(True)}
 
     def measure(self, shown, ticked: list[str], measured: dict | None) -> Iterator[Changes]:
         """Measure what needs more edits. What an interrupted run has measured stays."""
@@ -122,29 +122,29 @@ class Trust:
                 left, measured = step.total - step.done, {"words": explanation.words, "entries": step.entries}
                 each = (time.monotonic() - began) / step.done if step.done else None
                 rest = estimate_seconds(self.engine, request, step.total) if each is None else each * left
-                changes: Changes = {self.measured: measured, self.status: texts.say_measuring(step, rest)}
+                status = texts.say_step(step.done, step.total, "further edit", rest)
+                changes: Changes = {self.measured: measured, self.status: status}
                 if step.entries and (not left or time.monotonic() - drawn_at >= DRAWN_EVERY):
                     drawn_at = time.monotonic()
                     changes[self.report] = _draw_report(explanation, ticked, measured)
                 yield changes
                 if left and time.monotonic() - began > limit_seconds(self.engine, request, step.total):
                     raise TooLong(texts.TOO_LONG)
-            report = _draw_report(explanation, ticked, measured)
-            yield {self.report: report, self.status: texts.say_measured(step.done), **self._enable_buttons(True)}
+            status = texts.say(f"Done: {texts.format_count(step.done, 'further edit')}.")
+            yield {self.report: _draw_report(explanation, ticked, measured), self.status: status, **self._switch_buttons(False)}
         except TooLong as error:
-            report = _draw_report(explanation, ticked, measured)
-            yield {self.report: report, self.status: texts.say_problem(error), **self._enable_buttons(True)}
+            status = texts.say_problem(error)
+            yield {self.report: _draw_report(explanation, ticked, measured), self.status: status, **self._switch_buttons(False)}
         except Exception as error:  # as in answer.py
-            yield {self.status: texts.say_problem(describe_error(error)), **self._enable_buttons(True)}
+            yield {self.status: texts.say_problem(describe_error(error)), **self._switch_buttons(False)}
 
     def stop(self, shown, ticked: list[str], measured: dict | None) -> Changes:
         """What there is stays; what was measured in part says how much it rests on."""
         report = self.tick(shown, ticked, measured)
-        return {self.report: report, self.status: texts.say(texts.MEASURED_IN_PART), **self._enable_buttons(True)}
+        return {self.report: report, self.status: texts.say(texts.MEASURED_IN_PART), **self._switch_buttons(False)}
 
-    def _enable_buttons(self, enabled: bool) -> Changes:
-        active, inactive = gr.update(interactive=enabled), gr.update(interactive=not enabled)
-        return {self.measure_button: active, self.stop_button: inactive}
+    def _switch_buttons(self, running: bool) -> Changes:
+        return switch_buttons(running, self.stop_button, self.measure_button)
 
     def _estimate_cost(self, explanation: Explanation) -> tuple[str, bool]:
         """What measuring would take, and whether it is possible."""

@@ -21,13 +21,14 @@ from smile.evaluation.evaluate import Measurement
 from smile.io.atomic import write_file
 from smile.method.units import words
 from smile.models.hub import is_bundled
+from smile.report.jinja import render
 from smile.scenarios import archive, cells, report, suite, table
 from smile.scenarios import run as running
 from smile.ui import machine, runs, texts
 from smile.ui.components import Choice, ReportView
 from smile.ui.engine import Engine, Request
 from smile.ui.estimate import count_edits
-from smile.ui.events import AT_ONCE, PRIVATE, Changes, run_showing
+from smile.ui.events import AT_ONCE, PRIVATE, Changes, run_showing, switch_buttons
 from smile.ui.sections.downloads import Downloads, shorten_name
 
 SHIPPED = ("first-steps", "weather", "toyroad")  # the smallest first
@@ -66,7 +67,7 @@ class ScenariosTab:
         """The layout, as it reads."""
         with gr.Row(elem_id="scenarios"):
             with gr.Column(elem_id="suites", min_width=320):
-                gr.HTML(texts.build_heading(texts.SCENARIOS, texts.SCENARIOS_INTRODUCTION), elem_id="scenarios-header")
+                gr.HTML(render("ui/templates/scenarios.html"), elem_id="scenarios-header")
                 self.suite = Choice(SHIPPED, value=SHIPPED[0], label="Suite", elem_id="suite")
                 self.bring_button = gr.UploadButton(
                     texts.OWN_SUITE, file_types=[".yaml", ".yml", ".json"], size="sm", elem_id="own-suite"
@@ -138,7 +139,7 @@ class ScenariosTab:
 
     def begin(self) -> Changes:
         """The click is seen at once."""
-        return {self.status: texts.say_waiting(True), **self._enable_buttons(False)}
+        return {self.status: texts.say_waiting(True), **self._switch_buttons(True)}
 
     def run(self, name: str | None, brought: Brought | None) -> Iterator[Changes]:
         """Run the suite. What an earlier one left is cleared only when this one is known to be good."""
@@ -156,7 +157,7 @@ class ScenariosTab:
                 with closing(steps):
                     for step in steps:
                         left = seconds if step.seconds_left is None else step.seconds_left
-                        changes: Changes = {self.status: texts.say_suite_progress(step.done, step.total, left)}
+                        changes: Changes = {self.status: texts.say_step(step.done, step.total, "cell", left, "cells explained")}
                         if step.done > (len(finished.cells) if finished else 0):
                             changes[self.finished] = finished = archive.collect_run(out)
                             os.utime(out)  # what was not touched for hours is swept (middleware.py)
@@ -165,18 +166,18 @@ class ScenariosTab:
                             raise runs.TooLong(texts.TOO_LONG)
             failed = sum(cell["failed"] is not None for cell in finished.cells)
             done = texts.say_suite_done(failed, len(finished.cells), time.monotonic() - began)
-            yield {self.status: done, self.finished: finished, **self._show_report(finished), **self._enable_buttons(True)}
+            yield {self.status: done, self.finished: finished, **self._show_report(finished), **self._switch_buttons(False)}
         except runs.TooLong as error:
             yield self.stop(finished, str(error))
         except Exception as error:  # as in answer.py
-            yield {self.status: texts.say_problem(runs.describe_error(error)), **self._enable_buttons(True)}
+            yield {self.status: texts.say_problem(runs.describe_error(error)), **self._switch_buttons(False)}
 
     def stop(self, finished: archive.Run | None, reason: str = "") -> Changes:
         """The report on the cells that are done."""
         if finished is None:
-            return {self.status: texts.say(f"{reason} {texts.NO_CELL}".strip()), **self._enable_buttons(True)}
+            return {self.status: texts.say(f"{reason} {texts.NO_CELL}".strip()), **self._switch_buttons(False)}
         said = texts.say_suite_stopped(len(finished.cells), len(finished.plan["cells"]), reason)
-        return {self.status: said, **self._show_report(finished), **self._enable_buttons(True)}
+        return {self.status: said, **self._show_report(finished), **self._switch_buttons(False)}
 
     def open_run(self, file: str) -> Changes:
         """The report on a finished run that somebody uploaded; what is there stays where that is none."""
@@ -185,7 +186,7 @@ class ScenariosTab:
             shown = self._show_report(finished) | {self.finished: finished, self.status: texts.say(texts.RUN_OPENED)}
         except InputError as error:
             shown = {self.status: texts.say_problem(error)}
-        return shown | self._enable_buttons(True)
+        return shown | self._switch_buttons(False)
 
     def _plan(self, name: str | None, brought: Brought | None) -> Plan:
         """The suite that is chosen. Raises InputError where there is none, or it is not one that is run here."""
@@ -226,9 +227,8 @@ class ScenariosTab:
     def _show_report(self, finished: archive.Run) -> Changes:
         return {self.report: {"page": _draw_report(finished, alone=False)}, self.download_row: gr.update(visible=True)}
 
-    def _enable_buttons(self, enabled: bool) -> Changes:
-        active, inactive = gr.update(interactive=enabled), gr.update(interactive=not enabled)
-        return {self.run_button: active, self.stop_button: inactive}
+    def _switch_buttons(self, running: bool) -> Changes:
+        return switch_buttons(running, self.stop_button, self.run_button)
 
     def _say_waiting(self, planned: Plan) -> str:
         first = next(iter(planned.edits))
