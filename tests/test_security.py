@@ -95,6 +95,11 @@ def test_monitoring_and_what_else_the_page_does_not_need_is_not_there(fake_page)
         assert httpx.get(fake_page + path).status_code == 404
 
 
+def test_its_own_functions_have_no_names_for_programs(fake_page):
+    answer = Visitor(fake_page).post("call/v2/plan", {"values": "x"})
+    assert answer.status_code == 404 and answer.json()["error"] == "There is no such function."
+
+
 def test_nothing_but_pixels_comes_back(folder):
     (folder / "photo.jpg").write_bytes(located())
     opened = open_picture(folder / "photo.jpg")

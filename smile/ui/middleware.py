@@ -166,6 +166,8 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
     if values.get("batched"):
         raise Refused("There are no batches here.")
     fn = _find_function(blocks, None if kind.startswith("call") else values.get("fn_index"), name)
+    if kind == "call/v2" and fn.api_visibility == "private":  # of which Gradio does not know the parameters' names
+        raise Refused("There is no such function.", 404)
     inputs, data = fn.inputs, values.get("data")
     if kind == "call/v2":
         parameters = inspect.signature(fn.fn).parameters
