@@ -125,7 +125,7 @@ def test_a_suite_opens_neither_a_file_nor_an_address(tab, write, entry, monkeypa
     path = write(pictures=[entry])
     monkeypatch.setattr("smile.scenarios.pictures.open_picture", lambda *_: pytest.fail("opened"))
     monkeypatch.setattr("smile.scenarios.pictures.open_region", lambda *_: pytest.fail("opened"))
-    monkeypatch.setattr("smile.scenarios.pictures._resolve_below", lambda *_: pytest.fail("looked for"))
+    monkeypatch.setattr("smile.scenarios.pictures._make_picture", lambda *_: pytest.fail("looked for"))
     last = read_all(tab.bring, path)[-1]
     assert "Only Toy Road&#39;s pictures" in last["plan_text"] and last["brought"] is None
 

@@ -33,7 +33,6 @@ from smile.scenarios.fields import (
     parse,
     require,
 )
-from smile.scenarios.pictures import name_files
 from smile.scenarios.suite import MAX_CELLS, Limits, make_suite
 
 CELL = re.compile(r"cells/([0-9]{4,5})\.json")
@@ -41,6 +40,7 @@ FINGERPRINT = re.compile("[0-9a-f]{64}")
 PICTURE = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,200000}={0,2}")
 MAX_BYTES = 64_000_000  # of the files that are read, uncompressed
 MAX_ENTRIES = 2 * MAX_CELLS
+NOWHERE = Path("/nowhere")  # where a suite's pictures would lie
 LONGEST = 10_000  # characters of a sentence that says why a cell failed
 ADVICE = "zip the folder that “python -m smile scenarios” wrote, or take it away from the page again"
 
@@ -138,7 +138,7 @@ def _check_plan(plan: dict, most: int) -> None:
     for name in ("suite", "fingerprint", "cells"):
         require(name in plan, f"suite.json lacks “{name}”.")
     require(not isinstance(plan["cells"], list) or len(plan["cells"]) <= most, f"There are more than {most} cells.")
-    suite = make_suite(plan["suite"], name_files, Limits(cells=min(10 * most, MAX_CELLS)), runs=False)
+    suite = make_suite(plan["suite"], NOWHERE, Limits(cells=min(10 * most, MAX_CELLS)), runs=False)
     fingerprint = plan["fingerprint"]
     if not any(picture.path for picture in suite.pictures):
         fingerprint = folder.compute_fingerprint(suite)
@@ -218,7 +218,7 @@ def _check_numbers(cell: dict) -> None:
     scores = check_at(f"scores of {place}", check_keys, measured, own, cell["scores"])
     for name, value in scores.items():
         if value is not None:
-            check_at(f"{name} of {place}", check_number, -math.inf, math.inf, value)
+            check_at(f"{name} of {place}", check_number, "number", -math.inf, math.inf, value)
         if name in own:
             held, computed = (np.nan if each is None else each for each in (value, own[name]))
             same = np.allclose(held, computed, rtol=schema.TOLERANCE, atol=schema.TOLERANCE, equal_nan=True)

@@ -112,19 +112,13 @@ def check_text(value: Any) -> str:
     return " ".join(value.split())
 
 
-def check_whole(lowest: int, highest: int, value: Any) -> int:
-    """A whole number in this range."""
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-        raise Unfit(f"must be a whole number from {lowest} to {highest}, not {_show(value)}")
-    return value
-
-
-def check_number(lowest: float, highest: float, value: Any) -> float:
-    """A number in this range, below 1e15."""
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and -HUGE < value < HUGE
+def check_number(kind: str, lowest: float, highest: float, value: Any) -> Any:
+    """A "number", or a "whole number", in this range and below 1e15."""
+    possible = int if kind == "whole number" else (int, float)
+    good = isinstance(value, possible) and not isinstance(value, bool) and -HUGE < value < HUGE
     if not good or not lowest <= value <= highest:
-        between = "" if math.isinf(lowest) else f" from {lowest:g} to {highest:g}"
-        raise Unfit(f"must be a number{between}, not {_show(value)}")
+        between = "" if math.isinf(lowest) else f" from {lowest:g} to {highest:.10g}"
+        raise Unfit(f"must be a {kind}{between}, not {_show(value)}")
     return value
 
 
@@ -145,7 +139,7 @@ def shorthand(kind: type, key: str) -> BeforeValidator:
 
 
 Text = Annotated[str, fits(check_text)]
-Number = Annotated[float, fits(check_number, -math.inf, math.inf)]
+Number = Annotated[float, fits(check_number, "number", -math.inf, math.inf)]
 Several = Annotated[tuple[T, ...], FailFast(), BeforeValidator(_check_list)]  # a list that is not empty
 
 

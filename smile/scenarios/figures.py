@@ -28,9 +28,9 @@ class Plot(NamedTuple):
 
 def draw_boxes(results: Results, number: int) -> Plot:
     """A box for each position of the template's words and each editor: the word's weight over pictures and values."""
-    positions = results.list_positions(number)
-    at = {position: i for i, position in enumerate(positions)}
     words = results.words[results.words["known"].astype(bool) & (results.words["number"] == number)]
+    labels = {(word.token, word.part): escape(word.label) for word in words.itertuples()}  # by position
+    at = {position: i for i, position in enumerate(sorted(labels))}
     figure = go.Figure()
     for order, editor in enumerate(results.plan["editors"]):
         own, colour = list(words[words["editor"] == editor].itertuples()), EDITORS[order % len(EDITORS)]
@@ -51,13 +51,13 @@ def draw_boxes(results: Results, number: int) -> Plot:
             fillcolor="rgba(0,0,0,0)",
             offsetgroup=str(order),
         )
-    labels = [f"<b>{escape(label)}</b>" if label.startswith("{") else escape(label) for label in positions.values()]
-    figure.update_xaxes(tickvals=list(range(len(labels))), ticktext=labels, range=[-0.6, len(labels) - 0.4], showgrid=False)
+    ticks = [f"<b>{labels[each]}</b>" if labels[each].startswith("{") else labels[each] for each in at]
+    figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, range=[-0.6, len(ticks) - 0.4], showgrid=False)
     figure.update_xaxes(ticklabeloverflow="allow")
     figure.update_yaxes(title={"text": "weight"}, gridcolor=LINE, zeroline=True, zerolinecolor=QUIET)
     several = len(results.plan["editors"]) > 1
     drawn = _render(figure, f"words-{number}", height=300, boxmode="group", boxgap=0.35, showlegend=several)
-    return Plot(drawn, 44 * len(positions))
+    return Plot(drawn, 44 * len(labels))
 
 
 def draw_values(plan: dict, values: list[dict], editor: str) -> Plot:

@@ -4,7 +4,7 @@ A file is named by a path relative to the suite and lies below its folder, links
 and its report shows its pictures, so it must not be able to reach for others on the machine that runs it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 from pydantic import create_model
 
-from smile.errors import InputError
 from smile.io.images import open_picture, open_region
 from smile.method.units import normalise_word
 from smile.scenarios.fields import (
@@ -25,7 +24,6 @@ from smile.scenarios.fields import (
     check_keys,
     check_number,
     check_text,
-    check_whole,
     find_repeated,
     fits,
     require,
@@ -43,14 +41,14 @@ def _find_kind(field: Field) -> Any:
     """What a field of a scene may be set to."""
     if field.name in VALUES:
         return fits(check_choice, VALUES[field.name])
-    return fits(check_choice, (True, False)) if field.type == "bool" else fits(check_number, 0, 1)
+    return fits(check_choice, (True, False)) if field.type == "bool" else fits(check_number, "number", 0, 1)
 
 
 _Drawn = create_model(
     "_Drawn",
     __base__=Entry,
-    count=(Annotated[int, fits(check_whole, 1, MAX_SCENES)], 1),
-    seed=(Annotated[int, fits(check_whole, 0, LARGEST)], 0),
+    count=(Annotated[int, fits(check_number, "whole number", 1, MAX_SCENES)], 1),
+    seed=(Annotated[int, fits(check_number, "whole number", 0, LARGEST)], 0),
     **{field.name: (Annotated[Any, _find_kind(field)], None) for field in fields(Scene)},  # type: ignore[call-overload]
 )
 
@@ -62,9 +60,6 @@ class PictureEntry(Entry):
     toyroad: _Drawn = _Drawn()  # type: ignore[valid-type]
     region: Any = None
     shows: Any = None
-
-
-Finder = Callable[[PictureEntry, str], tuple[Path, Path | None]]  # gives the paths of an entry's picture and region
 
 
 @dataclass(frozen=True)
@@ -86,10 +81,14 @@ class Picture:
         return open_region(self.region_path, picture.size) if self.region_path else None
 
 
-def list_pictures(entries: Iterable[PictureEntry], find: Finder, values: Mapping[str, tuple[str, ...]]) -> list[Picture]:
+def list_pictures(
+    entries: Iterable[PictureEntry], values: Mapping[str, tuple[str, ...]], folder: Path | None, opens: bool
+) -> list[Picture]:
     """The pictures that a suite's entries name; `values` are those of each of the suite's attributes.
 
-    find: `open_files` with a folder, `refuse_files` or `name_files`. Raises InputError for an entry that is not right.
+    folder: where files lie; None refuses all, and none is looked for. opens: whether files must be there and be pictures.
+
+    Raises InputError for an entry that is not right.
     """
     pictures: list[Picture] = []
     scenes = 0
@@ -97,45 +96,20 @@ def list_pictures(entries: Iterable[PictureEntry], find: Finder, values: Mapping
         place, given = f"picture {order}", entry.model_fields_set
         require(("path" in given) != ("toyroad" in given), f"{place} must have either path or toyroad.")
         if "path" in given:
-            path, region_path = find(entry, place)
-            shows = entry.shows if "shows" in given else {}
-            check_at(f"shows of {place}", check_keys, values, (), shows)
-            for name, value in shows.items():
-                check_at(f"{name} in shows of {place}", check_choice, values[name], value)
-            pictures.append(Picture(entry.path, {name: (value,) for name, value in shows.items()}, None, path, region_path))
+            require(folder is not None, NO_FILES.format(place))
+            pictures.append(_make_picture(entry, place, folder or Path(), values))
+            if opens:
+                pictures[-1].open_region(pictures[-1].open())
             continue
         check_at(f"{place}, which is drawn,", check_keys, ("toyroad",), (), dict.fromkeys(given))
         for scene in _list_scenes(entry.toyroad, place):
             scenes += 1
-            shown = {name: tuple(value for value in some if is_shown(scene, value)) for name, some in values.items()}
-            pictures.append(Picture(f"scene {scenes}", shown, scene))
+            shows = {name: tuple(value for value in some if is_shown(scene, value)) for name, some in values.items()}
+            pictures.append(Picture(f"scene {scenes}", shows, scene))
         require(scenes <= MAX_SCENES, f"There may be at most {MAX_SCENES} Toy Road scenes in a suite.")
     twice = find_repeated(picture.name for picture in pictures)
     require(twice is None, f"The picture “{twice}” is there twice.")
     return pictures
-
-
-def open_files(folder: Path, entry: PictureEntry, place: str) -> tuple[Path, Path | None]:
-    """The files below `folder`, which can be opened. Raises InputError where one is missing, no picture, or elsewhere."""
-    path = _resolve_below(entry.path, f"path of {place}", folder)
-    picture = open_picture(path)
-    if "region" not in entry.model_fields_set:
-        return path, None
-    region_path = _resolve_below(entry.region, f"region of {place}", folder)
-    open_region(region_path, picture.size)
-    return path, region_path
-
-
-def refuse_files(entry: PictureEntry, place: str) -> tuple[Path, Path | None]:
-    """No file is looked for at all. Raises InputError."""
-    raise InputError(NO_FILES.format(place))
-
-
-def name_files(entry: PictureEntry, place: str) -> tuple[Path, Path | None]:
-    """The files' names, which nobody looks for. Raises InputError where they are none."""
-    path = Path(check_at(f"path of {place}", check_text, entry.path))
-    region = "region" in entry.model_fields_set
-    return path, Path(check_at(f"region of {place}", check_text, entry.region)) if region else None
 
 
 def is_shown(scene: Scene, value: str) -> bool:
@@ -145,6 +119,16 @@ def is_shown(scene: Scene, value: str) -> bool:
     things = [bool(getattr(scene, word)) for word in words if word in OBJECTS]
     colours = [scene.car == word for word in words if word in COLOURS]
     return bool(states or things or colours) and all(states + things + colours)
+
+
+def _make_picture(entry: PictureEntry, place: str, folder: Path, values: Mapping[str, tuple[str, ...]]) -> Picture:
+    given = entry.model_fields_set
+    path = _resolve_below(entry.path, f"path of {place}", folder)
+    region_path = _resolve_below(entry.region, f"region of {place}", folder) if "region" in given else None
+    shows = check_at(f"shows of {place}", check_keys, values, (), entry.shows if "shows" in given else {})
+    for name, value in shows.items():
+        check_at(f"{name} in shows of {place}", check_choice, values[name], value)
+    return Picture(entry.path, {name: (value,) for name, value in shows.items()}, None, path, region_path)
 
 
 def _resolve_below(written: Any, place: str, folder: Path) -> Path:

@@ -26,7 +26,6 @@ AVSC00002202004 is a lexicon for it. The season is an addition of this project.
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -48,14 +47,14 @@ from smile.scenarios.fields import (
     check_at,
     check_choice,
     check_keys,
-    check_whole,
+    check_number,
     find_repeated,
     fits,
     parse,
     require,
     shorthand,
 )
-from smile.scenarios.pictures import Finder, Picture, PictureEntry, list_pictures, open_files, refuse_files
+from smile.scenarios.pictures import Picture, PictureEntry, list_pictures
 
 ODD = {
     "weather": "environmental conditions",
@@ -167,8 +166,8 @@ class _Same(Entry):
     attributes: Annotated[dict[Text, Attribute], BeforeValidator(_expand_attributes)]
     templates: Several[Annotated[Template, shorthand(str, "text")]]
     description: Text = ""
-    seed: Annotated[int, fits(check_whole, 0, LARGEST)] = 0
-    edits: Annotated[int, fits(check_whole, 2, LARGEST)] | None = None
+    seed: Annotated[int, fits(check_number, "whole number", 0, LARGEST)] = 0
+    edits: Annotated[int, fits(check_number, "whole number", 2, LARGEST)] | None = None
     options: Annotated[dict[str, Any], fits(_check_options)] = Field(default_factory=dict)
     trust: Annotated[bool, fits(check_choice, (True, False))] = False
 
@@ -199,14 +198,13 @@ class Suite(_Same):
 def read_suite(path, limits: Limits = Limits()) -> Suite:  # noqa: B008 - a tuple, which nobody can change
     """The suite in a YAML or JSON file. Raises InputError, in one sentence, for whatever is not as it should be."""
     path = Path(path)
-    find = partial(open_files, path.parent) if limits.files else refuse_files
-    return make_suite(source.read_mapping(path, limits.bytes), find, limits)
+    return make_suite(source.read_mapping(path, limits.bytes), path.parent if limits.files else None, limits)
 
 
-def make_suite(plain: dict, find: Finder, limits: Limits, runs: bool = True) -> Suite:
+def make_suite(plain: dict, folder: Path | None, limits: Limits, runs: bool = True) -> Suite:
     """The suite that a file's plain values describe.
 
-    find: as for `smile.scenarios.pictures.list_pictures`; runs: whether it must be possible to run it here.
+    folder: where its pictures lie, None where they may be no files; runs: whether it must be possible to run it here.
 
     Raises InputError, in one sentence, for whatever is not as it should be.
     """
@@ -216,7 +214,8 @@ def make_suite(plain: dict, find: Finder, limits: Limits, runs: bool = True) -> 
         _check_template(template, f"template {order}", file.attributes)
     twice = find_repeated(template.text for template in file.templates)
     require(twice is None, f"The template “{twice}” is there twice.")
-    pictures = list_pictures(file.pictures, find, {name: attribute.values for name, attribute in file.attributes.items()})
+    values = {name: attribute.values for name, attribute in file.attributes.items()}
+    pictures = list_pictures(file.pictures, values, folder, opens=runs)
     meaning = {"pictures": pictures, "editors": _list_editors(file.editors), "plain": plain}
     suite = Suite.model_construct(**dict(file) | meaning)
     _check_size(suite, limits)

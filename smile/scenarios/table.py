@@ -56,13 +56,6 @@ class Results:
         """A row for each word of the cells that did not fail."""
         return self.cells[self.cells["failed"].isna()].explode(LISTS)
 
-    def list_positions(self, number: int) -> dict[tuple[int, int], str]:
-        """The label of each (token, part) of the template's instructions, in reading order."""
-        cells = self.cells[self.cells["number"] == number]
-        places = {place for cell in cells.itertuples() for place in zip(cell.token, cell.part, strict=True)}
-        tokens = self.plan["templates"][number]["tokens"]
-        return {place: _label(tokens, *place) for place in sorted(places)}
-
 
 def read_results(out) -> Results:
     """What is in the folder of a run. Raises InputError where there is none, or it is damaged."""
@@ -235,16 +228,12 @@ def _make_row(plan: dict, planned: dict, done: dict) -> dict[str, Any]:
         "position": list(range(1, len(words) + 1)),
         "token": [token for token, _, _ in slots],
         "part": [part for _, part, _ in slots],
-        "label": [_label(template["tokens"], token, part) for token, part, _ in slots],
+        "label": [template["tokens"][token] + (f" ({part + 1})" if part else "") for token, part, _ in slots],
         "attribute": [attribute for _, _, attribute in slots],
         "value": [planned["values"].get(attribute) for _, _, attribute in slots],
         "significant": significant,
         "relevant": relevant or [None] * len(words),
     }
-
-
-def _label(tokens: list[str], token: int, part: int) -> str:
-    return tokens[token] + (f" ({part + 1})" if part else "")
 
 
 def _group(cells: pd.DataFrame, columns: list[str]) -> list[list[Any]]:
