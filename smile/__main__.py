@@ -9,17 +9,18 @@ import sys
 from collections.abc import Sequence
 
 from smile.cli import editors, evaluate, explain, export, language_models, scenarios
-from smile.errors import InputError
+from smile.errors import InputError, shown
 from smile.scenarios import distributed
 
 COMMANDS = (explain, evaluate, export, scenarios, editors, language_models)  # in the order of --help
+LONGEST = 1000  # letters of a sentence on stderr; none of them moves a terminal's cursor
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse that says what is wrong in one line, like everything else here."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help.\n")
+        self.exit(2, f"{self.prog}: {shown(message, LONGEST)}; see {self.prog} --help.\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return args.command(args)
     except InputError as error:
-        print(f"smile: {error}", file=sys.stderr)
+        print(f"smile: {shown(error, LONGEST)}", file=sys.stderr)
         return 2
 
 

@@ -1,8 +1,18 @@
-"""One thread: the tests' models are tiny, and threads that spin against other work make them ten times slower."""
+"""The tiers of the tests, and what many of them share: pages on NumPy models, Chromium, tiny model folders.
+
+A test is `quick` unless it starts a browser or a process, loads a model, or takes long: `browser` is said by the fixture
+`chromium`, `model` by what the file imports or by the mark, `process` and `nightly` by the mark. `pytest -m quick` enforces it.
+"""
 
 import contextlib
 import os
+import re
+import shutil
+import sys
+import tempfile
+import time
 
+# One thread: the tests' models are tiny, and threads that spin against other work make them ten times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
@@ -11,9 +21,53 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SLOWER = ("browser", "model", "process", "slow", "nightly", "full_size")
+PIPELINES = ("diffusers", "transformers")  # which take five seconds to import; torch alone takes one
+IMPORTS_MODELS = re.compile(rf"^(?:import|from) (?:torch|{'|'.join(PIPELINES)}|turbo)\b", re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
+def pytest_configure(config):
+    """Each worker has its own ports and its own folder for uploads; quick tests may not load pipelines or start a process."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    os.environ["GRADIO_SERVER_PORT"] = str(7860 + 100 * int(worker.removeprefix("gw")))
+    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="smile-tests-")
+    distributes = bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+    if config.option.markexpr == "quick" and not distributes:
+        sys.addaudithook(_refuse_what_is_slow)
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+
+
+def _refuse_what_is_slow(event, arguments):
+    if event == "import" and arguments[0] in PIPELINES:
+        raise RuntimeError(f"A quick test imports {arguments[0]}; mark it `model`.")
+    if event == "subprocess.Popen" and arguments[0] == sys.executable:
+        raise RuntimeError("A quick test starts Python in a process of its own; mark it `process`.")
+
+
+def pytest_ignore_collect(collection_path, config):
+    if config.option.markexpr == "quick" and collection_path.suffix == ".py" and _imports_models(collection_path):
+        return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "chromium" in item.fixturenames:
+            item.add_marker("browser")
+        if _imports_models(item.path):
+            item.add_marker("model")
+        if not any(item.get_closest_marker(name) for name in SLOWER):
+            item.add_marker("quick")
+
+
+def _imports_models(path: Path) -> bool:
+    return bool(IMPORTS_MODELS.search(path.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
 def fake_page():
     """The address of the page on NumPy editors and a NumPy embedder."""
     from browsing import served
@@ -23,7 +77,7 @@ def fake_page():
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def broken_page():
     """The address of the page where no model can be loaded."""
     from browsing import served
@@ -35,6 +89,27 @@ def broken_page():
 
     with served(load) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def visitor(fake_page):
+    """A program that posts to that page."""
+    from visitor import Visitor
+
+    one = Visitor(fake_page)
+    yield one
+    one.http.close()
+
+
+@pytest.fixture
+def soon_and_without_traceback(capfd, caplog):
+    """Ten seconds of the processor at most, and no traceback, wherever it is printed: the page runs in this process."""
+    began = time.process_time()
+    yield
+    printed = capfd.readouterr()
+    for shown in (printed.out, printed.err, caplog.text):
+        assert "Traceback" not in shown and "Error" not in shown.replace("InputError", ""), shown[-3000:]
+    assert time.process_time() - began < 10
 
 
 @pytest.fixture
@@ -73,7 +148,7 @@ def published(sd_turbo, tmp_path_factory):
     return {kind: (composition, composition.save(files / f"{kind}.pkl")) for kind, composition in made.items()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium():
     """The browser. In CI a missing Chromium is a failure."""
     from browsing import CHROMIUM, FLAGS

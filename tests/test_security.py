@@ -17,7 +17,8 @@ from asking import ask, build_edit_tab
 from bundles import run
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from hostile import FORGED, located, png
+from hostile.pictures import located, png
+from hostile.requests import FORGED
 from PIL import Image
 from tiny import FakeBackend, FakeEmbedder, fake_models
 from visitor import Visitor

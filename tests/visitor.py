@@ -3,9 +3,9 @@
 import json
 
 import httpx
-from hostile import png
+from hostile.pictures import png
 
-SOON = 10  # seconds
+PATIENT = 60  # seconds until a visitor gives up
 FULL = "queue is full"
 GIVEN = {"picture": png(), "instruction": "snow", "edits": None, "seed": 0, "editor": "instruct-pix2pix", "weights": "auto"}
 GIVEN |= {"region": None, "region_phrase": "", "settings": None, "options": {"noise_seeds": 0}}
@@ -14,8 +14,9 @@ GIVEN |= {"region": None, "region_phrase": "", "settings": None, "options": {"no
 class Visitor:
     """A program that posts to the page."""
 
-    def __init__(self, url, timeout=SOON):
+    def __init__(self, url, timeout=PATIENT):
         self.url, self.http = url, httpx.Client(base_url=url, timeout=timeout)
+        self.functions = self.http.get("config").json()["dependencies"]
 
     def uploaded(self, held: bytes, name="road.png") -> dict:
         (path,) = self.http.post("gradio_api/upload", files={"files": (name, held)}).json()
@@ -48,8 +49,10 @@ class Visitor:
         event, data = last
         return (data[0], None) if event == "complete" else (None, data["error"])
 
-    def event(self, name, data, **more):
+    def index(self, name: str) -> int:
+        """Of one of the page's own functions."""
+        return next(each["id"] for each in self.functions if each["api_name"] == name)
+
+    def event(self, name, data):
         """What one of the page's own events answers."""
-        index = next(i for i, fn in self.fns.items() if fn.api_name == name)
-        body = {"data": data, "fn_index": index, "session_hash": "visitor"} | more
-        return self.post("run/predict", body)
+        return self.post("run/predict", {"data": data, "fn_index": self.index(name), "session_hash": "visitor"})

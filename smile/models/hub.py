@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from smile.errors import InputError
+from smile.errors import InputError, shown
 from smile.models.devices import choose_device, has_fast_bfloat16, is_out_of_memory
 from smile.paths import MODELS
 
@@ -45,7 +45,7 @@ def find_weights(weights: str | Path, *, bundled: str, full: str) -> tuple[str, 
         return weights, str(Path(weights).expanduser())
     if re.fullmatch(r"[\w.-]+/[\w.-]+", weights) and not weights.startswith("."):
         return weights, weights
-    raise InputError(f'There are no weights at “{weights}”; use "bundled", "full", a local folder or a repository id.')
+    raise InputError(f'There are no weights at “{shown(weights)}”; use "bundled", "full", a local folder or a repository id.')
 
 
 def is_bundled(weights: str) -> bool:

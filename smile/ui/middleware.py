@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal, is_static_file
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -99,7 +100,13 @@ class RequestCheck:
             receive = await _check_request(scope, receive)
         except Refused as error:
             return await error.build_answer()(scope, receive, send_with_headers)
-        await self.app(scope, receive, send_with_headers)
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            # Of a session or an event that it does not know, Gradio says so in a stream that has begun, and then raises 404.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _check_request(scope, receive):
@@ -195,7 +202,7 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
 def _find_function(blocks, index, name: str):
     by_name = (fn for fn in blocks.fns.values() if fn.api_name == name)
     fn = next(by_name, None) if index is None else blocks.fns.get(index) if isinstance(index, int) else None
-    if fn is None or (fn.fn is None and not fn.cancels):
+    if fn is None or fn.fn is None:
         raise Refused("There is no such function.", 404)
     return fn
 

@@ -18,7 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from hostile import GOOD, in_common, png  # noqa: E402
+from hostile import EITHER, GOOD  # noqa: E402
+from hostile.inputs import SHARED  # noqa: E402
+from hostile.pictures import png  # noqa: E402
 from tiny import FakeBackend, FakeEmbedder  # noqa: E402
 from visitor import FULL, Visitor  # noqa: E402
 
@@ -111,7 +113,7 @@ def memory() -> float:
 
 def soak(url: str, seconds: float, visitors: int = 3) -> dict:
     """Good and bad requests in turns; memory after a third of the time, and at the end."""
-    lines = [line for line in in_common() if "picture" not in line.asked or len(line.asked["picture"]) < 10**6]
+    lines = [line for line in SHARED if "picture" not in line.asked or len(line.asked["picture"]) < 10**6]
     end, counts, lock = time.monotonic() + seconds, Counter(), threading.Lock()
     levels = []
 
@@ -124,7 +126,7 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
             made, said = visitor.explained(**asked)
             with lock:
                 counts["good" if made else "full" if said == FULL else "refused"] += 1
-                if made and asked is line.asked and line.says not in (GOOD, "either"):
+                if made and asked is line.asked and line.says not in (GOOD, EITHER):
                     counts["accepted nonsense"] += 1
             turn += visitors
 
