@@ -141,7 +141,7 @@ BUNDLES = {
 @pytest.mark.parametrize("name", BUNDLES)
 def test_a_bundle(visitor, name, tmp_path, capfd):
     data = BUNDLES[name]()
-    answer = visitor.event("open", [visitor.uploaded(data, "explanation.zip")]).json()
+    answer = visitor.event("open_bundle", [visitor.uploaded(data, "explanation.zip")]).json()
     said = re.search(r'class="problem" role="alert">([^<]*)<', json.dumps(answer, ensure_ascii=False))
     said = said[1].replace("\\", "") if said else re.search("role=.alert.>([^<]*)<", str(answer))[1]
     check_sentence(said)
@@ -186,11 +186,11 @@ def test_both_doors_call_the_functions_that_are_tested(door, on_numpy, tmp_path)
 
 @pytest.mark.parametrize("door", ["page", "command line"])
 def test_both_doors_open_a_bundle_by_the_function_that_is_tested(door, tmp_path):
-    from asking import handlers
+    from asking import build_edit_tab
 
     (tmp_path / "in.zip").write_bytes(b"hello")
     through = {
-        "page": lambda: [*handlers()[2].open(str(tmp_path / "in.zip"))],
+        "page": lambda: [*build_edit_tab().saved_runs.open_bundle(str(tmp_path / "in.zip"))],
         "command line": lambda: main(["export", str(tmp_path / "in.zip"), "--out", str(tmp_path / "out.json")]),
     }
     assert bundle.read.__code__ in list_functions_called(through[door])
@@ -203,5 +203,5 @@ def test_the_doors_ask_for_editors_by_the_function_that_is_tested(monkeypatch, t
     monkeypatch.setattr("smile.load_editor", refuse)
     monkeypatch.setattr("smile.ui.engine.load_editor", refuse)
     with pytest.raises(InputError, match="Asked for"):
-        Engine().models("instruct-pix2pix", "bundled")
+        Engine().load("instruct-pix2pix", "bundled")
     assert main(list_arguments({}, tmp_path)) == 2

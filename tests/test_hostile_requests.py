@@ -26,7 +26,7 @@ def downloads(monkeypatch):
 @pytest.mark.parametrize("name", LINKS)
 def test_a_link(visitor, name):
     assert visitor.http.get(f"?{LINKS[name]}").status_code == 200
-    body = {"data": [], "fn_index": visitor.index("link"), "session_hash": "visitor"}
+    body = {"data": [], "fn_index": visitor.index("follow_link"), "session_hash": "visitor"}
     answer = visitor.post(f"run/predict?{LINKS[name]}", body)
     assert answer.status_code == 200 and "<script>alert" not in answer.text
     assert "problem" in answer.text or name == "no UTF-8"
@@ -57,7 +57,7 @@ def test_any_value_in_any_field_of_any_function(visitor, name, downloads):
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body(visitor, name, place):
-    answer = visitor.post(place, BODIES[name].replace(b'"fn_index": 46', b'"fn_index": %d' % visitor.index("pick")))
+    answer = visitor.post(place, BODIES[name].replace(b'"fn_index": 46', b'"fn_index": %d' % visitor.index("pick_example")))
     assert answer.status_code < 500
     if answer.status_code != 200:
         assert "error" in answer.text or "detail" in answer.text
