@@ -6,10 +6,8 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from asking import ask, build_edit_tab, read
-from PIL import Image
 from tiny import FakeEmbedder, picture
 
 import app
@@ -57,7 +55,8 @@ choices = smile_choices:Choices
 darken = smile_darken:Darken
 inpaint = smile_darken:Darken
 lost = smile_choices:no_such_name
-nothing = smile_choices:nothing
+nothing = smile_choices:nothing [extra]
+wrong 100% = no such module
 """
 MODEL_LINES = """\
 [smile.language_models]
@@ -95,8 +94,9 @@ def installed(tmp_path, monkeypatch):
 
 
 def test_in_python(installed):
-    assert list(EDITORS) == ["instruct-pix2pix", "img2img-turbo", "inpaint", "broken", "choices", "darken", "lost", "nothing"]
-    assert len(EDITORS) == 8 and "darken" in EDITORS and "photoshop" not in EDITORS
+    added = ["broken", "choices", "darken", "lost", "nothing", "wrong 100%"]
+    assert list(EDITORS) == ["instruct-pix2pix", "img2img-turbo", "inpaint", *added]
+    assert len(EDITORS) == 9 and "darken" in EDITORS and "photoshop" not in EDITORS
     assert not {"smile_darken", "smile_choices", "smile_broken"} & set(sys.modules), "a list of names imports nothing"
     explanation = explain(picture(), "make it night", "darken", embedder=FakeEmbedder())
     assert explanation.settings["editor"] == "darken" and explanation.settings["editor_weights"] == "auto"
@@ -135,6 +135,9 @@ def test_what_the_command_line_refuses(installed, tmp_path, capsys):
         (["--editor", "darkens"], "no editor called “darkens”; there is instruct-pix2pix, img2img-turbo, inpaint, broken"),
     ):
         assert main([*asked, *more]) == 2 and said in capsys.readouterr().err
+    with pytest.raises(SystemExit) as left:
+        main(["explain", "--help"])
+    assert left.value.code == 0 and "darken, lost, nothing, wrong 100%" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.skipif(not (MODELS / "dinov2").is_dir(), reason="The bundled weights are not there.")
@@ -228,7 +231,11 @@ def test_what_is_downloaded_is_known(tmp_path, monkeypatch):
     assert EDITORS["inpaint"].is_downloaded("full")
 
 
-def test_a_pattern_of_pixels_is_left_as_it_is(installed):
-    edits = load_editor("darken").edit(Image.fromarray(np.full((8, 8, 3), 100, np.uint8)), ["night", "day"], seed=0)
-    assert [int(np.asarray(edit).max()) for edit in edits] == [40, 100]
-    assert texts.EDITORS.keys() <= set(EDITORS)
+def test_the_table_says_where_the_editors_find_their_weights():
+    from smile.models.editors import img2img_turbo, inpaint, instruct_pix2pix
+
+    assert EDITORS["instruct-pix2pix"].weights["full"] == instruct_pix2pix.FULL
+    assert EDITORS["inpaint"].weights["full"] == inpaint.FULL
+    turbo = dict(EDITORS["img2img-turbo"].weights)
+    assert {turbo.pop(name) for name in img2img_turbo.PUBLISHED} == {img2img_turbo.BASE}
+    assert all(name.startswith("bundled") for name in turbo) and texts.EDITORS.keys() == EDITORS.bundled.keys()

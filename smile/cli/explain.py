@@ -26,9 +26,10 @@ def add_command(commands) -> None:
 def add_arguments(parser, required: bool) -> None:
     """The arguments of a run; `required`: whether there is no other way to say what is to be run."""
     sets = "; ".join(f"{name}: {', '.join(entry.weights)}" for name, entry in EDITORS.bundled.items())
+    names = ", ".join(EDITORS).replace("%", "%%")  # packages of anybody's may add any
     parser.add_argument("--image", required=required, metavar="PATH", help="the picture to edit")
     parser.add_argument("--instruction", required=required, metavar="TEXT", help="the edit instruction, 1 to 64 words")
-    parser.add_argument("--editor", required=required, metavar="NAME", help=f"the editor: {', '.join(EDITORS)}")
+    parser.add_argument("--editor", required=required, metavar="NAME", help=f"the editor: {names}")
     parser.add_argument(
         "--weights", default="auto", help=f"auto (default), a set of the editor ({sets}), a folder or a repository id"
     )
@@ -91,9 +92,11 @@ def load_chosen_editor(args) -> Any:
     from smile import load_editor
 
     editor = load_editor(args.editor, args.weights, args.device)
-    if args.setting and not hasattr(editor, "with_settings"):
+    if not args.setting:
+        return editor
+    if not hasattr(editor, "with_settings"):
         raise InputError(f"{args.editor} has no settings; leave --setting out.")
-    return editor.with_settings(**dict(args.setting)) if args.setting else editor
+    return editor.with_settings(**dict(args.setting))
 
 
 def explain_picture(args, image: Image.Image, editor) -> tuple[Explanation | None, int]:

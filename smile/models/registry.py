@@ -115,7 +115,7 @@ def _read_entry(point: EntryPoint) -> Entry:
         if not callable(made):
             raise TypeError("it is not callable")
         sets = tuple(str(each) for each in getattr(made, "weight_sets", ())) or ("auto",)
-        return Entry(point.value, dict.fromkeys(sets, ""), getattr(made, "takes_region", None) is True)
+        return Entry(f"{point.module}:{point.attr}", dict.fromkeys(sets, ""), getattr(made, "takes_region", None) is True)
     except (Exception, SystemExit) as error:  # importing somebody's package can raise anything
         package = point.dist.name if point.dist else point.value
         reason = shown(error, 200).rstrip(".") or type(error).__name__

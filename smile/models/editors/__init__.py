@@ -41,7 +41,9 @@ EDITORS = Registry(
 )
 
 
-def load_editor(name: str, weights: str = "auto", device: str | None = None, *, safety: bool | None = None, **settings) -> Any:
+def load_editor(
+    name: str, weights: str = "auto", device: str | None = None, *, safety: bool | None = None, **settings
+) -> Editor:
     """The editor called `name`, ready to use (`smile.models.protocols.Editor`).
 
     `weights`: "auto" (full on CUDA, else bundled), "bundled", "full", a local folder, or a Hub repository id; an editor's
