@@ -141,10 +141,10 @@ def test_options_reach_the_method():
 
 def test_measured_seconds_scale_with_the_steps():
     engine = Engine(fake_models)
-    assert engine.seconds_per_edit("inpaint", "bundled", {}) is None
+    assert engine.estimate_edit_seconds("inpaint", "bundled", {}) is None
     engine.load("inpaint")
-    assert engine.seconds_per_edit("inpaint", "bundled", {"steps": 20}) == pytest.approx(
-        2 * engine.seconds_per_edit("inpaint", "bundled", {})
+    assert engine.estimate_edit_seconds("inpaint", "bundled", {"steps": 20}) == pytest.approx(
+        2 * engine.estimate_edit_seconds("inpaint", "bundled", {})
     )
 
 
@@ -282,7 +282,7 @@ def test_a_long_run_takes_turns_and_says_the_same(zero_gpu, monkeypatch):
     engine._loaded.clear()
     engine._seconds.clear()
     request = Request(picture(), "please make it snow at night", edits=32)
-    monkeypatch.setattr(engine, "seconds_per_edit", lambda *_: pace[0])
+    monkeypatch.setattr(engine, "estimate_edit_seconds", lambda *_: pace[0])
     steps = list(engine.explain(request))
     assert [known for _, known in turns] == [0, 17] and all(seconds <= page_zero_gpu.GPU_TURN for seconds, _ in turns), turns
     assert len(asked) == len(set(asked)) + 4 == steps[-1].total == steps[-1].done  # the full text under five seeds

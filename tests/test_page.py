@@ -121,7 +121,7 @@ def test_models_are_loaded_once_and_again_only_after_a_failure():
         engine.load()
     editor, _ = engine.load()
     assert engine.is_loaded() and engine.load()[0] is editor
-    assert engine.seconds_per_edit("instruct-pix2pix", "bundled", {}) > 0
+    assert engine.estimate_edit_seconds("instruct-pix2pix", "bundled", {}) > 0
 
 
 def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):

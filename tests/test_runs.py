@@ -104,7 +104,7 @@ def test_a_run_is_capped(answer, picture_file, monkeypatch):
 
 def test_on_ones_own_machine_a_run_may_take_three_times_its_estimate(answer, picture_file, monkeypatch):
     monkeypatch.setattr(page_runs, "MAX_SECONDS", -1)
-    monkeypatch.setattr(answer.engine, "seconds_per_edit", lambda *_: 100.0)
+    monkeypatch.setattr(answer.engine, "estimate_edit_seconds", lambda *_: 100.0)
     *_, last = ask(answer.explain, picture_file)
     assert "Done: 20 edits" in last["progress"]
 

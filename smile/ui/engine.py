@@ -106,10 +106,10 @@ class Engine:
             defaults = {each: value for each, value in defaults.items() if each in getattr(editor, "SETTINGS", {})}
         where = machine.find_device() if editor is None else str(getattr(editor, "device", "computer"))
         download = full.gigabytes if full and editor is None and not EDITORS[name].is_downloaded(weights) else 0
-        seconds = self.seconds_per_edit(name, weights, settings)
+        seconds = self.estimate_edit_seconds(name, weights, settings)
         return Outlook(name, weights, where, defaults, seconds, download, editor is not None)
 
-    def seconds_per_edit(self, name: str, weights: str, settings: dict[str, Any]) -> float | None:
+    def estimate_edit_seconds(self, name: str, weights: str, settings: dict[str, Any]) -> float | None:
         """Measured where there has been an edit, else estimated; None where nothing is known."""
         key = name, machine.resolve_weights(name, weights)
         seconds = self._seconds.get(key)

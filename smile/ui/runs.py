@@ -69,7 +69,7 @@ def describe_error(error: Exception) -> str:
 
 def estimate_seconds(engine: Engine, request: Request, edits: int) -> float | None:
     """How long so many edits will take; None where nothing is known."""
-    per_edit = engine.seconds_per_edit(request.editor, request.weights, request.settings)
+    per_edit = engine.estimate_edit_seconds(request.editor, request.weights, request.settings)
     return None if per_edit is None else per_edit * edits
 
 

@@ -171,14 +171,14 @@ class ZeroGpuEngine(Engine):
             edits = len(asked - set(known))
         else:
             edits = count_further_edits(explanation, made=known)
-        return math.ceil(_begin_seconds(request) + edits * self._estimate_edit(request) * MARGIN)
+        return math.ceil(_count_begin_seconds(request) + edits * self._estimate_edit(request) * MARGIN)
 
     def _estimate_edit(self, request: Request) -> float:
-        return self.seconds_per_edit(request.editor, request.weights, request.settings) or 1
+        return self.estimate_edit_seconds(request.editor, request.weights, request.settings) or 1
 
     def _count_texts(self, seconds: float, request: Request) -> int:
         """How many edits will be made in that time."""
-        return int((seconds - _begin_seconds(request)) / (self._estimate_edit(request) * MARGIN))
+        return int((seconds - _count_begin_seconds(request)) / (self._estimate_edit(request) * MARGIN))
 
     def run_turn(self, request: Request, explanation: Explanation | None, known: dict, seconds: float) -> Steps:
         """`stream` in a fork, where there must be an end after `seconds`; if that comes too early, the last item is PAUSED."""
@@ -196,7 +196,7 @@ class ZeroGpuEngine(Engine):
                 return
 
 
-def _begin_seconds(request: Request) -> int:
+def _count_begin_seconds(request: Request) -> int:
     return FORK if request.editor == DEFAULT else FORK + FORK_LOADS
 
 

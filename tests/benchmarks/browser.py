@@ -66,7 +66,7 @@ def updates(browser) -> None:
 
     import app
     from smile.ui.engine import Engine
-    from smile.ui.runs import DRAWN_EVERY
+    from smile.ui.sections.answer import DRAWN_EVERY
 
     class OneByOne(FakeBackend):
         batch_size = 1

@@ -212,7 +212,7 @@ class ScenariosTab:
         return Plan(chosen, planned, edits)
 
     def _estimate_seconds(self, editor: suite.Editor, edits: int) -> float | None:
-        each = self.engine.seconds_per_edit(editor.name, editor.weights, dict(editor.settings))
+        each = self.engine.estimate_edit_seconds(editor.name, editor.weights, dict(editor.settings))
         return None if each is None else each * edits
 
     def _estimate_all_seconds(self, planned: Plan) -> float | None:
