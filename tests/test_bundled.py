@@ -83,7 +83,7 @@ def test_both_guidance_scales_work(editor):
 
 @pytest.mark.slow
 def test_an_editor_does_what_it_is_told_on_scenes_it_never_saw(any_editor):
-    table = evaluate.quality(*any_editor, 36)
+    table = evaluate.measure_quality(*any_editor, 36)
     assert table["single"]["carried out"] >= 0.75 and table["compound"]["carried out"] >= 0.5
     assert table["neutral"]["carried out"] >= 0.66
 
@@ -121,7 +121,7 @@ def test_the_embedder_sees_weather_time_colour_and_objects(embedder):
 
 @pytest.mark.slow
 def test_the_explainer_finds_the_words_that_matter(any_editor, embedder):
-    row = evaluate.word_accuracy(*any_editor, embedder, 10, [{}])[0]
+    row = evaluate.measure_word_accuracy(*any_editor, embedder, 10, [{}])[0]
     assert row["AUROC"] >= 0.85 and row["top word"] >= 0.8
 
 

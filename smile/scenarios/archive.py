@@ -2,7 +2,7 @@
 
 In the zip is what lies in the folder of a run. Of one that is opened only the plan and the cells are read, and nothing of
 it is ever written to a disk; the report is made anew. Every value must be of the right kind, and what follows from others
-is computed again and compared: instructions from their templates, the numbers of an explanation from its edits
+is computed again and compared: the plan from the suite in it, the numbers of an explanation from its edits
 (`smile.io.schema`), scores from weights. What cannot be checked are the pictures and what was measured with further edits.
 """
 

@@ -159,7 +159,7 @@ class _EditorEntry(Entry):
     settings: dict[Text, Number] = Field(default_factory=dict)
 
 
-class _Same(Entry):
+class _CommonFields(Entry):
     """What a suite says in its file as it means it."""
 
     name: Text
@@ -172,12 +172,12 @@ class _Same(Entry):
     trust: Annotated[bool, fits(check_choice, (True, False))] = False
 
 
-class _File(_Same):
+class _File(_CommonFields):
     pictures: Several[PictureEntry]
     editors: Several[Annotated[_EditorEntry, shorthand(str, "name")]]
 
 
-class Suite(_Same):
+class Suite(_CommonFields):
     """`plain` is what the file says, the rest what it means."""
 
     pictures: list[Picture]

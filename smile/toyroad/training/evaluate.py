@@ -29,7 +29,7 @@ def load_trained_editor(name: str, folder: Path):
     return load_editor(name.removesuffix("-edges"), weights=str(folder / name))
 
 
-def quality(editor, cases, pairs: int) -> dict:
+def measure_quality(editor, cases, pairs: int) -> dict:
     """Per kind of instruction: share carried out, mean error to the nearest ideal draw (0 to 255), and n."""
     rows: dict[str, list] = {}
     for i in tqdm(range(pairs), desc="quality"):
@@ -47,7 +47,7 @@ def quality(editor, cases, pairs: int) -> dict:
     }  # fmt: skip
 
 
-def seed_noise(editor, cases, pairs: int) -> dict:
+def measure_seed_noise(editor, cases, pairs: int) -> dict:
     """Mean pixel distance between two seeds of the full instruction, over the mean distance that dropping the key word
     makes under one seed: over all instructions, per attribute, and the mean of those."""
     between: dict[str, list] = {}
@@ -67,7 +67,7 @@ def seed_noise(editor, cases, pairs: int) -> dict:
     return {"all": float(everything)} | ratios | {"mean of the six": float(np.mean(list(ratios.values())))}
 
 
-class Remembering:
+class RememberingModel:
     """An editor or embedder that does nothing twice, so that settings can be compared on the same edits."""
 
     def __init__(self, inner):
@@ -94,7 +94,7 @@ class Remembering:
         return np.stack([v for v, _ in pairs]), np.stack([p for _, p in pairs])
 
 
-def word_accuracy(editor, cases, embedder, wanted: int, settings: list[dict], edits: int = 16) -> list[dict]:
+def measure_word_accuracy(editor, cases, embedder, wanted: int, settings: list[dict], edits: int = 16) -> list[dict]:
     """For each setting of `explain`: mean AUROC of absolute weights against the words that matter, and the share of
     instructions whose top word matters; over the first `wanted` held-out instructions of 4 to 9 words that the editor
     carries out, and over all that were tried until then."""
@@ -107,7 +107,7 @@ def word_accuracy(editor, cases, embedder, wanted: int, settings: list[dict], ed
         matters = case.find_relevant_words()
         if not 4 <= len(case.words) <= 9 or matters.all():
             continue
-        cached, features = Remembering(editor), Remembering(embedder)
+        cached, features = RememberingModel(editor), RememberingModel(embedder)
         text = case.instruction.text
         full = case.edit(cached, [text], seed=number)[0]
         good, _ = carried_out(full, case, np.random.default_rng((HELD_OUT, number, 2)))
@@ -130,17 +130,17 @@ def word_accuracy(editor, cases, embedder, wanted: int, settings: list[dict], ed
     ]  # fmt: skip
 
 
-def measure(part: str, name: str, folder: Path, options) -> dict:
+def measure_part(part: str, name: str, folder: Path, options) -> dict:
     """What is measured in one part for the editor `name`, as it stands in evaluation.json."""
     editor = load_trained_editor(name, folder)
     if part == "quality":
-        return {"quality": quality(editor, CASES[name], options.pairs)}
+        return {"quality": measure_quality(editor, CASES[name], options.pairs)}
     if part == "noise":
-        return {"seed noise": seed_noise(editor, CASES[name], options.pairs)}
+        return {"seed noise": measure_seed_noise(editor, CASES[name], options.pairs)}
     embedder = load_embedder(str(folder / "dinov2"))
     table = [{"distance": d, "locality": loc} for d in distance.NAMES for loc in ("none", "words", "wmd")]
     table = table if name == "instruct-pix2pix" else []
-    default, *others = word_accuracy(editor, CASES[name], embedder, options.instructions, [{}, *table])
+    default, *others = measure_word_accuracy(editor, CASES[name], embedder, options.instructions, [{}, *table])
     return {"words": [default], "settings": others}
 
 
@@ -158,7 +158,7 @@ def main(arguments=None) -> None:
     path = options.models / "evaluation.json"
     for name in options.editor or CASES:
         for part in options.what or parts:
-            measured = measure(part, name, options.models, options)
+            measured = measure_part(part, name, options.models, options)
             known = json.loads(path.read_text()) if path.exists() else {}  # written at once: a part takes minutes
             known[name] = known.get(name, {}) | measured
             write_file(path, json.dumps(known, indent=1) + "\n")
