@@ -16,6 +16,7 @@ TOOLS = {
 LONGEST = 400  # lines of a Python file
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_code_passes(tool):
     done = subprocess.run([sys.executable, *TOOLS[tool]], cwd=ROOT, capture_output=True, text=True)

@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 
 import smile
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[1]
 RUNS_ANYWHERE = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 

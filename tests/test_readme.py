@@ -120,6 +120,7 @@ def test_editors(reader):
     assert names["explanation"].maps is not None and "“autumn”" in names["explanation"].finding
 
 
+@pytest.mark.model
 def test_ten_lines_are_an_editor(reader):
     code = next(text for _, text in blocks("editors.md", "python") if "class Darken" in text)
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 10
