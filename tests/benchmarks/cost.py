@@ -20,6 +20,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from benchmarks.pipelines import decode_by_ours, decode_by_pipeline, put_channels_first, run_pipeline
+
 PICTURE, INSTRUCTION = ROOT / "assets" / "examples" / "summer-day.png", "please make it snow in this picture"
 TO = ROOT / "assets" / "docs" / "tables" / "cost.md"
 ROUNDS = 2
@@ -31,11 +33,11 @@ SIDE, STEPS = 512, 20
 def edits() -> str:
     """Edits and embeddings of the same texts: diffusers' pipeline called for each, and ours."""
     editor, embedder, picture, texts = *bundled(), *sixteen()
-    usual = as_torch_has_it(bundled()[0])
+    usual = put_channels_first(bundled()[0])
 
     def plainly():
         for text in texts:
-            embedder.embed([plain(usual, picture, text)])
+            embedder.embed([run_pipeline(usual, picture, text)])
 
     def ours(batch, which=editor):
         which.memory.batch_size = batch
@@ -70,26 +72,30 @@ def agreement() -> str:
     def compare(name, one, other):
         rows.append((name, f"{np.abs(one - other).max():.1e}"))
 
-    whole = decoded(editor, picture, texts)
-    compare("8 texts at a time and 1", whole, decoded(editor, picture, texts, batch=1))
-    compare("our steps and the pipeline's, as bundled", whole, theirs(editor, picture, texts))
+    whole = decode_by_ours(editor, picture, texts)
+    compare("8 texts at a time and 1", whole, decode_by_ours(editor, picture, texts, batch=1))
+    compare("our steps and the pipeline's, as bundled", whole, decode_by_pipeline(editor, picture, texts))
     strong = editor.with_settings(guidance=3.0, image_guidance=1.5)
-    guided = decoded(strong, picture, texts)
-    compare("first step shared and not (guidance 3 and 1.5), against the pipeline's", guided, theirs(strong, picture, texts))
+    guided = decode_by_ours(strong, picture, texts)
+    compare(
+        "first step shared and not (guidance 3 and 1.5), against the pipeline's",
+        guided,
+        decode_by_pipeline(strong, picture, texts),
+    )
     left_out = editor.with_settings(guidance=3.0)
     compare(
         "a branch left out and not (guidance 3 and 1), against the pipeline's",
-        decoded(left_out, picture, texts),
-        theirs(left_out, picture, texts),
+        decode_by_ours(left_out, picture, texts),
+        decode_by_pipeline(left_out, picture, texts),
     )
     with torch.inference_mode():
         together = editor.encode_texts(texts).numpy()
         editor._text_states.clear()
         alone = np.concatenate([editor.encode_texts([text]).numpy() for text in texts])
     compare("texts read together and alone (text states)", together, alone)
-    compare("channels last and not", whole, decoded(as_torch_has_it(bundled()[0]), picture, texts))
+    compare("channels last and not", whole, decode_by_ours(put_channels_first(bundled()[0]), picture, texts))
     torch.set_flush_denormal(True)
-    compare("denormal numbers flushed to 0 and not", whole, decoded(editor, picture, texts))
+    compare("denormal numbers flushed to 0 and not", whole, decode_by_ours(editor, picture, texts))
     torch.set_flush_denormal(False)
     weights = []
     for batch in (8, 1):
@@ -320,57 +326,11 @@ def bundled(name="instruct-pix2pix"):
     return load_editor(name, weights="bundled"), Clocked.embedder
 
 
-def as_torch_has_it(editor):
-    """The editor with its weights as they are loaded, channels first."""
-    for model in (editor.pipeline.unet, editor.pipeline.vae):
-        model.to(memory_format=torch.contiguous_format)
-    return editor
-
-
 def sixteen():
     from smile.io.images import open_picture
 
     words = INSTRUCTION.split()
     return open_picture(PICTURE), [" ".join(words[i:j]) for i in range(4) for j in range(4, 8)]
-
-
-def plain(editor, picture, text):
-    return editor.pipeline(
-        text,
-        image=picture,
-        num_inference_steps=editor.settings["steps"],
-        guidance_scale=editor.settings["guidance"],
-        image_guidance_scale=editor.settings["image_guidance"],
-        generator=torch.Generator("cpu").manual_seed(0),
-    ).images[0]
-
-
-def theirs(editor, picture, texts) -> np.ndarray:
-    """(n, 3, h, w) in [0, 1] by diffusers' own steps, one text at a time, before rounding to bytes."""
-    kept = [
-        editor.pipeline(
-            text,
-            image=picture,
-            num_inference_steps=editor.settings["steps"],
-            guidance_scale=editor.settings["guidance"],
-            image_guidance_scale=editor.settings["image_guidance"],
-            generator=torch.Generator("cpu").manual_seed(0),
-            output_type="pt",
-        ).images
-        for text in texts
-    ]
-    return torch.cat(kept).numpy()
-
-
-def decoded(editor, picture, texts, batch: int = 8) -> np.ndarray:
-    """(n, 3, h, w) in [0, 1] by ours, before rounding to bytes."""
-    kept, decode, editor.memory.batch_size = [], editor.pipeline.vae.decode, batch
-    editor.pipeline.vae.decode = lambda latents, **options: kept.append(decode(latents, **options)) or kept[-1]
-    try:
-        editor.edit(picture, texts, seed=0)
-    finally:
-        del editor.pipeline.vae.decode
-    return (torch.cat([each[0] for each in kept]) / 2 + 0.5).clamp(0, 1).numpy()
 
 
 def explained(editor):
