@@ -20,7 +20,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from benchmarks.pipelines import decode_by_ours, decode_by_pipeline, put_channels_first, run_pipeline
+from benchmarks.pipelines import decode_by_ours, decode_by_pipeline, put_channels_first, run_pipeline  # noqa: E402
 
 PICTURE, INSTRUCTION = ROOT / "assets" / "examples" / "summer-day.png", "please make it snow in this picture"
 TO = ROOT / "assets" / "docs" / "tables" / "cost.md"
