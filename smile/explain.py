@@ -13,7 +13,7 @@ import numpy as np
 
 from smile.errors import InputError
 from smile.explanation import Explanation
-from smile.method import analysis, design, group_sequential, kernel, maps, schedule, units
+from smile.method import analysis, design, group_sequential, kernel, schedule, units
 from smile.options import Options, count_permutations, takes_options
 from smile.subjects.edits import Edits
 from smile.subjects.subject import INPUT, Key, Reference, Subject
@@ -76,12 +76,15 @@ def explain_subject(subject: Subject, text: str, options: Options) -> Iterator[E
         for number, (seed, texts) in enumerate(subject.run(batches), start=1):
             if seed in run.seeds and texts[0] == run.texts[0] and subject.outcomes[seed, texts[0]] is None:
                 raise InputError(subject.nothing_to_compare)
-            look = number == len(batches)
+            settled = run.settle_noise(seed)
+            look = settled or number == len(batches)
             explanation = run.explain(provisional=not look or stage < len(stages) - 1)
             if look and explanation.provisional and not explanation.undecided.any():
                 run.total = len(subject.outcomes)
                 explanation = run.explain(provisional=False)
             yield explanation
+            if settled:
+                break
         if not explanation.provisional:
             return
 
@@ -96,6 +99,14 @@ class _Run:
         self.seeds, self.noise_seeds = range(first, noise), range(noise, noise + settings["noise_seeds"])
         self.locality: np.ndarray | None = None  # (N,)
         self.total, self.seconds, self.began = 0, 0.0, began
+
+    def settle_noise(self, seed: int) -> bool:
+        """Whether this was another seed that changed nothing, so that further ones would tell nothing: they are left out."""
+        first, rest = self.noise_seeds[:1], self.noise_seeds[1:]
+        if seed not in first or not rest or not self.subject.are_same((seed, self.texts[0]), (self.seeds[0], self.texts[0])):
+            return False
+        self.noise_seeds, self.settings["noise_seeds"], self.total = first, len(first), self.total - len(rest)
+        return True
 
     def explain(self, provisional: bool) -> Explanation:
         """Steps 5 to 10 on the outcomes made so far. Maps are made once, at the end."""
@@ -119,18 +130,11 @@ class _Run:
         # 7. Locality.
         weight = self.weigh_rows()[rows]
 
-        # 8. Surrogate: responses, weights, intervals, p-values. 10. Trust: the surrogate's fidelity.
+        # 8. Surrogate: responses, weights, intervals, p-values. 9. Where. 10. Trust: the surrogate's fidelity.
         measured = (distances, from_full, noise_distances)
-        results = analysis.analyse(mask, blocks, weight, *measured, self.settings, provisional)
-
-        # 9. Where.
-        usable = np.flatnonzero(np.isfinite(distances))
-        where: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
-        if results["fidelity"] and not provisional:
-            parts = self.subject.respond_by_part([keys[i] for i in usable], [references[i] for i in usable])
-            if parts is not None:
-                data = (mask[usable], parts[0], weight[usable], parts[1])
-                where = maps.map_words(*data, seed=self.settings["seed"], blocks=blocks[usable])
+        texts = [self.texts[row] for row in rows]
+        seen = (self.subject.show(keys), analysis.number_outcomes(blocks, texts))
+        results = analysis.analyse(mask, blocks, weight, *measured, self.settings, provisional, *seen)
 
         self.seconds += time.perf_counter() - began
         return Explanation(
@@ -139,7 +143,7 @@ class _Run:
             **results,
             mask=mask,
             blocks=blocks,
-            texts=[self.texts[row] for row in rows],
+            texts=texts,
             distances=distances,
             locality_weights=weight,
             distances_from_full=from_full,
@@ -147,8 +151,6 @@ class _Run:
             settings=self.settings | self.subject.describe(),
             seconds=self.subject.seconds | {"fit": self.seconds, "total": time.perf_counter() - self.began},
             failed=sum(outcome is None for outcome in self.subject.outcomes.values()),
-            maps=where[0],
-            maps_p_values=where[1],
             provisional=provisional,
             done=len(self.subject.outcomes),
             total=self.total,

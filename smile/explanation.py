@@ -16,6 +16,9 @@ from smile.errors import InputError, shown
 from smile.io import bundle, schema
 from smile.io.atomic import write_file
 from smile.method import group_sequential
+from smile.method.evident import find_evident, find_visible
+from smile.method.maps import find_places
+from smile.method.noise_floor import exceeds_noise
 from smile.report.finding import write_finding
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
@@ -56,8 +59,7 @@ class Explanation:
     edits: list[Image.Image | None]  # (n,) None where failed
     noise_edits: list[Image.Image | None] = field(default_factory=list)
     region: Image.Image | None = None  # "L", white where the editor was allowed to change the picture; None: everywhere
-    maps: np.ndarray | None = None  # (k, gh, gw) the word's weight for each patch of the picture
-    maps_p_values: np.ndarray | None = None
+    maps: np.ndarray | None = None  # (k, rows, columns) in [-1, 1] how much lighter the word makes each place (< 0: darker)
     provisional: bool = False  # there is more to come
     done: int = 0  # edits made, of
     total: int = 0  # edits to make, noise seeds included
@@ -70,9 +72,30 @@ class Explanation:
         return self.image if self.settings["reference"] == "input" else full
 
     @property
+    def moved(self) -> bool:
+        """Whether some edit moved farther from the full one than every other seed moves it, where other seeds are known."""
+        return exceeds_noise(self.distances_from_full, self.noise_distances)
+
+    @property
+    def visible(self) -> np.ndarray:
+        """(k,) bool: the word changes some place by at least 4 levels of 255; all True where there are no maps."""
+        return find_visible(self.maps, len(self.words))
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether anything that the words changed may be called a change: some edit moved farther than another seed moves it,
+        and some word changes what one sees. The one definition for sentences, stars, colours and the trust report."""
+        return self.moved and bool(self.visible.any())
+
+    @property
     def significant(self) -> np.ndarray:
-        """(k,) bool: Holm-corrected p-value below 0.05."""
-        return self.p_values_holm < 0.05
+        """(k,) bool, the stars: words that evidently act (`smile.method.evident.find_evident`)."""
+        return find_evident(self.weights, self.p_values_holm, self.untested, self.visible, self.moved)
+
+    @property
+    def places(self) -> np.ndarray | None:
+        """(k, rows, columns) bool: the places that are shown as the word's, where a word with a star changes what one sees."""
+        return None if self.maps is None else find_places(self.maps, self.significant)
 
     @property
     def undecided(self) -> np.ndarray:

@@ -50,7 +50,9 @@ class Options:
     Raises InputError where a value is not one that is possible; whole numbers may be NumPy's.
     """
 
-    edits: int | None = _option(None, "How many edits are made; by default what the number of words needs, mostly 16.", least=2)
+    edits: int | None = _option(
+        None, "How many edits are made; by default what the number of words needs, mostly 16 or 24.", least=2
+    )
     seed: int = _option(0, "The noise of every edit, the draw of the design, and the permutations.", least=0)
     reference: str = _option(
         "edit",
@@ -93,7 +95,7 @@ class Options:
     )
     noise_seeds: int = _option(
         4,
-        "How often the full instruction is edited again, to see how far chance moves it.",
+        "How often the full instruction is edited again, to see how far chance moves it; once, where that changes nothing.",
         label="Seeds for the noise floor",
         least=0,
     )

@@ -14,7 +14,7 @@ from smile.ui.tabs.edit import EditTab
 from smile.ui.tabs.scenarios import ScenariosTab
 
 TEXT = "please make it snow at night"
-INPUTS = {"instruction": TEXT, "edits": 16, "edits_chosen": True, "seed": 0}
+INPUTS = {"instruction": TEXT, "edits": 24, "edits_chosen": True, "seed": 0}
 INPUTS |= {"editor": "instruct-pix2pix", "weights": "auto", "region": ""}
 
 

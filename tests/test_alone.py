@@ -6,9 +6,10 @@ What is drawn is compared with the explanation it was made from.
 import numpy as np
 import pytest
 from browsing import heatmap, tab_to
+from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import explain
+from smile import explain, explain_stream
 from smile.report.html import render_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -109,9 +110,8 @@ def test_a_word_that_is_chosen_splits_the_edits_and_shows_its_map(opened, explan
     assert all("snow" in edit["missing"] for edit in without["edits"])
     assert others == before[-1]
     assert page.inner_text(".where .title") == "Where “snow” acts"
-    significant = explanation.maps_p_values[SNOW] < 0.05
-    assert f"{significant.sum()} of 16 patches" in page.inner_text(".where .what")
-    assert page.eval_on_selector_all(".where canvas", MAPS) == [significant.sum()] == [8]  # the upper half
+    assert page.inner_text(".where .what") == "in the upper part (128 of 256 places)"
+    assert page.eval_on_selector_all(".where canvas", MAPS) == [explanation.places[SNOW].sum()] == [128]  # the upper half
     choose()
     assert pressed(page) == pressed(page, ".maps button") == [] and groups(page) == before
     if how != "mouse":
@@ -121,11 +121,11 @@ def test_a_word_that_is_chosen_splits_the_edits_and_shows_its_map(opened, explan
 def test_each_words_map_is_shown_small_and_chooses_the_word(opened, explanation):
     page = opened(explanation)
     assert page.locator(".maps button").all_inner_texts() == explanation.words
-    assert page.eval_on_selector_all(".maps canvas", MAPS) == (explanation.maps_p_values < 0.05).sum(axis=(1, 2)).tolist()
+    assert page.eval_on_selector_all(".maps canvas", MAPS) == explanation.places.sum(axis=(1, 2)).tolist()
     page.click(f".maps button >> nth={SNOW}")
     assert pressed(page) == [SNOW] and page.inner_text(".where .title") == "Where “snow” acts"
     page.click(".maps button >> nth=0")
-    assert pressed(page) == [0] and "told from chance" in page.inner_text(".where .what")
+    assert pressed(page) == [0] and page.inner_text(".where .what") == "it changes no place evidently"
     assert page.eval_on_selector_all(".where canvas", MAPS) == [0]
 
 
@@ -266,12 +266,40 @@ def test_where_the_input_is_the_reference_an_edit_is_compared_with_it(opened):
     assert sources(page)[1] == input_picture and "input picture" in page.inner_text(".words .high")
 
 
-def test_without_patches_there_is_no_map_and_the_rest_is_there(opened):
+def test_where_the_embedder_gives_no_patches_there_are_maps_all_the_same(opened):
     class Blind(FakeEmbedder):
         def embed(self, images):
             return super().embed(images)[0], None
 
     page = opened(explained("make it snow", embedder=Blind(), edits=8))
+    page.click(".cells button >> nth=2")
+    assert pressed(page) == [2] and groups(page)[0]["title"] == "With “snow” (4)"
+    assert page.inner_text(".where .what") == "in the upper part (128 of 256 places)"
+
+
+def test_a_run_that_was_stopped_has_no_map_and_the_rest_is_there(opened):
+    stream = explain_stream(picture((96, 96)), "make it snow", FakeEditor(), embedder=FakeEmbedder(), locality="none")
+    page = opened(next(each for each in stream if each.done == 8))
     assert page.locator(".where:visible, .multiples:visible").count() == 0
     page.click(".cells button >> nth=2")
     assert pressed(page) == [2] and groups(page)[0]["title"] == "With “snow” (4)"
+
+
+def test_colours_can_be_stretched_and_what_is_within_noise_has_none(opened):
+    class Faint(FakeEditor):
+        def one(self, image, text, seed):
+            return Image.blend(super().one(image, "", 0), super().one(image, text, 0), 0.4 + 0.01 * seed)
+
+    fills = "all => all.filter(e => e.style.fill !== 'none').map(e => e.style.fill)"
+
+    def colours(page):
+        return page.eval_on_selector_all(".plot .shapelayer path", fills)
+
+    page = opened(explained("make it snow at night"))
+    ends, before = page.inner_text(".words .ends"), colours(page)
+    assert "−1.00" in ends and "+1.00" in ends and not page.is_checked(".stretch input")
+    page.check(".stretch input")
+    page.wait_for_function("() => !document.querySelector('.words .ends').innerText.includes('1.00')")
+    page.wait_for_function("before => document.querySelector('.plot .shapelayer path').style.fill !== before", arg=before[0])
+    page.uncheck(".stretch input")
+    page.wait_for_function("ends => document.querySelector('.words .ends').innerText === ends", arg=ends)

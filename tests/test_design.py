@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smile.errors import InputError
-from smile.method.design import choose, default_edits, describe, hadamard, minimum_edits
+from smile.method.design import choose, default_edits, describe, hadamard, in_blocks, minimum_edits, planned_edits
 
 SIZES = (16, 24, 32, 40, 48, 50, 64, 100)
 
@@ -29,7 +29,7 @@ def test_balanced_is_balanced_and_free_of_two_word_interactions(k):
             continue
         mask = choose(k, edits, seed=k)
         assert mask.dtype == bool and mask.shape == (min(edits, 2**k), k)
-        assert mask[0].all() and (~mask.any(axis=1)).sum() == 1
+        assert mask[0].all()
         assert len(np.unique(mask, axis=0)) == len(mask)
         assert (mask.sum(axis=0) * 2 == len(mask)).all()
         signs = sides(mask)
@@ -55,7 +55,10 @@ def test_unfolded_array_when_the_folded_one_does_not_fit(k, edits):
 
 def test_describe_tells_the_arrays_apart():
     assert describe(4, 16).startswith("exhaustive")
-    assert describe(7, 16) == "balanced, folded: free of two-word interactions"
+    assert describe(7, 24) == "balanced, folded: free of two-word interactions"
+    assert describe(5, 16) == "balanced, half of all combinations: free of interactions of up to 3 words"
+    assert describe(8, 64) == "balanced, a quarter of all combinations: free of interactions of up to 3 words"
+    assert describe(6, 33) == "balanced, half of all combinations: free of interactions of up to 4 words, and 1 more rows"
     assert "odd row" in describe(7, 17)
     assert describe(9, 16) == "balanced, unfolded: ask for 24 edits to be free of two-word interactions"
     assert describe(7, 30, "random").startswith("random")
@@ -81,7 +84,32 @@ def test_all_subsets_when_they_fit(kind):
 
 
 def test_default_edits():
-    assert [default_edits(k) for k in (1, 3, 4, 5, 8, 9, 12, 13, 17, 21)] == [2, 8, 16, 16, 16, 24, 24, 32, 40, 48]
+    assert [default_edits(k) for k in (1, 3, 4, 5, 8, 9, 12, 13, 17, 21)] == [2, 8, 16, 16, 24, 24, 24, 32, 40, 48]
+
+
+@pytest.mark.parametrize(("k", "edits", "resolution"), [(5, 16, 5), (6, 32, 6), (7, 64, 7), (8, 64, 5), (9, 128, 6)])
+def test_regular_fractions_have_the_resolution_that_is_said(k, edits, resolution):
+    """No product of fewer than `resolution` words is constant over the rows, so words are free of R - 2 others."""
+    signs = sides(choose(k, edits, seed=1))
+    assert len(np.unique(signs, axis=0)) == edits
+    for size in range(1, resolution):
+        assert not any(signs[:, list(some)].prod(axis=1).sum() for some in combinations(range(k), size))
+    assert f"up to {resolution - 2} words" in describe(k, edits)
+
+
+@pytest.mark.parametrize("k", [6, 7, 8, 9])
+def test_with_24_edits_no_word_is_the_same_as_three_others(k):
+    """With 16, folded, each word of seven is indistinguishable from three others' interaction."""
+    for seed in range(5):
+        signs = sides(choose(k, 24, seed=seed))
+        shared = [abs(signs[:, list(some)].prod(axis=1).mean()) for some in combinations(range(k), 4)]
+        assert max(shared) <= 1 / 3 + 1e-12
+
+
+@pytest.mark.parametrize("k", [5, 6, 7])
+def test_blocks_use_every_combination_once(k):
+    mask = in_blocks(k, 2**k, seed=4)
+    assert len(np.unique(mask, axis=0)) == len(mask) == min(2**k, planned_edits(k, 2**k, blocks=True))
 
 
 def test_random_is_the_published_scheme():

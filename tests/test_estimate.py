@@ -81,11 +81,24 @@ def test_the_speed_is_measured():
 
 
 def test_edits_are_counted_as_they_are_made():
-    assert count_edits(6, None, {}) == (16, 4) and count_edits(6, 24, {"seeds": 3, "noise_seeds": 0}) == (72, 0)
+    assert count_edits(5, None, {}) == (16, 4) and count_edits(6, None, {}) == (24, 4)
+    assert count_edits(6, 24, {"seeds": 3, "noise_seeds": 0}) == (72, 0)
     assert count_edits(2, 16, {}) == (4, 4)  # there are no more combinations of two words
     for options in ({}, {"seeds": 2, "noise_seeds": 1}):
         made = explain(picture(), "make it snow", FakeEditor(), embedder=FakeEmbedder(), edits=6, **options)
         assert sum(count_edits(3, 6, options)) == made.total
+
+
+def test_what_is_estimated_is_made_at_most():
+    class Exact(FakeEditor):
+        def one(self, image, text, seed):
+            return super().one(image, text, 0)
+
+    editor = Exact()
+    made = explain(picture(), "make it snow", editor, embedder=FakeEmbedder())
+    asked = list_edits("make it snow".split(), None, 0, {})
+    assert made.done == made.total == 9 < sum(count_edits(3, None, {})) == len(asked)  # another seed changes nothing
+    assert {(seed, each) for seed, texts in editor.calls for each in texts} < asked
 
 
 def test_the_edits_are_those_that_are_asked_for():

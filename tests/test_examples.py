@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from smile import Explanation, load
+from smile.io.images import average_all_cells
+from smile.method.design import default_edits
 from smile.models.editors import EDITORS
 from smile.paths import EXAMPLES
 from smile.toyroad import examples
@@ -49,7 +51,7 @@ def test_a_bundle_is_of_its_picture_instruction_and_editor(saved):
     assert (explanation.instruction, settings["editor"]) == (example.instruction, example.editor)
     assert settings["editor_weights"] == example.weights and settings["embedder_weights"] == "bundled"
     assert measure_pixel_error(explanation.image, draw(example.scene)) < 1
-    assert settings["seed"] == 0 and settings["edits"] == example.edits
+    assert settings["seed"] == 0 and settings["edits"] == default_edits(len(explanation.words))
     assert not explanation.provisional and not explanation.failed
     assert explanation.seconds == {} and explanation.maps is not None
     takes = EDITORS[example.editor].needs_region
@@ -77,7 +79,20 @@ def test_the_words_that_are_found_are_those_that_matter(saved):
     matter = find_relevant_words(read_by(example)[0], explanation.words, read_by(example)[1])
     assert explanation.significant.tolist() == matter
     assert (explanation.weights[matter] > 0.25).all()
-    assert "pulled the result toward the full edit" in explanation.finding and "But no edit" not in explanation.finding
+    assert "pulled the result toward the full edit" in explanation.finding and explanation.beyond_noise
+
+
+def test_no_place_is_shown_whose_pixels_are_the_same_in_all_edits(saved):
+    """Nor one outside the region, in which an editor that takes one changes nothing."""
+    example, explanation = saved
+    seen = average_all_cells(explanation.edits)  # (n, rows, columns, 3)
+    same = np.ptp(seen, axis=0).max(axis=2) == 0
+    assert (
+        not (explanation.places & same).any() and explanation.places.any(axis=(1, 2)).tolist() == explanation.visible.tolist()
+    )
+    if explanation.region is not None:
+        outside = average_all_cells([explanation.region])[0].max(axis=2) == 0
+        assert outside.any() and not (explanation.places & outside).any()
 
 
 def test_the_full_edit_is_what_was_asked_for(saved):
@@ -98,7 +113,7 @@ def test_the_full_edit_is_what_was_asked_for(saved):
 def test_the_first_example_shows_two_words_at_work_in_two_places():
     name = next(iter(examples.EXAMPLES))
     explanation = load(EXAMPLES / f"{name}.zip")
-    sunset, autumn = (explanation.maps[explanation.words.index(word)] for word in ("sunset", "autumn"))
+    sunset, autumn = (np.abs(explanation.maps[explanation.words.index(word)]) for word in ("sunset", "autumn"))
     assert np.corrcoef(sunset.ravel(), autumn.ravel())[0, 1] < 0
     assert sunset[:5].mean() > 1.2 * sunset[10:].mean() and autumn[10:].mean() > 1.2 * autumn[:5].mean()
 

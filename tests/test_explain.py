@@ -50,9 +50,12 @@ def test_finds_the_words_that_matter():
 def test_the_map_shows_where():
     explanation = run(locality="none", edits=32)
     snow, night = explanation.maps[2], explanation.maps[4]
-    assert explanation.maps.shape == explanation.maps_p_values.shape == (6, 4, 4)
-    assert snow[:2].min() > snow[2:].max() and night[2:].min() > 0.05
-    assert np.all(explanation.maps_p_values[2][:2] < 0.05)
+    assert explanation.maps.shape == (6, 16, 16)
+    assert snow[:8].min() > 0.2 and not snow[8:].any() and night.max() < -0.1  # redder above; less blue everywhere
+    assert explanation.places[2][:8].all() and not explanation.places[2][8:].any() and explanation.places[4].all()
+    assert not explanation.places[[0, 1, 3, 5]].any()
+    assert "“night” almost everywhere (256 of 256 places)" in explanation.finding
+    assert "“snow” in the upper part (128 of 256 places)" in explanation.finding
 
 
 def test_identical_texts_are_edited_once_and_all_from_the_same_noise():
@@ -70,7 +73,7 @@ def test_the_full_instruction_comes_first_alone():
     first = next(stream)
     assert editor.calls == [(0, [TEXT])]
     assert first.provisional and first.texts == [TEXT] and np.isnan(first.weights).all() and first.done == 1
-    assert isinstance(first, Explanation) and "1 of 20" in first.finding
+    assert isinstance(first, Explanation) and "1 of 28" in first.finding
     stream.close()
     assert len(editor.calls) == 1
 
@@ -111,7 +114,7 @@ def test_noise_that_looks_like_an_effect_is_rarely_significant():
     found = [run(editor=Random(), seed=seed).significant.any() for seed in range(20)]
     assert sum(found) <= 4
     explanation = run(editor=Random())
-    assert explanation.finding.count("told from chance") == (not explanation.significant.any())
+    assert ("anything that one can see" in explanation.finding) == (not explanation.visible.any())
 
 
 def test_failed_edits_are_left_out_and_counted():
@@ -131,8 +134,8 @@ def test_a_failed_reference_is_an_error():
 def test_all_others_failed():
     texts = run().texts
     explanation = run(editor=FakeEditor(fail=texts[1:]))
-    assert np.isnan(explanation.weights).all() and "Only 1 of 16 edits succeeded" in explanation.finding
-    assert explanation.failed == 15 and not explanation.significant.any()
+    assert np.isnan(explanation.weights).all() and "Only 1 of 24 edits succeeded" in explanation.finding
+    assert explanation.failed == 23 and not explanation.significant.any()
 
 
 def test_failed_noise_edits_are_left_out():
@@ -151,16 +154,16 @@ def test_noise_floor_and_edit_p_values():
     assert explanation.edit_p_values[0] == 1 and explanation.edit_p_values.min() == pytest.approx(1 / 5)
     assert "times as far as another seed" in explanation.finding
     without = run(noise_seeds=0)
-    assert without.noise_floor is None and np.isnan(without.edit_p_values).all() and without.total == 16
+    assert without.noise_floor is None and np.isnan(without.edit_p_values).all() and without.total == 24
 
 
 def test_several_seeds_are_blocks():
     editor = FakeEditor()
     explanation = run(editor=editor, seeds=3, seed=5, noise_seeds=1, locality="none")
-    assert np.array_equal(explanation.blocks, np.repeat([0, 1, 2], 16)) and explanation.mask.shape == (48, 6)
+    assert np.array_equal(explanation.blocks, np.repeat([0, 1, 2], 24)) and explanation.mask.shape == (72, 6)
     assert list(dict.fromkeys(seed for seed, _ in editor.calls)) == [5, 6, 7, 8]
-    assert np.all(explanation.distances[[0, 16, 32]] == 0)  # each block has its own reference
-    assert explanation.texts[:16] == explanation.texts[16:32]
+    assert np.all(explanation.distances[[0, 24, 48]] == 0)  # each block has its own reference
+    assert explanation.texts[:24] == explanation.texts[24:48]
     assert "3 seeds" in explanation.finding and explanation.significant[[2, 4]].all()
     assert np.ptp(explanation.ci_high - explanation.ci_low) < 1
 
@@ -189,7 +192,7 @@ def test_options():
     assert run().settings["locality"] == "words" and "token embeddings" in note
     for kind in ("ridge", "bayesian"):
         assert np.isfinite(run(surrogate=kind).weights).all()
-    assert run("snow").words == ["snow"] and "too few" in run("snow").finding
+    assert run("snow").words == ["snow"] and "all combinations of the words" in run("snow").finding
     assert run(" ".join(f"w{i}" for i in range(30)) + " snow").settings["permutations"] == 3100
 
 
@@ -273,7 +276,7 @@ def test_an_embedder_without_patches():
             return FakeEmbedder().embed(images)[0], None
 
     explanation = explain(picture(), TEXT, FakeEditor(), embedder=Vectors())
-    assert explanation.settings["distance"] == "wasserstein" and explanation.maps is None
+    assert explanation.settings["distance"] == "wasserstein" and explanation.maps is not None
     with pytest.raises(InputError, match="no patch tokens"):
         explain(picture(), TEXT, FakeEditor(), embedder=Vectors(), distance="patches")
 

@@ -9,9 +9,9 @@ from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import Explanation, InputError, explain, explain_stream, load
-from smile.method.surrogate import EXACT
+from smile.method.surrogate import ENUMERATED
 from smile.report.finding import write_sentences
-from smile.report.plots import draw_heatmap, pick_colour, tabulate_words
+from smile.report.plots import GREY, draw_heatmap, pick_colour, tabulate_words
 
 KEYS = (
     "words weights ci_low ci_high p_values p_values_holm mask texts distances responses locality_weights "
@@ -20,8 +20,8 @@ KEYS = (
 NASTY = '<script>alert(1)</script> "quoted" $x$ %{y} </script> snow'
 
 
-def run(text="make it snow at night please", fail=(), **options):
-    return explain(picture(), text, FakeEditor(fail), embedder=FakeEmbedder(), **({"locality": "none"} | options))
+def run(text="make it snow at night please", fail=(), editor=None, **options):
+    return explain(picture(), text, editor or FakeEditor(fail), embedder=FakeEmbedder(), **({"locality": "none"} | options))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_load_refuses_what_is_no_explanation(tmp_path):
 
 def test_heatmap_is_in_reading_order_on_a_symmetric_scale(explanation):
     trace = explanation.heatmap().data[0]
-    assert trace.zmin == -trace.zmax and trace.zmax == pytest.approx(np.abs(explanation.weights).max())
+    assert trace.zmin == -trace.zmax and trace.zmax == 1  # for all explanations alike
     assert np.array_equal(np.array(trace.z, float).ravel(), explanation.weights)
     labels = np.array(trace.text).ravel()
     assert [word in label for word, label in zip(explanation.words, labels, strict=True)] == [True] * 6
@@ -124,7 +124,7 @@ def test_png_table_and_colours(explanation):
     assert [row[0] for row in rows] == explanation.words and [row[5] == "★" for row in rows] == [
         bool(s) for s in explanation.significant
     ]
-    assert pick_colour(0, 1) == (255, 255, 255) and pick_colour(np.nan, 1) == (238, 238, 238)
+    assert pick_colour(0, 1) == (255, 255, 255) and pick_colour(np.nan, 1) == GREY
     assert pick_colour(1, 1)[0] > pick_colour(1, 1)[2] and pick_colour(-1, 1)[2] > pick_colour(-1, 1)[0]
 
 
@@ -132,7 +132,7 @@ def test_overlay_colours_only_significant_patches(explanation):
     over = np.asarray(explanation.overlay(2), int)
     grey = np.asarray(explanation.reference.convert("L").convert("RGB"), int)
     changed = np.abs(over - grey).max(axis=2) > 0
-    assert changed[:20].mean() > 0.9 and not changed[28:].any()
+    assert changed[:23].mean() > 0.9 and not changed[24:].any()
     for word in (-1, 6):
         with pytest.raises(InputError, match="no word"):
             explanation.overlay(word)
@@ -149,7 +149,7 @@ def test_a_finding_is_a_few_sentences_and_the_first_says_which_words_it_was(expl
     for each in (explanation, run("snow"), run("a b c"), run(seeds=2)):
         text = each.finding
         assert "\n" not in text and text.endswith(".") and "  " not in text and ";." not in text
-        assert text == " ".join(write_sentences(each)) and len(write_sentences(each)) <= 4
+        assert text == " ".join(write_sentences(each)) and len(write_sentences(each)) <= 5
         assert all(sentence[0].isupper() or sentence[0] == "“" for sentence in write_sentences(each))
     first = write_sentences(explanation)[0]
     assert "over 32 edits" in first and "toward the full edit" in first and "“snow”" in first
@@ -160,18 +160,25 @@ def test_the_finding_names_what_counts_and_says_what_would_help(explanation):
         k = len(explanation.words)
         weights = np.array([0.6, 0.01, 0.02, *[0.0] * (k - 3)])
         holm = np.array([*p_values_holm, *[1.0] * (k - 3)])
-        changes = {"interaction": {}} | changes
+        changes = {"interaction": {}, "maps": np.full((k, 2, 2), 0.5)} | changes
         return dataclasses.replace(explanation, weights=weights, p_values_holm=holm, **changes).finding
 
     first, second, *_ = explanation.words
     found = with_([0.001, 0.002, 1.0])
-    assert f"“{first}” (+0.60)" in found and f"“{second}”" not in found
-    assert "1 more is significant but with weights below" in found
-    assert f"“{second}” (+0.01)" in with_([1.0, 0.002, 1.0])  # nothing larger to name
+    assert f"“{first}” (+0.60) and “{second}” (+0.01) pulled" in found
+    assert f"In the picture, “{first}” almost everywhere (4 of 4 places), “{second}”" in found
     nothing = with_([1.0, 1.0, 1.0])
     assert "no word made a difference" in nothing and f"“{first}” (+0.60)" in nothing and "more edits may tell" in nothing
     every = explanation.settings | {"edits": 2 ** len(explanation.words)}
-    assert "more seeds may tell" in with_([1.0, 1.0, 1.0], settings=every)
+    assert "may tell" not in with_([1.0, 1.0, 1.0], settings=every)  # every combination is there
+    unseen = with_([0.001, 0.002, 1.0], maps=np.zeros((len(explanation.words), 2, 2)))
+    assert "no word changed anything that one can see" in unseen and f"“{first}”" not in unseen
+    near = with_([0.001, 0.002, 1.0], noise_distances=np.array([9.0]))
+    assert "another seed alone moves it as far or farther" in near and f"“{first}”" not in near
+    half = np.zeros((len(explanation.words), 2, 2))
+    half[0, 0, 1] = 0.5
+    seen = with_([0.001, 0.002, 1.0], maps=half)  # of two small p-values, one for what nobody sees
+    assert f"“{first}” in the upper right (1 of 4 places)." in seen and f"“{second}”" not in seen
 
 
 def test_the_finding_says_why_nothing_could_be_tested_and_what_words_do_together(explanation):
@@ -201,11 +208,35 @@ def test_the_finding_says_why_nothing_could_be_tested_and_what_words_do_together
     assert "99 permutations are too few for 6 words" in few
 
 
-def test_an_explanation_of_one_or_two_words_says_that_they_cannot_be_tested():
-    for text in ("snow", "snow now"):
+class Together(FakeEditor):
+    """Red where "remove" and "house" are both there, and nothing else."""
+
+    def one(self, image, text, seed):
+        return Image.new("RGB", image.size, "red" if {"remove", "house"} <= set(text.split()) else "grey")
+
+
+def test_of_up_to_three_words_all_is_known():
+    """All combinations are edited, so nothing is inferred: no interval, no test, and stars for what acts and can be seen."""
+    for text in ("snow", "snow now", "make it snow"):
         found = run(text)
-        assert found.untested and not found.significant.any() and (found.p_values == 1).all()
-        assert "too few to judge chance by" in found.finding and "all combinations" in found.finding
+        assert found.untested == ENUMERATED and (found.p_values == 1).all()
+        assert [found.words[j] for j in np.flatnonzero(found.significant)] == ["snow"]
+        assert (found.ci_low == found.weights).all() and "all combinations of the words were edited, “snow” (+" in found.finding
+    together = run("remove the house", editor=Together())
+    assert "“remove” and “house” work only together." in together.finding and together.significant.tolist() == [1, 0, 1]
+    assert not run("hello").significant.any() and "made no difference" in run("hello").finding
+
+
+def test_a_word_without_which_nothing_is_edited_is_said_and_the_others_are_fitted():
+    class Clothed(FakeEditor):
+        def edit(self, image, texts, *, seed, region=None):
+            edits = super().edit(image, texts, seed=seed)
+            return [edit if "clothed" in text.split() else None for edit, text in zip(edits, texts, strict=True)]
+
+    found = run("a clothed person in deep snow", editor=Clothed(), edits=64)
+    assert np.isnan(found.weights[1]) and np.isfinite(np.delete(found.weights, 1)).all()
+    assert [found.words[j] for j in np.flatnonzero(found.significant)] == ["snow"]
+    assert "Without “clothed” every edit failed or was blocked, so nothing can be said of it." in found.finding
 
 
 def test_pictures_are_not_shared_with_the_caller():
@@ -215,7 +246,8 @@ def test_pictures_are_not_shared_with_the_caller():
     assert explanation.image.getpixel((0, 0)) == (128, 128, 128)
 
 
-def test_an_editor_without_noise_is_told_and_not_tested():
+def test_an_editor_without_noise_has_exact_intervals_and_its_words_are_tested():
     found = run("snow now at once", edits=16)  # one word decides
-    assert found.untested == EXACT and not found.significant.any() and (found.p_values == 1).all()
-    assert f"because {EXACT}; “snow” (+1.00) pulled the result toward the full edit" in found.finding
+    assert not found.untested and found.significant.tolist() == [True, False, False, False]
+    assert (found.ci_low == found.weights).all() and (found.ci_high == found.weights).all()
+    assert "“snow” (+1.00) pulled the result toward the full edit" in found.finding

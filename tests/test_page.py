@@ -26,7 +26,7 @@ def form():
     return build_edit_tab().form
 
 
-def steps_of_plan(form, instruction=TEXT, edits=16, editor="instruct-pix2pix", weights="auto", steps=None, **method):
+def steps_of_plan(form, instruction=TEXT, edits=24, editor="instruct-pix2pix", weights="auto", steps=None, **method):
     """What the plan fills in, each time that it is said."""
     asked = {"instruction": instruction, "edits": edits, "editor": editor, "weights": weights, "steps": steps}
     values = {form.fields[name]: value for name, value in (METHOD | asked | method).items()}
@@ -50,7 +50,7 @@ def test_it_begins_with_the_first_example_and_loads_nothing_for_that():
     assert parts["view"].value["instruction"] == first.instruction == parts["instruction"].value
     assert parts["view"].value["source"] == texts.REPLAYED and texts.REPLAYED in parts["progress"].value
     assert parts["editor"].value == first.editor and parts["weights"].value == first.weights
-    assert len(parts["view"].value["edits"]) == parts["edits"].value == 16
+    assert len(parts["view"].value["edits"]) == parts["edits"].value == 24
 
 
 def test_everything_in_advanced_explains_itself():
@@ -83,20 +83,20 @@ def test_the_plan_is_said_before_and_after_loading():
     assert "being loaded" in next(said)
     gate.set()
     then = next(said)
-    assert "instruct-pix2pix on the CPU" in then and "16 edits, 4 more under other seeds; about" in then
+    assert "instruct-pix2pix on the CPU" in then and "24 edits, up to 4 more under other seeds; about" in then
     assert [*plan(form, edits=3)][-1].count("too few") == 1
     assert "empty" in [*plan(form, "")][-1]
 
 
 def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(form):
-    assert "48 edits, 2 more under other seeds" in [*plan(form, seeds=3, noise_seeds=2)][-1]
-    assert "4 edits, 4 more" in [*plan(form, "make snow")][-1]  # there are no more combinations
+    assert "72 edits, up to 2 more under other seeds" in [*plan(form, seeds=3, noise_seeds=2)][-1]
+    assert "4 edits, up to 4 more" in [*plan(form, "make snow")][-1]  # there are no more combinations
     said = [*plan(form)][-1]
-    assert "60 edits; about a second and what img2img-turbo and inpaint may take" in said
+    assert "up to 84 edits; about a second and what img2img-turbo and inpaint may take" in said
     for name in ("img2img-turbo", "inpaint"):
         form.engine.load(name)
     said = [*plan(form)][-1]
-    assert "60 edits; about a second; inpaint changes what is painted, or else everything" in said
+    assert "up to 84 edits; about a second; inpaint changes what is painted, or else everything" in said
     for wrong in (
         {"seeds": 0},
         {"seeds": 1.5},
@@ -110,7 +110,7 @@ def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(form):
 
 
 def test_the_number_of_edits_follows_the_words_until_it_is_chosen(form):
-    assert form.suggest_edits(TEXT) == 16 and form.suggest_edits("snow") == 2 and form.suggest_edits("a " * 20) == 40
+    assert form.suggest_edits(TEXT) == 24 and form.suggest_edits("snow") == 2 and form.suggest_edits("a " * 20) == 40
     assert skipped(form.suggest_edits("a " * 20, chosen=True)) and skipped(form.suggest_edits(""))
 
 
@@ -131,11 +131,11 @@ def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):
     loaded = []
     form = build_edit_tab(lambda *names: loaded.append(names) or fake_models(*names)).form
     said = [*plan(form, weights="full")][-1]
-    assert "16 edits, 4 more under other seeds; about 3 hours on this CPU; downloads about 5 GB first" in said
-    assert "60 edits; about 3 hours and what img2img-turbo and inpaint may take; downloads about 5 GB first" in said
-    assert "about 5 hours" in [*plan(form, weights="full", steps=40)][-1]
-    assert "about 11 minutes" in [*plan(form, editor="img2img-turbo", weights="edge_to_image")][-1]
-    assert "about 2 hours" in [*plan(form, editor="inpaint", weights="full")][-1]
+    assert "24 edits, up to 4 more under other seeds; about 4 hours on this CPU; downloads about 5 GB first" in said
+    assert "up to 84 edits; about 4 hours and what img2img-turbo and inpaint may take; downloads about 5 GB first" in said
+    assert "about 8 hours" in [*plan(form, weights="full", steps=40)][-1]
+    assert "about 15 minutes" in [*plan(form, editor="img2img-turbo", weights="edge_to_image")][-1]
+    assert "about 3 hours" in [*plan(form, editor="inpaint", weights="full")][-1]
     assert loaded == []
     form.engine.load("instruct-pix2pix", "full")
     said = [*plan(form, weights="full")][-1]

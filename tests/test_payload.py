@@ -37,9 +37,29 @@ def test_a_value_has_the_numbers_of_the_explanation(explanation):
     assert [other["seed"] for other in shown["others"]] == [1, 2, 3, 4]
     for word, weights in enumerate(shown["maps"]):
         known = np.array(weights, dtype=float)
-        assert np.array_equal(np.isfinite(known), explanation.maps_p_values[word] < 0.05)
+        assert np.array_equal(np.isfinite(known), explanation.places[word])
         assert np.nanmax(np.abs(known - explanation.maps[word]), initial=0) < 1e-4
+    snow, please = explanation.words.index("snow"), explanation.words.index("please")
+    assert shown["where"][snow] == "in the upper part (128 of 256 places)" and shown["where"][please] == ""
+    assert (shown["limit"], shown["stretched"], shown["noise"]) == (1, pytest.approx(max(map(abs, shown["weights"]))), False)
     assert shown["note"] == "" and not shown["running"] and shown["reference"] == "full edit"
+
+
+def test_what_is_within_noise_is_marked_as_such():
+    class Trembling(FakeEditor):
+        """Another seed moves the picture farther than any word does."""
+
+        def one(self, image, text, seed):
+            return Image.fromarray(np.asarray(super().one(image, text, 0)) // (1 + seed))
+
+    trembling = explain(picture(), "make it snow", Trembling(), embedder=FakeEmbedder(), locality="none")
+    invisible = run("make it rain please today")
+    for explanation, says in ((trembling, "more than chance does"), (invisible, "the same picture")):
+        shown = plain(explanation_payload(explanation))
+        assert shown["noise"] and not any(shown["significant"]) and says in shown["finding"]
+        assert np.array(shown["maps"], float).shape == explanation.maps.shape and set(shown["where"]) == {""}
+        assert not np.isfinite(np.array(shown["maps"], float)).any()
+        assert comparison_payload({"one": explanation})["editors"][0]["noise"]
 
 
 def test_what_is_not_known_yet_is_none():

@@ -47,9 +47,9 @@ def test_edits_appear_as_they_are_made(answer, picture_file):
         if now["view"] and not skipped(now["view"]):
             notes.append(now["view"]["note"])
     assert sizes[0] == 1  # the edit of the full instruction alone
-    assert sizes == sorted(sizes) and sizes[-1] == 20
-    assert notes[0] == "provisional, 1 of 20 edits" and notes[-1] == ""
-    assert "Done: 20 edits" in now["progress"]
+    assert sizes == sorted(sizes) and sizes[-1] == 28
+    assert notes[0] == "provisional, 1 of 28 edits" and notes[-1] == ""
+    assert "Done: 28 edits" in now["progress"]
     assert now["explain_button"]["interactive"] and released(now) and not now["stop_button"]["interactive"]
 
 
@@ -77,11 +77,11 @@ def test_the_view_is_not_redrawn_more_than_once_a_second(answer, picture_file):
 
 def test_stop_keeps_what_is_there_and_says_so(answer, picture_file):
     going = ask(answer.explain, picture_file)
-    made = next(now["shown"] for now in going if isinstance(now["shown"], page_runs.Explanation) and now["shown"].done == 16)
+    made = next(now["shown"] for now in going if isinstance(now["shown"], page_runs.Explanation) and now["shown"].done == 24)
     going.close()  # what Gradio does for cancels=
     now = stopped(answer, picture_file, shown=made)
-    assert now["view"]["note"] == "stopped, 16 of 20 edits" and not now["view"]["running"]
-    assert "Stopped after 16 of 20 edits" in now["progress"] and released(now)
+    assert now["view"]["note"] == "stopped, 24 of 28 edits" and not now["view"]["running"]
+    assert "Stopped after 24 of 28 edits" in now["progress"] and released(now)
 
 
 def test_stop_while_one_waits_leaves_what_was_there(answer, picture_file):
@@ -99,14 +99,14 @@ def test_a_run_is_capped(answer, picture_file, monkeypatch):
     monkeypatch.setattr(page_runs, "MAX_SECONDS", -1)
     monkeypatch.setattr(machine, "SPACE", True)
     *_, last = ask(answer.explain, picture_file)
-    assert "longer than the page allows" in last["progress"] and "Stopped after 1 of 20" in last["progress"]
+    assert "longer than the page allows" in last["progress"] and "Stopped after 1 of 28" in last["progress"]
 
 
 def test_on_ones_own_machine_a_run_may_take_three_times_its_estimate(answer, picture_file, monkeypatch):
     monkeypatch.setattr(page_runs, "MAX_SECONDS", -1)
     monkeypatch.setattr(answer.engine, "estimate_edit_seconds", lambda *_: 100.0)
     *_, last = ask(answer.explain, picture_file)
-    assert "Done: 20 edits" in last["progress"]
+    assert "Done: 28 edits" in last["progress"]
 
 
 def test_failed_edits_are_said(picture_file):
@@ -133,7 +133,7 @@ def test_a_bug_keeps_the_page_usable(answer, picture_file, caplog):
 
 
 def test_a_number_of_edits_that_nobody_chose_is_what_the_instruction_needs(answer, picture_file):
-    for edits, chosen, made in ((2, False, 16), (24, True, 24)):
+    for edits, chosen, made in ((2, False, 24), (32, True, 32)):
         of = [now["shown"] for now in ask(answer.explain, picture_file, edits=edits, edits_chosen=chosen)][-2].settings
         assert of["edits"] == made
 
@@ -279,14 +279,14 @@ def test_stop_ends_the_whole_comparison_and_keeps_what_is_there(answer, picture_
     going.close()
     now = stopped(answer, picture_file, compared=compared)
     assert texts.STOPPED in now["progress"] and released(now)
-    assert [editor["note"] for editor in now["comparison"]["editors"]] == ["", "provisional, 1 of 20 edits"]
+    assert [editor["note"] for editor in now["comparison"]["editors"]] == ["", "provisional, 1 of 28 edits"]
 
 
 def test_a_capped_editor_keeps_what_it_has_and_the_next_goes_on(answer, picture_file, monkeypatch):
     monkeypatch.setattr(page_runs, "MAX_SECONDS", -1)
     monkeypatch.setattr(machine, "SPACE", True)
     _, drawn, _ = comparison(ask(answer.compare, picture_file))
-    assert [editor["note"] for editor in drawn["editors"]] == ["provisional, 1 of 20 edits"] * 3
+    assert [editor["note"] for editor in drawn["editors"]] == ["provisional, 1 of 28 edits"] * 3
 
 
 # Bad input: one clear sentence, before anything runs
@@ -304,7 +304,7 @@ BAD = [
     ({"edits": 10**6}, "more than the 256"),
     ({"seed": -1}, "seed must be a whole number"),
     ({"seed": 0.5}, "seed must be a whole number"),
-    ({"seeds": 17}, "All seeds together are 272 edits"),
+    ({"seeds": 11}, "All seeds together are 264 edits"),
     ({"seeds": 0}, "seeds must be a whole number"),
     ({"noise_seeds": 10**6}, "1000000 for the noise floor"),
     ({"noise_seeds": 0.5}, "noise_seeds must be a whole number"),

@@ -212,7 +212,7 @@ def test_a_link_fills_in_what_it_names_and_waits(saved_runs):
     now = linked(saved_runs, f"example={example.name}&seed=5")
     assert (now["picture"], now["seed"], now["instruction"]) == (example.picture, 5, example.instruction)
     assert now["view"] is now["shown"] is now["comparison"] is now["compared"] is None
-    assert now["progress"] == texts.say(texts.LINKED) and (now["edits"], now["edits_chosen"]) == (16, False)
+    assert now["progress"] == texts.say(texts.LINKED) and (now["edits"], now["edits_chosen"]) == (24, False)
     now = linked(saved_runs, f"example={example.name}&instruction=make+it+night&editor=img2img-turbo&edits=6")
     assert (now["instruction"], now["edits"], now["edits_chosen"]) == ("make it night", 6, True)
     assert (now["editor"]["value"], now["weights"]["value"]) == ("img2img-turbo", "auto")

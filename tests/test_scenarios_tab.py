@@ -48,9 +48,9 @@ def brought(tab, path):
 
 def test_a_suite_says_what_it_takes_before_and_after_its_editor_is_loaded(tab):
     first, then = read_all(tab.plan, "first-steps", None)
-    assert "12: 4 instructions, 3 pictures, instruct-pix2pix" in first["plan_text"] and "216 edits" in first["plan_text"]
+    assert "12: 4 instructions, 3 pictures, instruct-pix2pix" in first["plan_text"] and "up to 216 edits" in first["plan_text"]
     assert "about" not in first["plan_text"] and "about" in then["plan_text"]
-    assert "60 cells and 1500 edits" in first["plan_text"]
+    assert "60 cells and 1800 edits" in first["plan_text"]
     assert len(read_all(tab.plan, "first-steps", None)) == 1  # it is known now
 
 
@@ -91,8 +91,8 @@ BAD = [
     ({"edits": 300}, "300 edits or seeds in a cell; at most 256"),
     ({"options": {"noise_seeds": 5000}}, "5000 edits or seeds"),
     ({"options": {"permutations": 10**9}}, "more than 10000 permutations"),
-    ({"options": {"seeds": 200}}, "at most 60 cells with 1500 edits"),
-    ({"trust": True, "edits": 256, "templates": ["please make it {weather} in this road scene now"]}, "1500 edits"),
+    ({"options": {"seeds": 200}}, "at most 60 cells with 1800 edits"),
+    ({"trust": True, "edits": 256, "templates": ["please make it {weather} in this road scene now"]}, "1800 edits"),
     ({"description": "x" * 999, "templates": ["make it {weather} " + "a" * 900, *(f"{i} {{weather}}" for i in range(6000))]},
      "more than 20 kB, which no small suite needs"),
     ({"editors": [{"name": "instruct-pix2pix", "weights": "/etc"}]}, "There are no weights “/etc” of instruct-pix2pix"),

@@ -112,12 +112,10 @@ RECORDS = {
     "locality above one": (put("locality_weights", 1, value=2), "a value in “locality_weights” is not one that is possible"),
     "locality unknown": (put("locality_weights", 1, value=None), "a value in “locality_weights” is not one that is possible"),
     "map unknown": (put("maps", 0, 0, 0, value=None), "a value in “maps” is not one that is possible"),
-    "map p above one": (put("maps_p_values", 0, 0, 0, value=3), "a value in “maps_p_values” is not one that is possible"),
+    "map above one": (put("maps", 0, 0, 0, value=3), "a value in “maps” is not one that is possible"),
     "map ragged": (drop("maps", 0, 0, 0), "“maps” has not the right number of values"),
     "map empty": (put("maps", value=[[] for _ in range(5)]), "“maps” is empty"),
     "map flat": (put("maps", value=[[0.0] * 4] * 5), "“maps” is no list of the right depth"),
-    "maps of two sizes": (put("maps_p_values", value=[[[1.0]]] * 5), "“maps” and “maps_p_values” are not of the same shape"),
-    "map without p": (put("maps_p_values", value=None), "“maps” and “maps_p_values” are not of the same shape"),
     "blocks negative": (put("blocks", 0, value=-1), "a value in “blocks” is not one that is possible"),
     "blocks huge": (put("blocks", 3, value=10**9), "a value in “blocks” is not one that is possible"),
     "blocks out of order": (put("blocks", 3, value=1), "“blocks” are not in order"),
@@ -239,6 +237,8 @@ TAMPERED = {
     "fidelity": by(1.1, "fidelity", "WMSE"),
     "no fidelity": put("fidelity", value={}),
     "words swapped": swapped,
+    "a place of a map": put("maps", 0, 0, 0, value=0.7),
+    "no maps": put("maps", value=None),
     "a reason": put("untested", value="it was not wanted"),
     "another pair": put("interaction", "pairs", value=[[0, 1], [0, 2]]),
     "a pair's weight": by(1.01, "interaction", "weight"),
@@ -257,7 +257,7 @@ def test_numbers_that_do_not_follow_from_the_edits_are_refused(name):
 def test_a_partial_explanation_is_checked_as_well():
     assert read(partial()).provisional
     refuse(changed(partial(), by(1.01, "weights", 2)), schema.CHANGED)
-    refuse(changed(partial(), put("maps", value=[[[0.0]]] * 5)), "“maps” and “maps_p_values” are not of the same shape")
+    refuse(changed(partial(), put("maps", value=[[[0.0]]] * 5)), schema.CHANGED)
     refuse(changed(partial(), put("provisional", value=False)), "“done” and “total” do not agree")
     last = changed(partial(), put("total", value=json_of(partial())["done"]))
     refuse(last, "“done” and “total” do not agree")

@@ -1,5 +1,7 @@
 """Looking more than once: the levels against published ones and simulation, and the designs one may stop in."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -55,15 +57,18 @@ def test_every_block_is_balanced_and_free_of_interactions_by_itself(k):
     assert (in_blocks(k, 2 * first, seed=3) == mask[: 2 * first]).all()  # a larger budget only adds
     for start in range(0, len(mask), first):
         block = 2 * mask[start : start + first].astype(int) - 1
-        assert (block.T @ block == len(block) * np.eye(k)).all() and (block.sum(axis=0) == 0).all()
-        assert {tuple(row) for row in block} == {tuple(-row) for row in block}
+        assert (block.sum(axis=0) == 0).all()
+        alike = np.abs(block.T @ block - len(block) * np.eye(k)).max() / len(block)
+        assert alike <= (0.5 if 6 <= k <= 8 and start else 0)  # there, so many rows are taken that no array is left
+        for a, b in combinations(range(k), 2):
+            assert not (block.T @ (block[:, a] * block[:, b])).any()
 
 
 def test_a_budget_that_is_no_whole_block():
     mask = in_blocks(7, 40, seed=0)
     assert mask.shape == (40, 7) and (mask.mean(axis=0) == 0.5).all()
     assert len(in_blocks(5, 27)) == 27
-    with pytest.raises(InputError, match="at least 16"):
+    with pytest.raises(InputError, match="at least 24"):
         in_blocks(7, 12)
 
 
@@ -88,17 +93,17 @@ def test_a_run_ends_as_soon_as_every_word_is_decided(tmp_path):
     editor = FakeEditor()
     steps = list(explain_stream(picture((64, 64)), TEXT, editor, smallest_effect=0.1, **OPTIONS))
     *earlier, last = steps
-    assert last.settings["looks"] == [16, 32, 48, 64] and last.settings["edits"] == 64
-    assert len(last.texts) < 64 and len(last.texts) in last.settings["looks"] and not last.undecided.any()
+    assert last.settings["looks"] == [24, 48, 72, 96] and last.settings["edits"] == 96
+    assert len(last.texts) < 96 and len(last.texts) in last.settings["looks"] and not last.undecided.any()
     assert sum(len(texts) for _, texts in editor.calls) == last.done == last.total
-    assert all(e.provisional and e.total == 68 for e in earlier) and not last.provisional and last.maps is not None
-    looked = [e for e in earlier if e.done in (20, 36, 52)]
-    assert looked and all(e.undecided.any() for e in looked)
-    assert "of at most 64 edits were enough: each word is significant, or surely below 0.1." in last.finding
+    assert all(e.provisional and e.total == 100 for e in earlier) and not last.provisional and last.maps is not None
+    looked = [e for e in earlier if e.done in (28, 52, 76)]
+    assert all(e.undecided.any() for e in looked)
+    assert "of at most 96 edits were enough: each word is significant, or surely below 0.1." in last.finding
     last.write(tmp_path / "it.zip")
     assert load(tmp_path / "it.zip").to_json() == last.to_json()
     first = explain(picture((64, 64)), TEXT, FakeEditor(), **OPTIONS)  # the first block is the usual design
-    assert (first.mask == last.mask[:16]).all() and first.texts == last.texts[:16]
+    assert (first.mask == last.mask[:24]).all() and first.texts == last.texts[:24]
 
 
 def test_a_run_that_cannot_be_sure_makes_all_edits_and_says_of_what():
@@ -108,15 +113,15 @@ def test_a_run_that_cannot_be_sure_makes_all_edits_and_says_of_what():
         def one(self, image, text, seed):
             return super().one(image, text, sum(map(ord, text)))
 
-    found = explain(picture((64, 64)), TEXT, Rough(), smallest_effect=0.001, edits=40, **OPTIONS)
-    assert found.settings["looks"] == [16, 32, 40] and len(found.texts) == 40 and found.undecided.sum() > 1
+    found = explain(picture((64, 64)), TEXT, Rough(), smallest_effect=0.001, edits=60, **OPTIONS)
+    assert found.settings["looks"] == [24, 48, 60] and len(found.texts) == 60 and found.undecided.sum() > 1
     words = [f"“{word}”" for word, still in zip(found.words, found.undecided, strict=True) if still]
     assert f"it is open whether {', '.join(words[:-1])} and {words[-1]} have 0.001 or more." in found.finding
 
 
-def test_an_editor_that_ignores_its_text_is_open_to_the_end():
+def test_an_editor_that_ignores_its_text_is_decided_at_once():
     found = explain(picture((64, 64)), "make it snow at night", DeafEditor(), smallest_effect=0.1, **OPTIONS)
-    assert len(found.texts) == 32 and found.untested and not found.significant.any()  # there is nothing to judge chance by
+    assert len(found.texts) == 16 and found.untested and not found.significant.any() and not found.undecided.any()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +134,7 @@ def test_an_editor_that_ignores_its_text_is_open_to_the_end():
         ({"smallest_effect": 0.1, "seeds": 2}, "one seed"),
         ({"smallest_effect": 0.1, "design": "random"}, "balanced design"),
         ({"smallest_effect": 0.1, "preset": "paper"}, "balanced design"),
-        ({"smallest_effect": 0.1, "edits": 12}, "ask for at least 16"),
+        ({"smallest_effect": 0.1, "edits": 12}, "ask for at least 24"),
     ],
 )
 def test_bad_options(options, match):

@@ -34,10 +34,12 @@ class Sentences:
         outcomes, pairs = self.outcomes, zip(keys, references, strict=True)
         return np.array([np.nan if outcomes[k] is None else abs(outcomes[k].sum() - outcomes[r].sum()) for k, r in pairs])
 
-    def respond_by_part(self, keys, references):
+    def are_same(self, one, other):
+        return bool((self.outcomes[one] == self.outcomes[other]).all())
+
+    def show(self, keys):
         """Two parts: what snow does, and what night does."""
-        kept = np.array([["snow" in text, "night" in text] for _, text in keys], float)
-        return kept, (1, 2)
+        return np.array([[["snow" in text, "night" in text]] for _, text in keys], float)[..., None]
 
     def embed_tokens(self, texts):
         return None
@@ -61,6 +63,7 @@ def test_the_steps_run_on_any_subject():
     assert np.argsort(-np.abs(last.weights))[:2].tolist() == [2, 4]
     assert last.maps.shape == (5, 1, 2)
     assert last.maps[2, 0, 0] == pytest.approx(1) and last.maps[4, 0, 1] == pytest.approx(1)
+    assert np.flatnonzero(last.significant).tolist() == [2, 4] and last.places.sum() == 2
     assert abs(last.maps[[0, 1, 3]]).max() < 1e-9
     assert last.settings["locality"] == "words" and last.settings["editor"] == "sentences"
     assert set(last.seconds) == {"edits", "embedding", "fit", "total"}

@@ -65,7 +65,8 @@ def test_what_is_known_says_what_its_figures_say():
     assert f"{100 * fidelity.figures[0].value:.0f} %" in fidelity.sentence and fidelity.figures[0].holds
     assert accuracy.figures[0].value == 1 and "100 %" in accuracy.sentence
     assert health.numbers == metrics.design_health(e) and "every word is told apart" in health.sentence
-    assert noise.figures[0].value == pytest.approx(np.nanmax(e.distances_from_full) / e.noise_floor)
+    assert noise.figures[0].text == "yes" and noise.figures[0].holds
+    assert noise.figures[1].value == pytest.approx(np.nanmax(e.distances_from_full) / e.noise_floor)
     assert [entry.name for entry in report_card.report_explanation(e)] == ["fidelity", "design health", "noise floor"]
     for entry in report_card.report_explanation(e, [True] * 6):
         assert entry.good and entry.source and json.dumps(entry.to_dict(), allow_nan=False)
@@ -80,6 +81,21 @@ def test_noise_is_not_called_a_good_fit():
         assert json.dumps(found.to_dict(), allow_nan=False)
 
 
+def test_noise_is_marked_as_such_by_the_finding_s_own_definition():
+    """The farthest edit moved farther than other seeds on average, and not farther than each: no star, no mark."""
+    e = explained(FakeEditor())
+    farthest = np.nanmax(e.distances_from_full)
+    for noise, moved in (((0.5, 1.0), False), ((0.2, 1.2), False), ((0.5, 0.9), True), ((0.0, 0.0), True)):
+        changed = replace(e, noise_distances=farthest * np.array(noise), noise_floor=farthest * np.mean(noise))
+        *_, entry = report_card.report_explanation(changed)
+        assert entry.figures[0].holds is changed.beyond_noise is moved is bool(changed.significant.any())
+        assert ("No edit moved farther" in entry.sentence) is ("more than chance does" in changed.finding) is not moved
+    unseen = replace(e, maps=e.maps / 100)
+    *_, entry = report_card.report_explanation(unseen)
+    assert not entry.figures[0].holds and entry.sentence == "No word changed anything that one can see."
+    assert "that one can see" in unseen.finding and not unseen.significant.any()
+
+
 def test_every_state_of_an_explanation_has_a_report():
     from smile import explain_stream
 
@@ -90,7 +106,9 @@ def test_every_state_of_an_explanation_has_a_report():
         assert json.dumps([entry.to_dict() for entry in report.values()], allow_nan=False)
     assert "1 failed or were blocked" in report["design health"].sentence
     alike = report_card.report_explanation(explained(DeafEditor(), "make it snow", noise_seeds=0))
-    assert "nothing to foretell" in alike[0].sentence and "not known how far" in alike[-1].sentence
+    assert "nothing to foretell" in alike[0].sentence and "anything that one can see" in alike[-1].sentence
+    unknown = report_card.report_explanation(explained(FakeEditor(), "make it snow", noise_seeds=0))
+    assert "not known how far" in unknown[-1].sentence and unknown[-1].figures[0].holds is None
 
 
 def test_the_markup_escapes_what_somebody_typed():

@@ -58,6 +58,7 @@ def design_health(explanation: ExplanationLike) -> dict[str, Any]:
     | noise_floor | mean distance of the full edit under other seeds; None without any |
     | farthest | largest distance of an edit from the full one |
     | times_noise | farthest / noise_floor; None where there is no floor, or it is 0 |
+    | moved, beyond_noise | whether an edit moved farther than every other seed moves it, and a word can be seen to act |
     """
     e = explanation
     usable = np.isfinite(e.distances)
@@ -72,6 +73,8 @@ def design_health(explanation: ExplanationLike) -> dict[str, Any]:
         "noise_floor": e.noise_floor,
         "farthest": farthest,
         "times_noise": farthest / e.noise_floor if e.noise_floor else None,
+        "moved": e.moved,
+        "beyond_noise": e.beyond_noise,
     }
 
 

@@ -103,23 +103,29 @@ def report_design_health(explanation: ExplanationLike, values: dict) -> TrustEnt
 
 def report_noise_floor(values: dict) -> TrustEntry:
     """Whether there is more than noise to explain; `values` by `metrics.design_health`."""
-    times, floor = values["times_noise"], values["noise_floor"]
-    if floor is None:
+    times, floor, beyond = values["times_noise"], values["noise_floor"], values["beyond_noise"]
+    if not values["moved"]:
+        sentence = "No edit moved farther than another seed alone moves the result."
+    elif not beyond:
+        sentence = "No word changed anything that one can see."
+    elif floor is None:
         sentence = "It is not known how far another seed alone moves the result: no noise seeds were run yet."
     elif times is None:
         sentence = "Another seed alone does not move the result, so all that moved is the words'."
     else:
         sentence = f"The farthest edit moved {times:.1f} times as far as another seed alone moves the result on average."
+    unknown = beyond and floor is None
     return TrustEntry(
         "noise floor",
         sentence,
         (
-            Figure("farthest edit", times, "–" if times is None else f"{times:.1f} ×", 1.0, max(times or 0, 2.0)),
+            Figure("beyond noise", None if unknown else float(beyond), "–" if unknown else "yes" if beyond else "no", 1.0),
+            Figure("farthest edit", times, "–" if times is None else f"{times:.1f} ×"),
             Figure("noise floor", floor, "–" if floor is None else f"{floor:.3g}"),
         ),
-        "more than 1; the further above, the more there is to explain",
-        "the full edit under other seeds, as in Davison & Hinkley 1997, eq. 4.11",
-        {name: values[name] for name in ("noise_floor", "farthest", "times_noise")},
+        "an edit that moved farther than every other seed moves it, and a word that can be seen to act",
+        "the full edit under other seeds, as in Davison & Hinkley 1997, eq. 4.11; 4 of 255 levels, our rule",
+        {name: values[name] for name in ("noise_floor", "farthest", "times_noise", "moved", "beyond_noise")},
     )
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from smile.errors import InputError
 from smile.io import schema
 from smile.io.atomic import write_file
-from smile.io.images import MAX_PIXELS, PICTURE_ERRORS
+from smile.io.images import MAX_PIXELS, PICTURE_ERRORS, average_all_cells
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
 from smile.io.schema import make_error, require
 
@@ -118,7 +118,7 @@ def _read_zip(file, refit: bool) -> dict[str, Any]:
 
 def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str] | None = None) -> dict[str, Any]:
     """The fields from what `read_content(name)` gives; with `names`, there must be no other files."""
-    fields = schema.decode(read_content("explanation.json"), refit=refit)
+    fields = schema.decode(read_content("explanation.json"))
     edits, noise_edits = (
         [_name_file(folder, number) if pictured else None for number, pictured in enumerate(which)]
         for folder, which in zip(("edits", "noise"), schema.find_pictured(fields), strict=True)
@@ -135,6 +135,8 @@ def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str]
         shades = {shade for _, shade in fields["region"].getcolors()}
         require(255 in shades <= {0, 255}, "region.png is not black and white")
     fields["edits"], fields["noise_edits"] = ([album.open_png(name) for name in each] for each in (edits, noise_edits))
+    if refit:
+        schema.compare_results(fields, average_all_cells(fields["edits"]))
     return fields
 
 

@@ -9,6 +9,7 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,24 @@ def cover_cells(region: Image.Image, cell: int) -> Image.Image:
     padded = np.pad(pixels, ((0, -height % cell), (0, -width % cell)))
     cells = padded.reshape(padded.shape[0] // cell, cell, padded.shape[1] // cell, cell).max(axis=(1, 3))
     return Image.fromarray(cells.repeat(cell, axis=0).repeat(cell, axis=1)[:height, :width])
+
+
+def average_all_cells(pictures: Sequence[Image.Image | None]) -> np.ndarray:
+    """(n, rows, columns, 3) `average_cells` of pictures of one size, NaN for None; at least one is a picture."""
+    cells = [None if picture is None else average_cells(picture) for picture in pictures]
+    missing = np.full(next(each.shape for each in cells if each is not None), np.nan)
+    return np.array([missing if each is None else each for each in cells])
+
+
+def average_cells(picture: Image.Image, cells: int = 16) -> np.ndarray:
+    """(rows, columns, 3) mean colour in [0, 1] of each cell of a grid of `cells` by `cells`, or as many as there are pixels."""
+    pixels = np.asarray(picture.convert("RGB"), dtype=float) / 255
+    for axis in (0, 1):
+        size = pixels.shape[axis]
+        edges = np.linspace(0, size, min(cells, size) + 1).round().astype(int)
+        sizes = np.diff(edges).reshape([-1 if each == axis else 1 for each in range(3)])
+        pixels = np.add.reduceat(pixels, edges[:-1], axis=axis) / sizes
+    return pixels
 
 
 def fit_picture(picture: Image.Image, longest: int, multiple: int = 8) -> Image.Image:

@@ -2,7 +2,7 @@
 
 A file that somebody sends is input like any other, and what is shown of it looks like a measurement. So every value must
 be of the right kind, shape and range, and the numbers must follow from the edits: they are computed again and compared.
-What cannot be checked without the models are the distances themselves, the locality weights and the maps.
+What cannot be checked without the models are the distances themselves and the locality weights.
 """
 
 import json
@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, PlainValidator, ValidationError, Validati
 
 from smile.errors import InputError, shown
 from smile.method import units
-from smile.method.analysis import analyse
+from smile.method.analysis import analyse, number_outcomes
 from smile.method.group_sequential import MOST, undecided
 from smile.method.surrogate import holm
 from smile.options import LARGEST, OPTIONS, Options
@@ -54,14 +54,14 @@ def to_plain(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def decode(data: bytes, *, refit: bool = True) -> dict[str, Any]:
+def decode(data: bytes) -> dict[str, Any]:
     """The fields that `encode` wrote, from the bytes of explanation.json; as `check_fields`, and raises as it does."""
 
     try:
         values = parse_json(data)
     except ValueError as error:
         raise make_error("explanation.json is no JSON, or nested too deeply") from error
-    return check_fields(values, refit=refit)
+    return check_fields(values)
 
 
 def parse_json(data: bytes) -> Any:
@@ -77,11 +77,11 @@ def parse_json(data: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def check_fields(values: Any, *, refit: bool = True) -> dict[str, Any]:
+def check_fields(values: Any) -> dict[str, Any]:
     """The fields of an `Explanation` but for the pictures, from their JSON values; arrays are NumPy's, unknown is NaN.
 
-    `finding` is left out: it is a sentence about the rest. Raises InputError where anything is missing, of the wrong
-    kind, shape or range, or, with `refit`, where the numbers do not follow from the edits.
+    `finding` is left out: it is a sentence about the rest. Raises InputError where anything is missing, or of the wrong
+    kind, shape or range.
     """
     require(isinstance(values, dict), "explanation.json holds no object")
     tables = [values, *(value for value in values.values() if isinstance(value, dict))]  # a complaint for each item is too much
@@ -92,8 +92,6 @@ def check_fields(values: Any, *, refit: bool = True) -> dict[str, Any]:
         raise _translate(error) from error
     fields = {name: values[name] if isinstance(values[name], dict) else value for name, value in record}
     del fields["finding"]
-    if refit:
-        _compare_results(fields)
     return fields
 
 
@@ -256,8 +254,7 @@ class _Record(_Strict):
     locality_weights: Annotated[np.ndarray, _require_array("n", *KNOWN)]
     noise_distances: Annotated[np.ndarray, _require_array("m", *UNKNOWN, high=HUGE)]
     noise_floor: NotNegative | None
-    maps: Annotated[np.ndarray, _require_array("khw", *KNOWN, low=-HUGE, high=HUGE)] | None
-    maps_p_values: Annotated[np.ndarray, _require_array("khw", *KNOWN)] | None
+    maps: Annotated[np.ndarray, _require_array("khw", *KNOWN, low=-1)] | None
     interaction: _Pair
     untested: Text
     fidelity: dict[str, Number | None]
@@ -281,8 +278,6 @@ class _Record(_Strict):
 
     @model_validator(mode="after")
     def _check_tables(self) -> "_Record":
-        maps = [None if each is None else each.shape for each in (self.maps, self.maps_p_values)]
-        require(maps[0] == maps[1], "“maps” and “maps_p_values” are not of the same shape")
         require(set(self.seconds) in (set(), SECONDS), "“seconds” has not the right parts")
         pair = self.interaction
         require(len(pair.model_fields_set) in (0, 4), "“interaction” lacks a part")
@@ -324,25 +319,29 @@ class _Record(_Strict):
         return self
 
 
-def _compare_results(fields: dict[str, Any]) -> None:
-    """What the method makes of the edits is what the file says it made. Raises InputError."""
+def compare_results(fields: Mapping[str, Any], appearance: np.ndarray | None) -> None:
+    """Compute again what the method makes of the edits, and compare. appearance (n, rows, columns, 3): what the edits look
+    like (`smile.io.images.average_all_cells`); None where the pictures are not there: then p-values and maps are believed.
+    Raises InputError where the file says something else."""
     settings, (edits, words) = fields["settings"], fields["mask"].shape
     work = max(words * (words + fields["blocks"].max() + 1), LEAST_WORK) * edits * settings["permutations"]
     drawn = settings if work <= MAX_WORK else settings | {"permutations": 1}
     names = ("mask", "blocks", "locality_weights", "distances", "distances_from_full", "noise_distances", "provisional")
     try:
-        results = analyse(**{name: fields[name] for name in names}, settings=drawn)
+        seen = {"appearance": appearance, "outcomes": number_outcomes(fields["blocks"], fields["texts"])}
+        results = analyse(**{name: fields[name] for name in names}, settings=drawn, **seen)
     except np.linalg.LinAlgError as error:
         raise InputError(CHANGED) from error
     if work > MAX_WORK and results["fidelity"]:
         results |= {name: fields[name] for name in ("ci_low", "ci_high", "p_values", "interaction")}
         results["p_values_holm"] = holm(fields["p_values"])
+    if appearance is None:
+        results |= {name: fields[name] for name in ("p_values", "untested", "maps")}
+        results["p_values_holm"] = holm(fields["p_values"])
     if settings["reference"] == "edit":
         results["distances_from_full"] = fields["distances"]
     if not all(_agree(fields[name], computed) for name, computed in results.items()):
         raise InputError(CHANGED)
-    possible = results["fidelity"] and not fields["provisional"]
-    require(fields["maps"] is None or possible, "there are maps before there are weights")
 
 
 def _agree(held: Any, computed: Any) -> bool:
@@ -353,4 +352,4 @@ def _agree(held: Any, computed: Any) -> bool:
         return held == computed
     held, computed = (np.array(np.nan if value is None else value, float) for value in (held, computed))
     computed[np.isinf(computed)] = np.nan
-    return np.allclose(held, computed, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+    return held.shape == computed.shape and np.allclose(held, computed, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)

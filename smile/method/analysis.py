@@ -8,25 +8,39 @@ from dataclasses import asdict
 import numpy as np
 
 from smile.method import distance as distances_
-from smile.method import group_sequential, noise_floor
+from smile.method import group_sequential, maps, noise_floor
 from smile.method import surrogate as surrogates
 from smile.method.fidelity import fidelity
 from smile.method.interaction import interaction
+from smile.method.least_squares import solve
 
 FITTED = ("weights", "ci_low", "ci_high", "p_values", "p_values_holm")
 
 
 def analyse(
-    mask, blocks, locality_weights, distances, distances_from_full, noise_distances, settings: dict, provisional: bool
+    mask,
+    blocks,
+    locality_weights,
+    distances,
+    distances_from_full,
+    noise_distances,
+    settings: dict,
+    provisional: bool,
+    appearance=None,
+    outcomes=None,
 ) -> dict:
-    """Steps 5, 6, 8 and 10 of the method for n edits, by the names of the fields of `Explanation`: responses (n,),
-    edit_p_values (n,), noise_floor, weights, ci_low, ci_high, p_values, p_values_holm (k,), untested, interaction and
-    fidelity.
+    """Steps 5, 6, 8, 9 and 10 of the method for n edits, by the names of the fields of `Explanation`: responses (n,),
+    edit_p_values (n,), noise_floor, weights, ci_low, ci_high, p_values, p_values_holm (k,), untested, interaction,
+    fidelity and maps.
 
     mask (n, k) bool; blocks (n,) int, counted from 0; locality_weights, distances, distances_from_full (n,), NaN for a
-    failed edit; noise_distances (blocks x noise seeds,). Of the settings, similarity, surrogate, permutations, seed and
-    looks count. What the edits do not determine is NaN, and fidelity and interaction are empty then; `provisional`
-    leaves a residual besides, and no interaction yet.
+    failed edit; noise_distances (blocks x noise seeds,). appearance (n, rows, columns, channels): what the outcomes look
+    like, in shares of the full range, NaN for a failed one; None where that is not known. outcomes (n,) int: rows of the
+    same number are one outcome. Of the settings, similarity, surrogate, permutations, seed and looks count.
+
+    What the edits do not determine is NaN, and fidelity and interaction are empty then; `provisional` leaves a residual
+    besides, and no interaction yet. At the end, a word that is in all usable edits, or in none, is left out of the fit: its
+    weight is NaN, and the others are fitted.
     """
     # 5. Response.
     usable = np.isfinite(distances)
@@ -40,36 +54,64 @@ def analyse(
         if len(floor):
             edit_p_values[blocks == block] = noise_floor.edit_p_values(distances_from_full[blocks == block], floor)
 
-    # 8. Surrogate, as soon as the edits tell the words apart. 10. Trust.
-    fitted, quality, pair = dict.fromkeys(FITTED, np.full(mask.shape[1], np.nan)) | {"untested": ""}, {}, {}
-    data, blocks = (mask[usable], responses[usable], locality_weights[usable]), blocks[usable]
-    if _determined(mask[usable], locality_weights[usable], blocks, whole=not provisional):
-        kind, chance = settings["surrogate"], {name: settings[name] for name in ("permutations", "seed")} | {"blocks": blocks}
-        fitted = _fit(data, usable, settings["looks"], kind, chance)
-        quality = fidelity(*data, kind=kind, blocks=blocks)
+    # 8. Surrogate, as soon as the edits tell the words apart. 9. Where. 10. Trust.
+    words = mask.shape[1]
+    result: dict = dict.fromkeys(FITTED, np.full(words, np.nan)) | {"untested": "", "interaction": {}, "fidelity": {}}
+    varies = np.ones(words, bool) if provisional else mask[usable].any(axis=0) & ~mask[usable].all(axis=0)
+    data, which = (mask[usable][:, varies], responses[usable], locality_weights[usable]), blocks[usable]
+    if varies.any() and _determined(data[0], data[2], which, whole=not provisional):
+        kind, chance = settings["surrogate"], {name: settings[name] for name in ("permutations", "seed")} | {"blocks": which}
+        seen = {
+            "appearance": None if appearance is None else appearance[usable].reshape(usable.sum(), -1),
+            "outcomes": None if outcomes is None else np.asarray(outcomes)[usable],
+        }
+        fitted = _fit(data, usable, settings["looks"], kind, chance, seen)
+        result |= {name: _spread(fitted[name], varies) for name in FITTED} | {"untested": fitted["untested"]}
+        result["p_values_holm"] = np.where(varies, result["p_values_holm"], np.nan)
+        result["fidelity"] = fidelity(*data, kind=kind, blocks=which)
         pair = {} if provisional else asdict(interaction(*data[:2], **chance))
+        position = np.flatnonzero(varies)
+        result["interaction"] = pair and pair | {"pairs": [position[both].tolist() for both in pair["pairs"]]}
+    result["maps"] = None
+    if appearance is not None and result["fidelity"] and not provisional:
+        effects = solve(data[0].astype(float), seen["appearance"], np.ones(len(which)), which).weights
+        result["maps"] = maps.map_effects(_spread(effects, varies, 0.0), appearance.shape[1:])
     return {
         "responses": responses,
         "edit_p_values": edit_p_values,
         "noise_floor": noise_floor.floor(noise_distances),
-        **fitted,
-        "interaction": pair,
-        "fidelity": quality,
+        **result,
     }
 
 
-def _fit(data, usable, planned, kind, chance) -> dict:
+def number_outcomes(blocks, texts) -> np.ndarray:
+    """(n,) int: edits of the same seed and text have the same number, because they are one outcome."""
+    known: dict = {}
+    return np.array([known.setdefault(each, len(known)) for each in zip(np.asarray(blocks).tolist(), texts, strict=True)])
+
+
+def _spread(values, varies, missing=np.nan) -> np.ndarray:
+    """The values (v, ...) of the words that vary, as (k, ...) of all words."""
+    found = np.full((len(varies), *np.shape(values)[1:]), missing)
+    found[varies] = values
+    return found
+
+
+def _fit(data, usable, planned, kind, chance, seen) -> dict:
     """`FITTED` and untested, of rows that one may have looked at before they were all there."""
     if not planned:
-        model = surrogates.fit(*data, kind=kind, **chance)
+        model = surrogates.fit(*data, kind=kind, **chance, **seen)
         return {name: getattr(model, name) for name in (*FITTED, "untested")}
     budget, looks = planned[-1], group_sequential.made(planned, len(usable))
-    model = surrogates.fit(*data, kind=kind, **chance, level=group_sequential.levels(looks, budget)[-1])
+    model = surrogates.fit(*data, kind=kind, **chance, **seen, level=group_sequential.levels(looks, budget)[-1])
     p_values = []
     for look in looks[:-1]:
-        then, blocks = [part[: usable[:look].sum()] for part in data], np.zeros(usable[:look].sum(), int)
+        count = usable[:look].sum()
+        then, blocks = [part[:count] for part in data], np.zeros(count, int)
         told = _determined(then[0], then[2], blocks, whole=True)
-        p_values.append(surrogates.fit(*then, **chance | {"blocks": blocks}).p_values if told else np.ones(len(model.weights)))
+        before = {name: None if part is None else part[:count] for name, part in seen.items()}
+        early = surrogates.fit(*then, **chance | {"blocks": blocks}, **before).p_values if told else None
+        p_values.append(np.ones(len(model.weights)) if early is None else early)
     repeated = group_sequential.repeated_p_values([*p_values, model.p_values], looks, budget)
     fitted = {name: getattr(model, name) for name in (*FITTED, "untested")}
     return fitted | {"p_values": repeated, "p_values_holm": surrogates.holm(repeated)}

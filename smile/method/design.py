@@ -4,10 +4,13 @@ A design is a bool array (N, k): `mask[i, j]` is True where perturbed instructio
 the full instruction. Three kinds:
 
 - exhaustive: all 2^k subsets, taken whenever they fit.
-- balanced: a two-level orthogonal array made from a Hadamard matrix (Plackett & Burman 1946; Paley 1933), folded over
-  (Box & Wilson 1951: the rows and their complements). In a set of rows that is closed under complement, a word's
-  main effect is odd and every two-word interaction is even, so the first is free of the second, and every word is on
-  in exactly half the rows. Both hold before locality weights, which favour rows that keep many words.
+- balanced: the two-level orthogonal array of least aliasing that fits. Where half or a quarter of all combinations fits,
+  it is the regular fraction of largest resolution (Box & Hunter 1961): with resolution R, words are free of interactions
+  of up to R - 2 words. Else it is made from a Hadamard matrix (Plackett & Burman 1946; Paley 1933), folded over (Box &
+  Wilson 1951: the rows and their complements): a word's main effect is odd and every two-word interaction is even, so
+  the first is free of the second; of the columns that are drawn, those that mix words least with interactions of three
+  are taken (minimum moment aberration: Xu 2003). Every word is on in exactly half the rows. All of this holds before
+  locality weights, which favour rows that keep many words.
 - random: the published scheme (arXiv 2412.16277), unique Bernoulli(1/2) rows without the empty one.
 """
 
@@ -22,7 +25,7 @@ KINDS = ("balanced", "random", "exhaustive")
 MAX_WORDS = 64
 MAX_EDITS = 4096  # nobody waits for more, and it keeps every array here small
 MAX_ORDER = 256
-DEFAULT_EDITS = 16
+DEFAULT_EDITS = (16, 24)  # of up to 5 words, and of more
 BLOCKS = 4  # at most, where edits are added until one is sure
 DRAWS = 50  # column choices tried per order until no two rows are alike
 
@@ -72,9 +75,13 @@ def minimum_edits(k, kind="balanced"):
 
 
 def default_edits(k):
-    """16 where the folded array fits into 16, all subsets where they are fewer, else the smallest folded array."""
+    """All subsets of up to 4 words, 16 edits for 5, 24 for 6 to 12, and for more the smallest folded array.
+
+    With 16 edits for 6 to 8 words, a truth in which three words act together makes other words look as if they acted: 24
+    are what makes the test valid.
+    """
     k = _checked_words(k)
-    return min(2**k, max(DEFAULT_EDITS, 2 * _orders(k)[0]))
+    return min(2**k, max(DEFAULT_EDITS[k > 5], 2 * _orders(k)[0]))
 
 
 def planned_edits(k, edits=None, blocks=False):
@@ -93,7 +100,11 @@ def describe(k, edits, kind="balanced"):
         return f"exhaustive: all {2**k} combinations of the words"
     if kind == "random":
         return "random, as published: words and two-word interactions are partly mixed"
-    folded = 2 * _orders(k)[0]
+    folded, size, resolution = 2 * _orders(k)[0], *_fraction(k, edits)
+    if size:
+        added = "" if edits == size else f", and {edits - size} more rows"
+        share = "half" if size == 2 ** (k - 1) else "a quarter"
+        return f"balanced, {share} of all combinations: free of interactions of up to {resolution - 2} words{added}"
     if edits < folded:
         return f"balanced, unfolded: ask for {folded} edits to be free of two-word interactions"
     if edits % 2:
@@ -135,10 +146,10 @@ def _balanced(k, edits, rng):
 
 
 def _further(k, edits, used, rng):
-    """A balanced block of rows that are not among `used`, codes that are closed under complement."""
+    """A balanced block of rows that are not among the codes `used`."""
     full = 2**k - 1
     for _ in range(10 * DRAWS if edits == default_edits(k) else 0):
-        rows = _array(k, edits, rng) ^ rng.integers(2, size=k).astype(bool)  # not every block has the full instruction
+        rows = _array(k, edits, rng, draws=1) ^ rng.integers(2, size=k).astype(bool)  # not every block has the full instruction
         codes = [_code(row) for row in rows]
         if len(codes) == edits and not used & set(codes):
             return _rows(codes, k)
@@ -146,27 +157,61 @@ def _further(k, edits, used, rng):
     wanted = min(2 ** (k - 1), len(pairs) + (edits + 1) // 2)
     fresh = [code for code in _sample(2 ** (k - 1), wanted, rng).tolist() if code not in pairs]
     fresh = rng.permutation(np.array(fresh, np.uint64))[: (edits + 1) // 2].tolist()
-    return _rows([code for pair in fresh for code in (pair, full - pair)][:edits], k)
+    halves = sorted(full - code for code in used if full - code not in used)  # of pairs of which one row is there
+    return _rows([*(code for pair in fresh for code in (pair, full - pair)), *halves][:edits], k)
 
 
-def _array(k, edits, rng):
-    """The largest orthogonal array with distinct rows: folded (strength 3) if it fits, else unfolded (strength 2).
+def _array(k, edits, rng, draws=DRAWS):
+    """The orthogonal array of least aliasing with distinct rows: the largest that fits, a regular fraction before a folded
+    Hadamard matrix (strength 3), that before an unfolded one (strength 2).
 
     A repeated row would be a wasted edit, so where an order has none without (few words, many edits) the next one down
     is taken and `_balanced` fills up: still balanced and free of two-word interactions, not quite orthogonal.
     """
+    size, _ = _fraction(k, edits)
+    if size:
+        return _regular(k, size, rng)
     folded = [m for m in _orders(k) if 2 * m <= edits]
-    orders = folded or [m for m in _orders(k + 1) if m <= edits]
-    for m in reversed(orders):
+    for m in reversed(folded or [m for m in _orders(k + 1) if m <= edits]):
         matrix = hadamard(m)
         usable = matrix if folded else (matrix * matrix[:, :1])[:, 1:]  # unfolded: the constant column is the intercept
-        for _ in range(DRAWS):
+        found = {}
+        for draw in range(draws):
             columns = usable[:, rng.permutation(usable.shape[1])[:k]]
             columns = columns * columns[rng.integers(m)]  # flip signs so that one row is all +1: the full instruction
-            rows = np.vstack([columns, -columns]) > 0 if folded else columns > 0
-            if len(np.unique(rows, axis=0)) == len(rows):
-                return rows
-    return np.unique(rows, axis=0)  # still closed under complement
+            signs = np.vstack([columns, -columns]) if folded else columns
+            if len(np.unique(signs, axis=0)) == len(signs):
+                found[_moment(signs), draw] = signs > 0
+        if found:
+            return found[min(found)]
+    return np.unique(signs > 0, axis=0)  # still closed under complement
+
+
+def _fraction(k, edits) -> tuple[int, int]:
+    """(rows, resolution) of the regular fraction to take, (0, 0) where a folded Hadamard matrix has more rows or none is
+    free of two-word interactions."""
+    largest = max((2 * m for m in _orders(k) if 2 * m <= edits), default=0)
+    for size, resolution in ((2 ** (k - 1), k), (2 ** max(k - 2, 0), 2 * k // 3)):
+        if largest <= size <= edits and resolution >= 4:
+            return size, resolution
+    return 0, 0
+
+
+def _regular(k, size, rng):
+    """Half or a quarter of all combinations, the full instruction among them. The words are dealt to three groups, alike in
+    size; half: with an even number of words left out; a quarter: with an even number left out of any two groups."""
+    left_out = ~_rows(range(2**k), k)
+    if size == 2 ** (k - 1):
+        return ~left_out[left_out.sum(axis=1) % 2 == 0]
+    group = rng.permutation(np.arange(k) % 3)
+    parity = np.stack([left_out[:, group == g].sum(axis=1) % 2 for g in range(3)])
+    return ~left_out[(parity == parity[0]).all(axis=0)]
+
+
+def _moment(signs) -> int:
+    """The fourth moment of the likeness of two rows (N, k) of +1 and -1: for an array of strength 3 it rises with the sum of
+    squares of the columns' products of four, by which words are mixed with interactions of three (Xu 2003)."""
+    return int(((signs @ signs.T) ** 4).sum())
 
 
 def _orders(least):

@@ -18,7 +18,7 @@ def fidelity(mask, response, locality_weight=None, *, kind: str = "linear", bloc
     | L1, L2 | mean abs(e), mean e^2, without weights |
     | weighted_L1, weighted_L2 | mean w abs(e), mean w e^2: divided by N, not by sum w |
     | R2_weighted | 1 - sum w e^2 / sum w (y - weighted mean of y)^2 |
-    | R2_weighted_adjusted | 1 - (1 - R2_weighted) (N - 1) / (N - k - 1) |
+    | R2_weighted_adjusted | 1 - (1 - R2_weighted) (N - B) / (N - k - B), B blocks |
     | R2_weighted_leave_one_out | R2_weighted with each row predicted from the others (PRESS, Allen 1974) |
     | effective_sample_size | (sum w)^2 / sum w^2 (Kish 1965) |
 
@@ -33,14 +33,15 @@ def fidelity(mask, response, locality_weight=None, *, kind: str = "linear", bloc
     mean = solve(np.zeros_like(mask), y, w, block).fitted
     varies = not np.allclose(y, mean, rtol=0, atol=ROUND_OFF * np.abs(y).max())
     spread = w @ (y - mean) ** 2
-    df_resid = rows - words - len(np.unique(block))
+    df_total = rows - len(np.unique(block))
+    df_resid = df_total - words
     r2 = float(1 - w @ e**2 / spread) if varies and spread > 0 else None
     left_out = _left_out(mask, y, w, block, kind, solution) if r2 is not None else None
     return {
         "WMSE": float(w @ e**2 / w.sum()),
         "WMAE": float(w @ abs(e) / w.sum()),
         "R2_weighted": r2,
-        "R2_weighted_adjusted": 1 - (1 - r2) * (rows - 1) / df_resid if r2 is not None and df_resid > 0 else None,
+        "R2_weighted_adjusted": 1 - (1 - r2) * df_total / df_resid if r2 is not None and df_resid > 0 else None,
         "Lm": float(abs(e.mean())),
         "L1": float(abs(e).mean()),
         "L2": float((e**2).mean()),

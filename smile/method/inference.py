@@ -30,57 +30,9 @@ def half_widths(model: Solution, responses, permutations, seed, level=LEVEL):
     rank = int(np.ceil((1 - level) * (permutations + 1) - ROUND_OFF)) - 1
     if model.df_resid < 2 or rank >= permutations:
         return np.full((len(model.operator), responses.shape[1]), np.nan)
-    drawn = [_drawn_t(model, chunk) for chunk in _permuted(errors, orders(block, permutations, seed))]
+    drawn = [_drawn_t(model, chunk) for chunk in permuted(errors, orders(block, permutations, seed))]
     quantile = np.partition(np.concatenate(drawn, axis=1), rank, axis=1)[:, rank]  # (k, R)
-    return np.where(errors.any(axis=0), quantile * _estimates(model, responses)[1], np.nan)
-
-
-def word_p_values(mask, responses, permutations, seed):
-    """P-values (k, R) of each word for each column of responses (N, R); 1 where a word cannot be tested.
-
-    Freedman & Lane (1983): the residuals of a model without the word are permuted. That model holds the words that act
-    evidently (p <= .05 in a first pass over residuals of the whole model), not all: residuals of fewer words
-    are closer to the errors, and for an editor that ignores its text they are the responses, so that the test is
-    exact there whatever the noise. Counted with the +1 (Phipson & Smyth 2010).
-    """
-    weight, block = np.ones(len(mask)), np.zeros(len(mask), int)
-    model, order = solve(mask, responses, weight, block), orders(block, permutations, seed)
-    observed = _t(model, responses)  # (k, R)
-    acts = _chance(model, equalised(model, responses), order, observed) <= LEVEL
-    acts &= model.estimable[:, None]
-    itself = np.argwhere(acts)  # a word that acts is tested against the others that do
-    column = np.r_[np.arange(responses.shape[1]), itself[:, 1]]
-    reduced = np.vstack([acts.T, acts[:, itself[:, 1]].T])  # (J, k) bool: the words of each reduced model
-    reduced[np.arange(len(itself)) + responses.shape[1], itself[:, 0]] = False
-    errors = np.empty((len(mask), len(column)))
-    for words in np.unique(reduced, axis=0):
-        of = (reduced == words).all(axis=1)
-        errors[:, of] = solve(mask * words, responses[:, column[of]], weight, block).residual(responses[:, column[of]])
-    p_values = _chance(model, errors, order, observed[:, column])
-    p_values[itself[:, 0], itself[:, 1]] = p_values[itself[:, 0], np.arange(len(itself)) + responses.shape[1]]
-    p_values = p_values[:, : responses.shape[1]]
-    return np.where(model.estimable[:, None], p_values, 1)
-
-
-def map_p_values(mask, responses, block, permutations, seed):
-    """P-values (k, p) of each word in each patch, responses (N, p), family-wise over the patches: an observed t is
-    compared with the largest of all patches in each permutation (Westfall & Young 1993; Winkler et al. 2014). What is
-    permuted, within blocks, is the residuals of the model of all other words. 1 where there is nothing to test.
-    """
-    weight = np.ones(len(mask))
-    model, order = solve(mask, responses, weight, block), orders(block, permutations, seed)
-    p_values = np.ones((mask.shape[1], responses.shape[1]))
-    if model.df_resid < 1:
-        return p_values
-    observed = _t(model, responses)
-    for j in np.flatnonzero(model.estimable):
-        others = np.delete(mask, j, axis=1) if mask.shape[1] > 1 else np.zeros_like(mask)
-        errors = solve(others, responses, weight, block).residual(responses)
-        errors[:, _negligible(errors, responses)] = 0
-        if errors.any():
-            p_values[j] = _chance(model, errors, order, observed[j : j + 1], [j], largest=True)
-            p_values[j, ~errors.any(axis=0)] = 1
-    return p_values
+    return np.where(errors.any(axis=0), quantile * estimate(model, responses)[1], 0.0)
 
 
 def over_seeds(mask, response, weight, block, kind="linear"):
@@ -119,6 +71,17 @@ def _clustered(model, response, cluster):
         left_out = np.linalg.pinv(np.eye(size) - hat, rcond=1e-8) @ own
         variance = variance + ((operator @ own) * (operator @ left_out)).sum(axis=(0, 2))
     return variance
+
+
+def average_seeds(mask, values, block):
+    """(texts (N, k), means (N, q)) of values (n, q) over the seeds that have the text, each seed's level taken out first, so
+    that a text that failed under one seed is judged by the others. Texts in the order in which they come first."""
+    model = solve(mask, values, np.ones(len(mask)), block)
+    level = model.member @ model.intercepts.reshape(model.member.shape[1], -1)
+    texts, first, which = np.unique(mask, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    member = (which.ravel()[:, None] == order).astype(float)  # (n, N)
+    return texts[order], member.T @ (values - level) / member.sum(axis=0)[:, None]
 
 
 def by_text(mask, response, block):
@@ -163,26 +126,18 @@ def exact(model: Solution, values) -> bool:
     return not equalised(model, values).any()
 
 
-def _chance(model, errors, order, observed, words=slice(None), largest=False):
-    """(1 + how often permuted errors (N, R) reach the observed t (k, R) of these words) / (1 + permutations)."""
-    reached = np.zeros_like(observed)
-    for chunk in _permuted(errors, order):
-        t = _drawn_t(model, chunk, words)  # (k, c, R)
-        t = t.max(axis=2, keepdims=True) if largest else t
-        reached += (t >= observed[:, None] * (1 - ROUND_OFF) - ROUND_OFF).sum(axis=1)  # a t of 0 may be rounded, too
-    return (1 + reached) / (1 + len(order))
-
-
-def _permuted(errors, order):
+def permuted(errors, order):
     """Errors (N, R) in each order, as chunks (N, c, R) that fit into memory."""
     step = max(1, CHUNK // errors.size)
     for start in range(0, len(order), step):
         yield errors[order[start : start + step].T]
 
 
-def _drawn_t(model, chunk, words=slice(None)):
-    """|t| (k, c, R) of permuted errors (N, c, R)."""
-    return _t(model, chunk.reshape(len(chunk), -1), words).reshape(-1, *chunk.shape[1:])
+def _drawn_t(model, chunk):
+    """|t| (k, c, R) of permuted errors (N, c, R); 0 for a column of zeros."""
+    weights, errors = estimate(model, chunk.reshape(len(chunk), -1))
+    least = np.maximum(ROUND_OFF * np.abs(weights), np.finfo(float).tiny)  # an exact fit is a large number, not 1 / 0
+    return (np.abs(weights) / np.maximum(errors, least)).reshape(-1, *chunk.shape[1:])
 
 
 def _negligible(residual, values):
@@ -190,14 +145,7 @@ def _negligible(residual, values):
     return np.abs(residual).max(axis=0) <= ROUND_OFF * np.abs(values).max(axis=0)
 
 
-def _t(model, values, words=slice(None)):
-    """|t| (k, c) of these words for each column of values (N, c); 0 for a column of zeros."""
-    weights, errors = _estimates(model, values, words)
-    least = np.maximum(ROUND_OFF * np.abs(weights), np.finfo(float).tiny)  # an exact fit is a large number, not 1 / 0
-    return np.abs(weights) / np.maximum(errors, least)
-
-
-def _estimates(model, values, words=slice(None)):
+def estimate(model, values, words=slice(None)):
     """Weights and HC3 standard errors, both (k, c), of each column of values (N, c). A row that alone determines a
     weight has no residual; the mean of the other rows' terms stands in for it."""
     slack, operator = 1 - model.leverage, model.operator[words]

@@ -1,26 +1,23 @@
-"""Where each word acts: the surrogate's regression once per part of an outcome, for example per patch of a picture."""
+"""Where each word acts: what it does to how each place of the outcomes looks."""
 
 import numpy as np
 
-from smile.method import surrogate
+ROUND_OFF = 1e-9
+VISIBLE = 4 / 255  # of the full range: a smaller change of a place is not seen, and no word is starred or drawn for it
 
 
-def respond_by_patch(patches: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """(n, p) responses in [0, 1]: 1 - cosine distance / largest of all, patch by patch.
+def map_effects(effects, shape: tuple[int, ...]) -> np.ndarray:
+    """Maps (k, rows, columns) in [-1, 1] from effects (k, rows x columns x channels) in shares of the full range.
 
-    `patches` is (n, p, d); `reference` is (p, d) or, one for each outcome, (n, p, d).
+    shape: (rows, columns, channels). A place's value is the size of the channel that the word changes most; it is above 0
+    where the place is lighter with the word, and below where it is darker.
     """
-    reference = np.broadcast_to(reference, patches.shape)
-    lengths = np.linalg.norm(patches, axis=2) * np.linalg.norm(reference, axis=2)
-    cosine = np.einsum("npd,npd->np", patches, reference) / np.where(lengths > 0, lengths, 1)
-    distances = np.where((patches == reference).all(axis=2), 0.0, np.clip(1 - cosine, 0, None))
-    return 1 - distances / (distances.max() or 1.0)
+    by_place = np.asarray(effects, float).reshape(-1, *shape)  # (k, rows, columns, channels)
+    sign = np.where(by_place.sum(axis=3) < 0, -1.0, 1.0)
+    sizes = np.abs(by_place).max(axis=3)
+    return np.where(sizes > ROUND_OFF, sign * sizes, 0.0)
 
 
-def map_words(mask, responses, locality_weights, shape: tuple[int, int], *, seed: int, blocks) -> tuple[np.ndarray, np.ndarray]:
-    """(weights (k, rows, columns), p-values of that shape) of k words over p = rows x columns parts.
-
-    mask (n, k) bool; responses (n, p); locality_weights, blocks (n,). A word's p-values hold family-wise over its parts.
-    """
-    weights, p_values = surrogate.maps(mask, responses, locality_weights, seed=seed, blocks=blocks)
-    return weights.reshape(-1, *shape), p_values.reshape(-1, *shape)
+def find_places(maps, words) -> np.ndarray:
+    """(k, rows, columns) bool: where the words (k,) bool change a place of maps (k, rows, columns) visibly."""
+    return (np.abs(maps) >= VISIBLE) & np.asarray(words, bool)[:, None, None]

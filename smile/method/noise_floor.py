@@ -9,6 +9,12 @@ def floor(distances):
     return float(distances.mean()) if distances.size else None
 
 
+def exceeds_noise(distances, noise_distances) -> bool:
+    """Whether the largest of the distances (N,) exceeds all noise distances (S,); True where there are none to compare with."""
+    distances, noise = _finite(distances), _finite(noise_distances)
+    return not noise.size or bool(distances.max(initial=0.0) > noise.max())
+
+
 def edit_p_values(distances, noise_distances):
     """Per edit (N,), in (0, 1]: (1 + #{noise >= distance}) / (S + 1), the Monte-Carlo p-value with the edit counted
     among its own references (Davison & Hinkley 1997, eq. 4.11; Phipson & Smyth 2010).

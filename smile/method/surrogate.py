@@ -6,14 +6,15 @@ import numpy as np
 
 from smile.errors import InputError
 from smile.method import inference
+from smile.method.appearance import test_words
 from smile.method.least_squares import KINDS, ROUND_OFF, checked, solve
 
 TOO_FEW = "the edits are too few to judge chance by"
-ALL_TOO_FEW = "all combinations of the words are edited, and they are too few to judge chance by"
-EXACT = "the words explain the edits without any remainder to judge chance by"
+ENUMERATED = "all combinations of so few words are edited, which leaves nothing to chance under one seed"
+LEAST_WEIGHT = 0.05  # of the largest distance: where nothing is left to chance, a word of less is not said to act
 ALL_ALIKE = "the edits are all equally far from the reference"
 SEEDS_ALIKE = "every seed makes the same edits, so several tell no more than one"
-LEAST_TEXTS = 6  # 5 texts have 120 orders: Holm's correction for 3 words would need the single most extreme one
+LEAST_TEXTS = 9  # with the 8 of three words, a word that acts only together with another has p >= .43 whatever the noise
 
 
 @dataclass(frozen=True)
@@ -35,35 +36,57 @@ class Surrogate:
     untested: str
 
 
-def fit(mask, response, locality_weight=None, *, kind="linear", permutations=999, seed=0, blocks=None, level=0.05) -> Surrogate:
+def fit(
+    mask,
+    response,
+    locality_weight=None,
+    *,
+    kind: str = "linear",
+    permutations: int = 999,
+    seed: int = 0,
+    blocks=None,
+    level: float = 0.05,
+    appearance=None,
+    outcomes=None,
+) -> Surrogate:
     """Fit response (N,) ~ mask (N, k) with locality weights (N,) >= 0 (None: all 1) and return a `Surrogate`.
 
-    kind: "linear" (weighted least squares), "ridge" (penalty 1, as scikit-learn's default) or "bayesian"
-    (scikit-learn's BayesianRidge). blocks (N,) int: rows that share a noise seed share an intercept. level: of one block's
-    intervals, where one looks more than once (`smile.method.group_sequential`).
+    - kind: "linear" (weighted least squares), "ridge" (penalty 1, as scikit-learn's default) or "bayesian" (scikit-learn's
+      BayesianRidge).
+    - blocks (N,) int: rows that share a noise seed share an intercept.
+    - level: of one block's intervals, where one looks more than once (`smile.method.group_sequential`).
+    - appearance (N, q): what the outcomes look like; words are tested on it, and on the response where it is None.
+    - outcomes (N,) int: rows of the same number are the same outcome, and count as one in the test; None: all differ.
 
     With one block the numbers are about this edit, with several about the editor:
 
     | | one block | S blocks |
     |---|---|---|
     | 95 % interval | HC3, quantile by permutation: `inference.half_widths` | `inference.over_seeds`, Student's t on S - 1 |
-    | p-value | permutation: `inference.word_p_values` | the larger of that on the texts' means over the seeds and that t's |
+    | p-value | permutation: `appearance.test_words` | the larger of that on the texts' means over the seeds and that t's |
 
-    For ridge and bayesian the interval covers the shrunken weight's variation, not its bias. P-values are of the model
-    without penalty and locality (both change the weight, not the evidence), then Holm's (1979) over the words; the larger
-    of two p-values is that of an intersection-union test (Berger 1982): a word must stand out of what the texts do and
-    of what the seeds do. Raises InputError for shapes or values that do not fit together.
+    Where all combinations of up to three words are edited under one seed, the weights are no sample: intervals have no
+    width, and nothing is tested. For ridge and bayesian the interval covers the shrunken weight's variation, not its bias.
+    P-values are of the model without penalty and locality (both change the weight, not the evidence), then Holm's (1979)
+    over the words; the larger of two p-values is that of an intersection-union test (Berger 1982): a word must stand out
+    of what the texts do and of what the seeds do. Raises InputError for shapes or values that do not fit together.
     """
     mask, response, weight, block = checked(mask, response, locality_weight, blocks)
     if kind not in KINDS:
         raise InputError(f"Unknown surrogate {kind!r}: choose one of {', '.join(KINDS)}.")
+    appearance = response[:, None] if appearance is None else np.asarray(appearance, float)
+    if appearance.ndim != 2 or len(appearance) != len(mask) or not np.isfinite(appearance).all():
+        raise InputError("What the outcomes look like must be finite numbers, one row for each edit.")
     solution = solve(mask, response, weight, block, kind)
     counted = weight > 0  # a row of weight 0 is not part of the regression
-    mask, response, weight, block = (a[counted] for a in (mask, response, weight, block))
-    if len(np.unique(block)) == 1:
-        half, p_values, untested = _one_seed(mask, response, weight, block, kind, permutations, seed, level)
+    data = mask[counted], response[counted], weight[counted], block[counted]
+    p_values, untested = _test_words(mask[counted], appearance[counted], data[3], _first(outcomes, counted), permutations, seed)
+    if len(np.unique(data[3])) == 1:
+        model = solve(*data, kind)
+        half = inference.half_widths(model, data[1][:, None], permutations, seed, level)[:, 0]
+        half = np.zeros_like(half) if untested == ENUMERATED else half
     else:
-        half, p_values, untested = _several_seeds(mask, response, weight, block, kind, permutations, seed)
+        half, p_values, untested = _several_seeds(data, kind, p_values, untested)
     return Surrogate(
         weights=solution.weights,
         intercept=float(solution.intercepts.mean()),
@@ -77,19 +100,6 @@ def fit(mask, response, locality_weight=None, *, kind="linear", permutations=999
     )
 
 
-def maps(mask, responses, locality_weight=None, *, permutations=199, seed=0, blocks=None):
-    """The same regression per patch: responses (N, p) -> weights (k, p) and p-values (k, p).
-
-    Each word's p-values hold family-wise over the patches (`inference.map_p_values`); words are not corrected against
-    each other. They speak of the seeds that were run, also where there are several. A patch that never changes has
-    weight 0 and p 1.
-    """
-    mask, responses, weight, block = checked(mask, responses, locality_weight, blocks, columns=True)
-    counted = weight > 0
-    p_values = inference.map_p_values(mask[counted], responses[counted], block[counted], permutations, seed)
-    return solve(mask, responses, weight, block).weights, p_values
-
-
 def holm(p_values):
     """Holm's step-down correction (1979) of p_values (k,): controls the chance of any false discovery."""
     p_values = np.asarray(p_values, float)
@@ -100,15 +110,24 @@ def holm(p_values):
     return corrected
 
 
-def _one_seed(mask, response, weight, block, kind, permutations, seed, level):
-    """Half widths (k,), p-values (k,) and why there are none: of this edit."""
-    model = solve(mask, response, weight, block, kind)
-    half = inference.half_widths(model, response[:, None], permutations, seed, level)[:, 0]
-    return half, *_of_texts(mask, response, permutations, seed)
+def _test_words(mask, appearance, block, first, permutations, seed):
+    """P-values (k,) of the texts' outcomes, and why there are none; `first` (N,) bool: rows whose outcome is not another's."""
+    nothing, blocks = np.ones(mask.shape[1]), len(np.unique(block))
+    mask, appearance, block = mask[first], appearance[first], block[first]
+    texts, appearance = (mask, appearance) if blocks == 1 else inference.average_seeds(mask, appearance, block)
+    model = solve(texts, appearance, np.ones(len(texts)), np.zeros(len(texts), int))
+    if np.ptp(appearance, axis=0).max() <= ROUND_OFF * np.abs(appearance).max():
+        return nothing, ALL_ALIKE
+    if len(texts) == 2 ** texts.shape[1] < LEAST_TEXTS and blocks == 1:
+        return nothing, ENUMERATED
+    if len(texts) < LEAST_TEXTS or model.df_resid < 1 or not model.estimable.any():
+        return nothing, TOO_FEW
+    return test_words(texts, appearance, permutations=permutations, seed=seed).p_values, ""
 
 
-def _several_seeds(mask, response, weight, block, kind, permutations, seed):
-    """The same of the editor."""
+def _several_seeds(data, kind, p_values, untested):
+    """Half widths (k,), p-values (k,) and why there are none: of the editor."""
+    mask, response, weight, block = data
     seeds, nothing = len(np.unique(block)), np.ones(mask.shape[1])
     spread = inference.over_seeds(mask, response, weight, block, kind)
     alone = inference.over_seeds(mask, response, np.ones(len(mask)), block)
@@ -116,20 +135,15 @@ def _several_seeds(mask, response, weight, block, kind, permutations, seed):
         return np.nan * nothing, nothing, TOO_FEW
     if not alone[1].any():
         return np.nan * nothing, nothing, SEEDS_ALIKE
-    texts, responses = inference.by_text(mask, response, block)
-    p_values, untested = _of_texts(texts, responses.mean(axis=1), permutations, seed) if len(texts) else (nothing, TOO_FEW)
     if not untested:
         p_values = np.maximum(p_values, inference.seed_p_values(alone[0], alone[1], seeds))
     return inference.seed_half_widths(spread[1], seeds), p_values, untested
 
 
-def _of_texts(mask, response, permutations, seed):
-    """P-values (k,) and why there are none."""
-    model = solve(mask, response, np.ones(len(mask)), np.zeros(len(mask), int))
-    if len(mask) < LEAST_TEXTS or model.df_resid < 1 or not model.estimable.any():
-        untested = ALL_TOO_FEW if len(mask) == 2 ** mask.shape[1] else TOO_FEW
-    elif inference.exact(model, response[:, None]):
-        untested = ALL_ALIKE if np.ptp(response) <= ROUND_OFF * np.abs(response).max() else EXACT
-    else:
-        return inference.word_p_values(mask, response[:, None], permutations, seed)[:, 0], ""
-    return np.ones(mask.shape[1]), untested
+def _first(outcomes, counted):
+    """(N,) bool, of the rows that count: the first of each outcome."""
+    if outcomes is None:
+        return np.ones(counted.sum(), bool)
+    found = np.zeros(counted.sum(), bool)
+    found[np.unique(np.asarray(outcomes)[counted], return_index=True)[1]] = True
+    return found

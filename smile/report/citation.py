@@ -85,11 +85,20 @@ def list_options(explanation: ExplanationLike) -> dict[str, Any]:
         names += [name for name in PRESET if (name, "locality_note" in settings) != ("locality", True)]
         names += ["sigma"] * (settings["sigma"] is not None and not _is_auto(e))
     options |= {name: settings[name] for name in names if settings[name] != USUAL[name]}
+    if _is_settled(e):  # with more noise seeds it would be the same explanation
+        options.pop("noise_seeds", None)
     usual = count_permutations(len(e.words))
     options |= {"permutations": settings["permutations"]} if settings["permutations"] != usual else {}
     if settings["embedder"] == "dinov2" and not (_is_bundled(settings, "editor") and _is_bundled(settings, "embedder")):
         options["embedder"] = settings.get("embedder_weights", "auto")
     return options
+
+
+def _is_settled(e: ExplanationLike) -> bool:
+    """Whether one other seed was enough to know that seeds change nothing, so that no further one was tried."""
+    full, others = e.edits[0], e.noise_edits
+    same = full is not None and all(other is not None and other.tobytes() == full.tobytes() for other in others)
+    return e.settings["noise_seeds"] == len(others) == 1 and same
 
 
 def _is_auto(e: ExplanationLike) -> bool:

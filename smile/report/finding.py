@@ -4,16 +4,19 @@ The sentences say what the edits show, whether that is about one edit (one seed)
 when nothing was found or nothing could have been found.
 """
 
+from itertools import combinations, product
+
 import numpy as np
 
-from smile.method.surrogate import EXACT
+from smile.method.surrogate import ENUMERATED, LEAST_WEIGHT
 from smile.report.numbers import LEVEL
+from smile.report.places import describe_places
 from smile.report.protocols import ExplanationLike
 
 SAME = 1e-9  # distances up to here are round-off
 FEW_SEEDS = 4  # below, Student's t needs 4.3 standard errors and more before any correction
 HALF = 0.5  # of the variation, predicted for edits left out of the fit
-SMALL = 0.05  # a smaller weight, as a share of the largest distance, may be significant but is not named
+QUARTER = 0.25  # of what two words do: with less, neither does anything alone
 
 
 def write_finding(explanation: ExplanationLike) -> str:
@@ -36,32 +39,87 @@ def _write_all(e: ExplanationLike) -> list[str]:
     usable = np.isfinite(e.distances)
     edits = f"{len(set(zip(e.blocks.tolist(), e.texts, strict=True)))} edits"
     if usable.sum() > 1 and e.distances_from_full[usable].max() <= SAME:
-        return [f"The words made no difference: all {edits} are the same picture whichever words were left out."]
-    if np.isnan(e.weights).any():
+        which = f"all {edits}" if usable.all() else f"all {usable.sum()} of {edits} that succeeded"
+        return [f"The words made no difference: {which} are the same picture whichever words were left out."]
+    if np.isnan(e.weights).all():
         return [f"Only {usable.sum()} of {edits} succeeded, too few to say which of {len(e.words)} words matter."]
-    remarks = (_describe_pair(e), _describe_fit(e), _describe_noise(e), _describe_stopping(e))
+    remarks = [
+        _describe_blocked(e),
+        _describe_where(e),
+        _describe_pair(e),
+        _describe_fit(e),
+        _describe_noise(e),
+        _describe_stopping(e),
+    ]
+    if not e.beyond_noise:
+        return [f"{_describe_nothing(e, edits)}.", *filter(None, remarks[:1])]
     return [f"{_describe_words(e, edits)}.", *filter(None, remarks)]
+
+
+def _describe_nothing(e: ExplanationLike, edits: str) -> str:
+    """Why nothing that the words changed may be called a change; without the full stop."""
+    scope = f"{_describe_scope(e)}, over {edits}"
+    if not e.moved:
+        return f"{scope}, no word changed the picture more than chance does: another seed alone moves it as far or farther"
+    return f"{scope}, no word changed anything that one can see: no place differs by 4 of 255 levels with and without it"
 
 
 def _describe_words(e: ExplanationLike, edits: str) -> str:
     """Which words changed the result; without the full stop."""
+    if e.untested == ENUMERATED:
+        return f"{_describe_scope(e)}, of which all combinations of the words were edited, {_describe_exactly(e)}"
     if e.untested:
-        large = np.flatnonzero(np.abs(e.weights) >= SMALL) if e.untested == EXACT else np.array([], int)
-        what = _describe_pull(e, large) if len(large) else _name_largest(e)
-        return f"{_describe_scope(e)}, no word could be tested over {edits}, because {e.untested}; {what}"
+        return f"{_describe_scope(e)}, no word could be tested over {edits}, because {e.untested}; {_name_largest(e)}"
     significant = np.flatnonzero(e.significant)
     if not len(significant):
         alone = " alone" if _describe_pair(e) else ""
         chance = f"no word{alone} made a difference that can be told from chance over {edits}"
         return f"{_describe_scope(e)}, {chance}; {_name_largest(e)}{_suggest_more(e)}"
-    small = np.abs(e.weights[significant]) < SMALL
-    named = significant if small.all() else significant[~small]
-    rest = len(e.words) - len(significant)
+    rest = int(np.isfinite(e.weights).sum()) - len(significant)
     others = "" if not rest else f"; for the other {'word' if rest == 1 else f'{rest} words'} no difference could be shown"
-    if len(named) < len(significant):
-        more = len(significant) - len(named)
-        others = f"; {more} more {'is' if more == 1 else 'are'} significant but with weights below {SMALL}" + others
-    return f"{_describe_scope(e)}, over {edits}, {_describe_pull(e, named)}{others}"
+    return f"{_describe_scope(e)}, over {edits}, {_describe_pull(e, significant)}{others}"
+
+
+def _describe_exactly(e: ExplanationLike) -> str:
+    """What up to three words did, of which every combination was edited, so that there is nothing to infer."""
+    named = np.flatnonzero(e.significant)
+    if not len(named):
+        return _name_largest(e)
+    together = [pair for pair in combinations(named, 2) if _act_only_together(e, *pair)]
+    if not together:
+        return _describe_pull(e, named)
+    first, second = together[0]
+    rest = [j for j in named if j not in together[0]]
+    also = f"; besides, {_describe_pull(e, np.array(rest))}" if rest else ""
+    return f"“{e.words[first]}” and “{e.words[second]}” work only together{also}"
+
+
+def _act_only_together(e: ExplanationLike, first: int, second: int) -> bool:
+    """Whether either word alone does at most a quarter of what both do, on average over the other words."""
+    usable = np.isfinite(e.responses)
+    rows = e.mask[usable][:, [first, second]]
+    response = {both: e.responses[usable][(rows == both).all(axis=1)].mean() for both in product((False, True), repeat=2)}
+    whole = response[True, True] - response[False, False]
+    alone = max(abs(response[one] - response[False, False]) for one in ((True, False), (False, True)))
+    return bool(abs(whole) > HALF * np.ptp(e.responses[usable]) and alone <= QUARTER * abs(whole))
+
+
+def _describe_blocked(e: ExplanationLike) -> str:
+    """Words without which there is no edit."""
+    unknown = [f"“{e.words[j]}”" for j in np.flatnonzero(np.isnan(e.weights))]
+    if not unknown:
+        return ""
+    what = "it" if len(unknown) == 1 else "them"
+    return f"Without {' or '.join(unknown)} every edit failed or was blocked, so nothing can be said of {what}."
+
+
+def _describe_where(e: ExplanationLike) -> str:
+    """Where the words with a star change the picture, the largest weight first."""
+    if e.places is None:
+        return ""
+    order = sorted(np.flatnonzero(e.significant), key=lambda j: -abs(e.weights[j]))
+    where = [f"“{e.words[j]}” {describe_places(e.places[j])}" for j in order]
+    return f"In the picture, {', '.join(where)}." if where else ""
 
 
 def _describe_pull(e: ExplanationLike, positions: np.ndarray) -> str:
@@ -95,13 +153,13 @@ def _suggest_more(e: ExplanationLike) -> str:
         return f", and {few}more seeds may tell"
     if k / (permutations + 1) >= LEVEL:
         return f", and {permutations} permutations are too few for {k} words"
-    return f", and more {'seeds' if e.settings['edits'] >= 2**k else 'edits'} may tell"  # 2^k: every combination was run
+    return "" if e.settings["edits"] >= 2**k else ", and more edits may tell"  # 2^k: every combination was run
 
 
 def _describe_pair(e: ExplanationLike) -> str:
     """Two words that act together."""
     pair = e.interaction
-    if not pair or pair["p_value"] is None or pair["p_value"] >= LEVEL or abs(pair["weight"]) < SMALL:
+    if not pair or pair["p_value"] is None or pair["p_value"] >= LEVEL or abs(pair["weight"]) < LEAST_WEIGHT:
         return ""
     first, second = (f"“{e.words[j]}”" for j in pair["pairs"][0])
     count = len(pair["pairs"]) - 1
@@ -125,7 +183,7 @@ def _name_words(e: ExplanationLike, positions) -> str:
 
 
 def _name_largest(e: ExplanationLike) -> str:
-    return f"the largest weight is that of {_name_words(e, [int(np.argmax(np.abs(e.weights)))])}"
+    return f"the largest weight is that of {_name_words(e, [int(np.nanargmax(np.abs(e.weights)))])}"
 
 
 def _describe_stopping(e: ExplanationLike) -> str:
@@ -146,8 +204,6 @@ def _describe_noise(e: ExplanationLike) -> str:
     """How far the edits moved from the full one, beside what another seed alone does."""
     if e.noise_floor is None:
         return ""
-    if np.nanmax(e.distances_from_full) <= np.nanmax(e.noise_distances):
-        return "But no edit moved farther than another seed alone can move it."
     if e.noise_floor <= SAME:
         return "Another seed alone does not move the result."
     times = np.nanmax(e.distances_from_full) / e.noise_floor

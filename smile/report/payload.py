@@ -10,7 +10,8 @@ from PIL import Image
 
 from smile.report import citation, plots
 from smile.report.finding import write_sentences
-from smile.report.numbers import LEVEL, finite_or_none
+from smile.report.numbers import finite_or_none
+from smile.report.places import describe_places
 from smile.report.protocols import ExplanationLike
 
 LONGEST = 512  # pixels of a picture's longest side; the bundle has all of them
@@ -67,7 +68,9 @@ def explanation_payload(
         "columns": plots.COLUMN_NAMES,
         "rows": plots.tabulate_words(e),
         "scale": plots.SCALE,
-        "limit": plots.find_limit(e),
+        "limit": plots.LIMIT,
+        "stretched": plots.find_limit(e),
+        "noise": not e.provisional and not e.beyond_noise,
         "finding": finding,
         "remarks": " ".join(remarks),
         "note": _mark_unfinished(e, was_stopped),
@@ -85,6 +88,7 @@ def explanation_payload(
             for i, (edit, distance) in enumerate(zip(e.noise_edits, e.noise_distances, strict=False))  # from the first seed's
         ],
         "maps": _list_maps(e),
+        "where": [""] * len(e.words) if e.places is None else [describe_places(each) for each in e.places],
         "map_limit": 1.0 if e.maps is None else float(np.abs(e.maps).max()) or 1.0,
         "python": citation.write_python(e, *files),
         "bibtex": citation.BIBTEX,
@@ -98,14 +102,13 @@ def comparison_payload(
     """What templates/comparison.html draws: for each editor, by name, an explanation of the same instruction, finished or not,
     or a sentence that says why there is none."""
     url = (pictures or Pictures()).url
-    made = [e for e in explanations.values() if not isinstance(e, str)]
-    first = made[0] if made else None
+    first = next((e for e in explanations.values() if not isinstance(e, str)), None)
     return {
         "instruction": "" if first is None else first.instruction,
         "words": [] if first is None else first.words,
         "input": None if first is None else url(first.image),
         "scale": plots.SCALE,
-        "limit": max(map(plots.find_limit, made), default=1.0),
+        "limit": plots.LIMIT,
         "source": source,
         "editors": [
             {"name": name, "problem": e}
@@ -113,6 +116,7 @@ def comparison_payload(
             else {
                 "name": name,
                 "weights": _list_numbers(e.weights),
+                "noise": not e.provisional and not e.beyond_noise,
                 "significant": e.significant.tolist(),
                 "rows": plots.tabulate_words(e),
                 "finding": write_sentences(e)[0],
@@ -149,11 +153,11 @@ def _describe_edit(src: str | None, distance: float, seed: int) -> dict[str, Any
 
 
 def _list_maps(e: ExplanationLike) -> list[list[list[float | None]]] | None:
-    """(k, gh, gw), None where a patch is not significant; None where there are no maps."""
-    if e.maps is None or e.maps_p_values is None:
+    """(k, rows, columns), None in a place that is not shown as the word's; None where there are no maps."""
+    if e.maps is None or e.places is None:
         return None
     maps = e.maps.round(4).astype(object)
-    maps[~(e.maps_p_values < LEVEL)] = None
+    maps[~e.places] = None
     return maps.tolist()
 
 

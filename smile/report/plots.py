@@ -12,13 +12,16 @@ import plotly.graph_objects as go
 from PIL import Image, ImageDraw, ImageFont
 
 from smile.errors import InputError
-from smile.report.numbers import LEVEL, finite_or_none, format_interval, format_p_value, format_weight
+from smile.report.numbers import finite_or_none, format_interval, format_p_value, format_weight
 from smile.report.protocols import ExplanationLike
 
 COLUMNS = 8  # words in one row of the heatmap
 LONGEST = 16  # characters of a word that a cell shows; the hover shows all
 SCALE = ((0.0, (33, 102, 172)), (0.5, (255, 255, 255)), (1.0, (178, 24, 43)))  # blue, white, red
+LIMIT = 1.0  # of the colours, for all explanations alike, so that a small weight looks small
+GREY = (226, 226, 226)  # a word whose weight is not known, or of edits that are within noise
 STAR = "★"
+RED_AND_BLUE = "red pulls toward the reference, blue away"
 COLUMN_NAMES = ("word", "weight", "95 % interval", "p", "p (Holm)", "significant")
 
 
@@ -36,7 +39,8 @@ def plot_heatmap(explanation: ExplanationLike) -> go.Figure:
             f"<b>{html.escape(word)}</b> (word {j + 1})<br>weight {weight}<br>95 % interval {interval}<br>"
             f"p {html.escape(p_value)}, Holm {html.escape(p_value_holm)}"
         )
-    limit = find_limit(explanation)
+    within = not explanation.provisional and not explanation.beyond_noise
+    scale = [[0, f"rgb{GREY}"], [1, f"rgb{GREY}"]] if within else [[at, f"rgb{colour}"] for at, colour in SCALE]
     figure = go.Figure(
         go.Heatmap(
             z=z.reshape(rows, columns),
@@ -48,9 +52,10 @@ def plot_heatmap(explanation: ExplanationLike) -> go.Figure:
             hoverongaps=False,
             xgap=4,
             ygap=4,
-            zmin=-limit,
-            zmax=limit,
-            colorscale=[[at, f"rgb{colour}"] for at, colour in SCALE],
+            zmin=-LIMIT,
+            zmax=LIMIT,
+            colorscale=scale,
+            showscale=not within,
             colorbar={"title": {"text": "weight"}, "thickness": 12},
         )
     )
@@ -66,7 +71,7 @@ def plot_heatmap(explanation: ExplanationLike) -> go.Figure:
         margin={"l": 8, "r": 8, "t": 32, "b": 8},
         plot_bgcolor="white",
         title={
-            "text": f"{provisional}red pulls toward the reference, blue away · {STAR} p &lt; 0.05 (Holm)",
+            "text": f"{provisional}{'grey: within noise' if within else RED_AND_BLUE} · {STAR} p &lt; 0.05 (Holm), visible",
             "font": {"size": 13},
             "x": 0.01,
         },
@@ -81,14 +86,15 @@ def draw_heatmap(explanation: ExplanationLike) -> Image.Image:
     width, height, top = 120, 88, 34
     picture = Image.new("RGB", (columns * width + 8, top + rows * height + 8), "white")
     draw = ImageDraw.Draw(picture)
-    note = f"{'provisional; ' if explanation.provisional else ''}red toward the reference, blue away; * p < 0.05 (Holm)"
+    within = not explanation.provisional and not explanation.beyond_noise
+    provisional, colours = "provisional; " if explanation.provisional else "", "grey: within noise" if within else RED_AND_BLUE
+    note = f"{provisional}{colours}; * p < 0.05 (Holm)"
     draw.text((8, 8), note, fill="#444", font=_font(12))
-    limit = find_limit(explanation)
     for j, (word, weight, interval, _, _, star) in enumerate(words):
         row, column = divmod(j, columns)
         left, up = 8 + column * width, top + row * height
         box = (left, up, left + width - 8, up + height - 8)
-        colour = pick_colour(explanation.weights[j], limit)
+        colour = GREY if within else pick_colour(explanation.weights[j], LIMIT)
         draw.rectangle(box, fill=colour, outline="black" if star else "#bbb", width=3 if star else 1)
         ink = "black" if sum(colour) > 330 else "white"
         middle = (box[0] + box[2]) / 2
@@ -101,19 +107,19 @@ def draw_heatmap(explanation: ExplanationLike) -> Image.Image:
 
 
 def draw_overlay(explanation: ExplanationLike, word: int) -> Image.Image:
-    """The reference picture in grey, coloured by the word's map where it is significant (p < 0.05 over all patches).
+    """The reference picture in grey, coloured in the places that are shown as the word's: red where it makes them lighter,
+    blue where it makes them darker.
 
     `word` is a position from 0. Raises InputError where there is no such word or no map.
     """
-    if explanation.maps is None or explanation.maps_p_values is None:
-        raise InputError("This explanation has no maps: it is unfinished, or its embedder gives no patches.")
+    if explanation.maps is None or explanation.places is None:
+        raise InputError("This explanation has no maps, because it is unfinished.")
     if not 0 <= word < len(explanation.words):
         raise InputError(f"There is no word {word}; the words are numbered 0 to {len(explanation.words) - 1}.")
-    weights, significant = explanation.maps[word], explanation.maps_p_values[word] < LEVEL
-    limit = np.abs(explanation.maps).max() or 1.0
-    rgba = np.zeros((*weights.shape, 4), dtype=np.uint8)
-    for at in np.argwhere(significant):
-        rgba[tuple(at)] = (*pick_colour(weights[tuple(at)], limit), 170)
+    effects, limit = explanation.maps[word], np.abs(explanation.maps).max() or 1.0
+    rgba = np.zeros((*effects.shape, 4), dtype=np.uint8)
+    for at in np.argwhere(explanation.places[word]):
+        rgba[tuple(at)] = (*pick_colour(effects[tuple(at)], limit), 170)
     base = explanation.reference.convert("L").convert("RGBA")
     layer = Image.fromarray(rgba, "RGBA").resize(base.size, Image.Resampling.NEAREST)
     return Image.alpha_composite(base, layer).convert("RGB")
@@ -144,7 +150,7 @@ def find_limit(explanation: ExplanationLike) -> float:
 def pick_colour(weight: float, limit: float) -> tuple[int, ...]:
     """The RGB colour of a weight on the scale -limit to limit; an unknown one is light grey."""
     if not np.isfinite(weight):
-        return (238, 238, 238)
+        return GREY
     at = float(np.clip(0.5 + 0.5 * weight / limit, 0, 1))
     return tuple(round(float(np.interp(at, [s[0] for s in SCALE], [s[1][c] for s in SCALE]))) for c in range(3))
 

@@ -22,6 +22,7 @@ class ExplanationLike(Protocol):
     blocks: np.ndarray  # (n,) int
     texts: list[str]  # (n,)
     distances: np.ndarray  # (n,)
+    responses: np.ndarray  # (n,)
     locality_weights: np.ndarray  # (n,)
     distances_from_full: np.ndarray  # (n,)
     noise_distances: np.ndarray
@@ -33,8 +34,7 @@ class ExplanationLike(Protocol):
     edits: list[Image.Image | None]  # (n,)
     noise_edits: list[Image.Image | None]
     region: Image.Image | None
-    maps: np.ndarray | None  # (k, gh, gw)
-    maps_p_values: np.ndarray | None  # (k, gh, gw)
+    maps: np.ndarray | None  # (k, rows, columns)
     provisional: bool
     done: int
     total: int
@@ -43,7 +43,19 @@ class ExplanationLike(Protocol):
     def reference(self) -> Image.Image: ...
 
     @property
+    def moved(self) -> bool: ...
+
+    @property
+    def visible(self) -> np.ndarray: ...  # (k,) bool
+
+    @property
+    def beyond_noise(self) -> bool: ...
+
+    @property
     def significant(self) -> np.ndarray: ...  # (k,) bool
+
+    @property
+    def places(self) -> np.ndarray | None: ...  # (k, rows, columns) bool
 
     @property
     def undecided(self) -> np.ndarray: ...  # (k,) bool

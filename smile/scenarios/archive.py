@@ -205,7 +205,10 @@ def _check_cell(given: dict, planned: Mapping[str, dict]) -> float:
 
 def _read_explanation(cell: dict, refit: bool) -> dict:
     try:
-        return schema.check_fields(cell["explanation"], refit=refit)
+        fields = schema.check_fields(cell["explanation"])
+        if refit:
+            schema.compare_results(fields, None)  # a cell has its pictures in small only
+        return fields
     except InputError as error:
         raise InputError(f"cell {cell['id']} cannot be believed. {error}") from error
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from smile.report.plots import SCALE, STAR
+from smile.report.plots import LIMIT, SCALE, STAR
 from smile.scenarios.table import Results
 
 INK, QUIET, LINE = "#1c1917", "#6b645c", "#e7e3dd"
@@ -80,8 +80,7 @@ def draw_values(plan: dict, values: list[dict], editor: str) -> Plot:
             )
             text = f"<b>{label}</b><br>{v['weight']:+.2f}<br>{STAR} {v['significant']:.0%}"
             cells.fill(row, column, v["weight"], text, hover)
-    limit = max((abs(v["weight"]) for v in values if v["weight"] is not None), default=1.0) or 1.0
-    colours = {"zmin": -limit, "zmax": limit, "colorscale": [[at, f"rgb{colour}"] for at, colour in SCALE]}
+    colours = {"zmin": -LIMIT, "zmax": LIMIT, "colorscale": [[at, f"rgb{colour}"] for at, colour in SCALE]}
     figure = cells.draw(gap=4, textfont={"size": 13}, **colours)
     figure.update_xaxes(visible=False, range=[-0.5, columns - 0.5])
     ticks = {"tickvals": list(range(len(names))), "ticktext": [escape(name) for name in names]}

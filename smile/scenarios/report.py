@@ -17,7 +17,7 @@ from smile.errors import InputError
 from smile.io.atomic import write_file
 from smile.report import files
 from smile.report.jinja import render
-from smile.report.plots import STAR, pick_colour
+from smile.report.plots import GREY, LIMIT, STAR, pick_colour
 from smile.scenarios import figures, table
 from smile.scenarios.table import Results
 
@@ -151,17 +151,25 @@ def _list_cells(results: Results) -> Iterator[tuple[str, str, list[dict]]]:
         for row in rows:
             pictures = [(url, alt) for url, alt in ((row.input, "picture"), (row.edit, "edit")) if url]
             left -= sum(len(url) for url, _ in pictures)
-            cell = {name: getattr(row, name) for name in ("id", "picture", "instruction", "failed", "carried_out")}
+            cell = {
+                name: getattr(row, name) for name in ("id", "picture", "instruction", "failed", "carried_out", "beyond_noise")
+            }
             cells.append(cell | {"pictures": pictures if left > 0 else [], "words": _list_words(row)})
         yield template, editor, cells
 
 
 def _list_words(row: Any) -> Iterator[dict]:
-    limit = max(abs(row.weights[row.top]), 1e-12) if row.known else 1.0
     for text, weight, starred in zip(row.words, row.weights, row.significant, strict=True):
-        colour = pick_colour(weight, limit)
+        colour = pick_colour(weight, LIMIT) if row.beyond_noise else GREY
         ink = "#1c1917" if sum(colour) > 330 else "#fff"
-        yield {"text": text, "weight": f"{weight:+.2f}", "starred": starred, "colour": colour, "ink": ink}
+        yield {
+            "text": text,
+            "weight": f"{weight:+.2f}",
+            "starred": starred,
+            "noise": not row.beyond_noise,
+            "colour": colour,
+            "ink": ink,
+        }
 
 
 def _group(items: Iterable[T], key: Callable[[T], Any]) -> list[tuple[Any, list[T]]]:

@@ -15,14 +15,15 @@ import numpy as np
 import pandas as pd
 
 from smile.evaluation import metrics
-from smile.report.numbers import LEVEL
+from smile.method.evident import find_evident, find_visible
+from smile.method.noise_floor import exceeds_noise
 from smile.scenarios import folder
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\n")  # with which one begins in a spreadsheet
 NUMBERS = {"weights": "weights", "low": "ci_low", "high": "ci_high", "p": "p_values", "holm": "p_values_holm"}
 LISTS = ["words", "position", "token", "part", "label", "attribute", "value", "significant", "relevant", *NUMBERS]
 COLUMNS = ["id", "editor", "number", "template", "picture", "instruction", "values", "meets", "shape", "failed", "known",
-           "carried_out", "top", "top_word", "top_is_relevant", "count", "input", "edit", *LISTS]  # fmt: skip
+           "carried_out", "beyond_noise", "top", "top_word", "top_is_relevant", "count", "input", "edit", *LISTS]  # fmt: skip
 ASKED = {"id": "cell", "editor": "editor", "picture": "picture", "template": "template"}  # column: its heading in a CSV
 FOUND = {"failed": "failed", "carried_out": "carried out", "top_word": "top word", "top_is_relevant": "top word matters",
          "auroc": "auroc", "f1": "f1", "accuracy": "accuracy", "fidelity": "leave-one-out R2",
@@ -209,7 +210,10 @@ def _make_row(plan: dict, planned: dict, done: dict) -> dict[str, Any]:
     explanation, relevant = done.get("explanation") or {}, done.get("relevant")
     numbers = {name: np.array(explanation.get(of) or [None] * len(words), float) for name, of in NUMBERS.items()}
     known = done["failed"] is None and bool(np.isfinite(numbers["weights"]).all())
-    top, significant = int(np.argmax(np.abs(numbers["weights"]))), numbers["holm"] < LEVEL
+    top, moves = int(np.argmax(np.abs(numbers["weights"]))), ("distances_from_full", "noise_distances")
+    moved = exceeds_noise(*(np.array(explanation.get(name) or [], float) for name in moves))
+    visible = find_visible(explanation.get("maps"), len(words))
+    significant = find_evident(numbers["weights"], numbers["holm"], explanation.get("untested", ""), visible, moved)
     return {
         **{name: planned[name] for name in ("id", "editor", "picture", "instruction", "values")},
         **{name: done.get(name) for name in ("failed", "carried_out", "input", "edit")},
@@ -232,6 +236,7 @@ def _make_row(plan: dict, planned: dict, done: dict) -> dict[str, Any]:
         "attribute": [attribute for _, _, attribute in slots],
         "value": [planned["values"].get(attribute) for _, _, attribute in slots],
         "significant": significant,
+        "beyond_noise": moved and bool(visible.any()),
         "relevant": relevant or [None] * len(words),
     }
 

@@ -1,6 +1,5 @@
 """Edits of one picture, as a subject: an editor makes them, an embedder says how far apart they are."""
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io.images import open_picture
-from smile.method import distance, maps
+from smile.io.images import average_all_cells, open_picture
+from smile.method import distance
 from smile.method.schedule import Batch
 from smile.models import protocols
 from smile.models.cache import ensure_cache
@@ -37,6 +36,7 @@ class Edits:
         self.outcomes: dict[Key, Image.Image | None] = {}
         self.seconds = {"edits": 0.0, "embedding": 0.0}
         self._embedded: dict[Reference, tuple] = {}  # (vector (d,), patches (p, d) or None)
+        self._cells: dict[Key, np.ndarray] = {}  # (rows, columns, 3)
         self._distances: dict[tuple, float] = {}  # (outcome, reference) -> distance
 
     def prepare(self, units: list[str], settings: dict[str, Any]) -> None:
@@ -79,6 +79,11 @@ class Edits:
             self._embed({key: image for key, image in edits.items() if image is not None})
             yield seed, texts
 
+    def are_same(self, one: Key, other: Key) -> bool:
+        """Whether two edits are equal in every pixel; False where one failed."""
+        first, second = self.outcomes[one], self.outcomes[other]
+        return first is not None and second is not None and first.tobytes() == second.tobytes()
+
     def measure_distances(self, keys: list[Key], references: Sequence[Reference]) -> np.ndarray:
         """(n,) distance >= 0 of each edit from its reference, NaN for a failed one. Nothing is measured twice."""
         for pair in dict.fromkeys(zip(keys, references, strict=True)):
@@ -90,15 +95,12 @@ class Edits:
                 self._distances[pair] = found[0]
         return np.array([self._distances.get(pair, np.nan) for pair in zip(keys, references, strict=True)])
 
-    def respond_by_part(self, keys: list[Key], references: Sequence[Reference]) -> tuple[np.ndarray, tuple[int, int]] | None:
-        """Responses (n, p) of the embedder's patches and their grid (rows, columns); None without patches or grid. A
-        patch is compared with the same patch of the reference, so a word's map is where leaving it out changes the edit."""
-        patches = [self._embedded[key][1] for key in keys]
-        grid = None if patches[0] is None else _find_grid(self.embedder, len(patches[0]))
-        if grid is None:
-            return None
-        origin = np.stack([self._embedded[reference][1] for reference in references])
-        return maps.respond_by_patch(np.stack(patches), origin), grid
+    def show(self, keys: list[Key]) -> np.ndarray | None:
+        """(n, rows, columns, 3) mean colours in [0, 1] of the cells of each edit, NaN for a failed one."""
+        new = [key for key in dict.fromkeys(keys) if key not in self._cells]
+        if new:  # the edit of the full instruction comes first, so that there is a picture to know the shape by
+            self._cells |= dict(zip(new, average_all_cells([self.outcomes[key] for key in keys[:1] + new])[1:], strict=True))
+        return np.array([self._cells[key] for key in keys])
 
     def embed_tokens(self, texts: list[str]) -> list[np.ndarray] | None:
         """The editor's own token embeddings of each text, where it gives them."""
@@ -148,10 +150,3 @@ def _check_length(units: list[str], editor) -> None:
     lost = editor.lost_words(" ".join(units)) if hasattr(editor, "lost_words") else []
     if lost:
         raise InputError(f"The instruction is longer than this editor reads; it would lose “{' '.join(lost)}”, so shorten it.")
-
-
-def _find_grid(embedder, patch_count: int) -> tuple[int, int] | None:
-    """(rows, columns) of the embedder's patches: its own `grid`, else a square, else None: no map can be drawn."""
-    side = math.isqrt(patch_count)
-    rows, columns = getattr(embedder, "grid", (side, side))
-    return (rows, columns) if rows * columns == patch_count else None

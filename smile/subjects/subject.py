@@ -39,12 +39,15 @@ class Subject(Protocol):
     def run(self, batches: list[Batch]) -> Iterator[Batch]:
         """Make the outcomes of each batch (seed, texts), keep them in `outcomes`, and yield the batch."""
 
+    def are_same(self, one: Key, other: Key) -> bool:
+        """Whether two outcomes are equal bit for bit."""
+
     def measure_distances(self, keys: list[Key], references: Sequence[Reference]) -> np.ndarray:
         """(n,) distance >= 0 of each outcome from its reference (a key, or INPUT); NaN for a failed one."""
 
-    def respond_by_part(self, keys: list[Key], references: Sequence[Reference]) -> tuple[np.ndarray, tuple[int, int]] | None:
-        """Responses (n, p) in [0, 1] of the p parts of each outcome (the patches of a picture), 1 where a part is that of the
-        reference, and the shape (rows, columns) in which the parts lie. None where there are no parts."""
+    def show(self, keys: list[Key]) -> np.ndarray | None:
+        """What the outcomes look like, for the tests and maps: (n, rows, columns, channels) of the parts of each outcome, in
+        shares of the full range, NaN for a failed one. None where there is nothing of the kind."""
 
     def embed_tokens(self, texts: list[str]) -> list[np.ndarray] | None:
         """Each text's token embeddings (tokens, d), for the word mover's distance; None where the model gives none."""

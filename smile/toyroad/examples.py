@@ -21,15 +21,13 @@ from smile.toyroad.scene import SIZE, Scene, draw
 
 
 class Example(NamedTuple):
-    """One picture and instruction; `region` is the attribute whose zone an editor that takes a region may change;
-    where two words act only together, 16 edits are too few to tell them from chance."""
+    """One picture and instruction; `region` is the attribute whose zone an editor that takes a region may change."""
 
     scene: Scene
     instruction: str
     editor: str = "instruct-pix2pix"
     weights: str = "bundled"
     region: str = ""
-    edits: int = 16
 
 
 EXAMPLES = {
@@ -44,7 +42,6 @@ EXAMPLES = {
     "sunset-drive": Example(
         Scene(time="sunset", car="red", tree=False, season="autumn", horizon=0.5, sun_x=0.3, bend=0.8, hills=0.3),
         "please paint the car blue",
-        edits=32,
     ),
     "autumn-house": Example(
         Scene(season="autumn", car="blue", tree_right=False, horizon=0.3, sun_x=0.5, cloud_x=0.9, season_shade=0.4),
@@ -73,14 +70,12 @@ EXAMPLES = {
         "a blue car on a road",
         editor="img2img-turbo",
         weights="bundled-edges",
-        edits=32,
     ),
     "free-corner": Example(
         Scene(car="blue", tree=False, season="autumn", horizon=0.5, sun_x=0.4, bend=0.5, hills=0.2, cloud_x=0.1),
         "please add a tree there",
         editor="inpaint",
         region="tree",
-        edits=32,
     ),
     "open-sky": Example(
         Scene(car="green", house=False, horizon=0.6, sun_x=0.7, bend=0.3, hills=0.7, cloud_x=0.5),
@@ -115,9 +110,7 @@ def explain_example(example: Example) -> Explanation:
     """Its explanation, otherwise with default settings, on the CPU, where every machine makes the same edits."""
     takes = {"region": paint_region(example)} if EDITORS[example.editor].needs_region else {}
     editor, embedder = load_editor(example.editor, example.weights, "cpu"), load_embedder("bundled", "cpu")
-    return replace(
-        explain(draw(example.scene), example.instruction, editor, embedder=embedder, edits=example.edits, **takes), seconds={}
-    )
+    return replace(explain(draw(example.scene), example.instruction, editor, embedder=embedder, **takes), seconds={})
 
 
 def describe_examples() -> list[dict]:

@@ -60,15 +60,15 @@ class Outlook(NamedTuple):
 
 
 def count_edits(k: int, edits: int | None, options: dict) -> tuple[int, int]:
-    """How many edits a run on k words makes, or at most, under its own seeds and under those for the noise floor. Raises
-    InputError where there are too few for blocks."""
+    """How many edits a run on k words makes at most, under its own seeds and under those for the noise floor: fewer where it
+    may stop when it is sure, and where another seed changes nothing. Raises InputError where there are too few for blocks."""
     options = DEFAULTS | options
     edits = design.planned_edits(k, edits, options["smallest_effect"] is not None)
     return edits * options["seeds"], options["noise_seeds"]
 
 
 def list_edits(words: list[str], edits: int | None, seed: int, options: dict) -> set[tuple[int, str]]:
-    """(seed, text) of the edits of such a run, or of those that it makes at most."""
+    """(seed, text) of the edits that such a run makes at most."""
     options, k = DEFAULTS | options, len(words)
     blocks = options["smallest_effect"] is not None
     count = design.planned_edits(k, edits, blocks)

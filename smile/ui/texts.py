@@ -177,7 +177,8 @@ def describe_plan(outlook, run: str, comparison: str = "") -> Markup:
 
 def describe_run(edits: int, noise: int, outlook=None) -> str:
     """How much work a run is, and how long it will take where that is known."""
-    parts = [f"{format_count(edits, 'edit')}, {noise} more under other seeds"]
+    more = f"up to {noise}" if noise > 1 else noise  # an editor whose second seed changes nothing gets no third
+    parts = [f"{format_count(edits, 'edit')}, {more} more under other seeds"]
     if outlook is not None and outlook.seconds_per_edit is not None:
         device = "" if outlook.loaded else f" on this {_name_device(outlook)}"
         parts.append(f"{format_duration((edits + noise) * outlook.seconds_per_edit)}{device}")
@@ -190,7 +191,7 @@ def describe_comparison(edits: int, outlooks: list) -> str:
     """The same for a comparison, where `edits` are those of one editor."""
     known = [outlook.seconds_per_edit for outlook in outlooks if outlook.seconds_per_edit is not None]
     unknown = [outlook.name for outlook in outlooks if outlook.seconds_per_edit is None]
-    parts = [format_count(edits * len(outlooks), "edit")]
+    parts = [f"up to {format_count(edits * len(outlooks), 'edit')}"]
     if known:
         rest = f" and what {' and '.join(unknown)} may take" if unknown else ""
         parts.append(format_duration(edits * sum(known)) + rest)
@@ -219,7 +220,7 @@ def describe_suite(planned, seconds: float | None, download: float, cells: int, 
     terms = {
         "Suite": f"{suite.name}. {suite.description}" if suite.description else suite.name,
         "Cells": f"{len(planned.cells)}: {asked}, {', '.join(editor.label for editor in suite.editors)}",
-        "This run": f"{format_count(sum(planned.edits.values()), 'edit')}{time}{first}",
+        "This run": f"up to {format_count(sum(planned.edits.values()), 'edit')}{time}{first}",
         "At most": f"{cells} cells and {edits} edits here; others may be waiting",
     }
     return _list_terms(terms)

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from smile.method import inference
 from smile.method.analysis import analyse
+from smile.method.appearance import test_words
 from smile.method.design import choose, default_edits, in_blocks
 from smile.method.group_sequential import levels, planned, repeated_p_values, undecided
 from smile.method.interaction import interaction
@@ -71,10 +72,9 @@ def errors(name, mask, runs, rng):
 
 
 def null(mask, responses, times=1):
-    """P-values (k, runs) in batches with permutations of their own; with so many times as many."""
-    starts, drawn = range(0, responses.shape[1], BATCH), times * permutations(mask.shape[1])
-    parts = [inference.word_p_values(mask, responses[:, s : s + BATCH], drawn, s) for s in starts]
-    return np.hstack(parts)
+    """P-values (k, runs), each run with permutations of its own; with so many times as many."""
+    drawn = times * permutations(mask.shape[1])
+    return np.array([test_words(mask, y[:, None], permutations=drawn, seed=i).p_values for i, y in enumerate(responses.T)]).T
 
 
 def covered(mask, weight, noise):

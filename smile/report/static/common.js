@@ -23,9 +23,11 @@ function plotly() {
   return window.plotlyLoading;
 }
 
+const GREY = [226, 226, 226]; // of what is not known, or within noise
+
 // The colour [r, g, b] of a weight on the scale -limit to limit; grey where it is not known.
 function colour(scale, weight, limit) {
-  if (weight === null) return [238, 238, 238];
+  if (weight === null) return GREY;
   const at = Math.min(1, Math.max(0, 0.5 + 0.5 * weight / limit));
   const above = Math.max(1, scale.findIndex(([stop]) => stop >= at));
   const [[low, from], [high, to]] = [scale[above - 1], scale[above]];

@@ -20,7 +20,7 @@ function figure(value, width) {
   };
   editors.forEach((editor, number) => value.words.forEach((word, index) => {
     const [column, row] = across ? [index, number] : [number, index];
-    const rgb = colour(value.scale, editor.weights[index], value.limit);
+    const rgb = editor.noise ? GREY : colour(value.scale, editor.weights[index], value.limit);
     const starred = editor.significant[index];
     shapes.push({
       type: "rect", x0: column - side, x1: column + side, y0: row - rise, y1: row + rise, fillcolor: `rgb(${rgb})`, layer: "below",

@@ -1,12 +1,16 @@
 // The word heatmap: Plotly draws the cells, folded to the width there is; over each lies a button that a keyboard and a
 // screen reader reach. An interval is drawn in its cell on one axis for all words, so that it is seen without hovering.
 
-const state = { value: null, word: null, edit: null }; // what is shown; the word and the edit that are chosen
+const state = { value: null, word: null, edit: null, stretch: false }; // what is shown; the word and the edit that are chosen
 const CELL = 96; // pixels
 const board = { box: find(".words .plot"), cells: find(".words .cells"), tip: find(".words .tip"), width: 0 };
 
+// Colours run from -1 to 1 for all explanations, unless somebody stretches them to this one's largest weight.
+const limitOf = (value) => (state.stretch ? value.stretched : value.limit);
+
 function heatmapFigure(value, width) {
-  const { words, weights, low, high, significant, rows: texts, scale, limit } = value;
+  const { words, weights, low, high, significant, rows: texts, scale, noise } = value;
+  const limit = limitOf(value);
   const count = words.length;
   const longest = Math.min(16, Math.max(...words.map((word) => word.length)));
   const fits = Math.max(1, Math.floor(width / Math.min(180, Math.max(92, 9 * longest + 26))));
@@ -22,7 +26,7 @@ function heatmapFigure(value, width) {
   };
   words.forEach((word, index) => {
     const [row, column] = [Math.floor(index / columns), index % columns];
-    const rgb = colour(scale, weights[index], limit);
+    const rgb = noise ? GREY : colour(scale, weights[index], limit);
     const pen = ink(rgb);
     shapes.push({
       type: "rect", x0: column - side, x1: column + side, y0: row - rise, y1: row + rise,
@@ -33,7 +37,8 @@ function heatmapFigure(value, width) {
     const name = escaped(shortened(word, Math.max(6, Math.floor(width / columns / 9) - (star ? 3 : 1))));
     say(column, row - 0.29, star ? `<b>${name}</b>${star}` : name, 15, pen);
     say(column, row - 0.07, texts[index][1], 14, pen);
-    if (low[index] === null || high[index] === null) return;
+    if (noise) say(column, row + 0.17, "within noise", 11, pen); // not by colour alone
+    if (noise || low[index] === null || high[index] === null) return;
     const at = (number) => column + 0.8 * side * number / farthest;
     const line = (x0, x1, y0, y1, width) => shapes.push({ type: "line", x0, x1, y0, y1, line: { color: pen, width } });
     line(at(0), at(0), row + 0.1, row + 0.24, 1);
@@ -94,8 +99,8 @@ function point(index) {
 async function drawHeatmap(value) {
   const words = find(".words");
   find(".ends i", words).style.background = gradient(value.scale);
-  find(".low", words).textContent = `−${value.limit.toFixed(2)} away from`;
-  find(".high", words).textContent = `toward the ${value.reference} +${value.limit.toFixed(2)}`;
+  find(".low", words).textContent = `−${limitOf(value).toFixed(2)} away from`;
+  find(".high", words).textContent = `toward the ${value.reference} +${limitOf(value).toFixed(2)}`;
   find(".note", words).textContent = value.note;
   fillTable(find("table", words), value.columns, value.rows);
   board.width = board.box.clientWidth;
@@ -107,6 +112,7 @@ async function drawHeatmap(value) {
   if (state.value === value && layout.width === board.box.clientWidth) await Plotly.react(board.box, data, layout, { displayModeBar: false });
 }
 
+find(".stretch input").addEventListener("change", ({ currentTarget }) => { state.stretch = currentTarget.checked; drawHeatmap(state.value); });
 find(".copy-table").addEventListener("click", ({ currentTarget }) => copyTable(currentTarget, find(".words table")));
 find(".words .tip").addEventListener("click", () => { board.tip.hidden = true; });
 new ResizeObserver(() => { if (state.value && board.box.clientWidth !== board.width) drawHeatmap(state.value); }).observe(board.box);

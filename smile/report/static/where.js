@@ -1,6 +1,6 @@
 // Two pictures: an edit before and after, and where in it a word acts. A map is laid over the grey reference with one
-// pixel for each patch: the stronger a word acts there, the less is seen of the picture. A patch that is not significant
-// stays as it is.
+// pixel for each place that is the word's, red where it makes it lighter, blue where darker: the more, the less is seen of
+// the picture. Other places stay as they are.
 
 const slide = find(".before .slide");
 const where = find(".where");
@@ -53,17 +53,13 @@ function drawWhere(value) {
   const size = (index) => Math.abs(value.weights[index] ?? 0);
   const largest = value.words.map((_, index) => index).sort((a, b) => value.significant[b] - value.significant[a] || size(b) - size(a))[0];
   const shown = state.word ?? largest;
-  const patches = value.maps[shown].flat().filter((weight) => weight !== null).length;
-  const of = value.maps[shown].flat().length;
   find(".title", where).textContent = `Where “${value.words[shown]}” acts`;
-  find(".what", where).textContent = patches
-    ? `in the ${patches} of ${of} patches that are significant`
-    : "in no patch can it be told from chance";
+  find(".what", where).textContent = value.where[shown] || "it changes no place evidently";
   setPicture(find(".base", where), referenceOf(value, value.edits[0].seed), "");
   const canvas = find("canvas", where);
   paintMap(canvas, value.maps[shown], value);
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `${patches} of ${of} patches of the picture change significantly with “${value.words[shown]}”`);
+  canvas.setAttribute("aria-label", `Where “${value.words[shown]}” acts: ${value.where[shown] || "no place changes evidently"}`);
   drawMultiples(value, shown);
 }
 

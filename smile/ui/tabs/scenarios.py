@@ -33,7 +33,7 @@ from smile.ui.sections.downloads import Downloads, shorten_name
 
 SHIPPED = ("first-steps", "weather", "toyroad")  # the smallest first
 MAX_CELLS = 60
-MAX_EDITS = 1500
+MAX_EDITS = 1800
 MAX_OPENED = 400  # cells of a finished run, each of which is computed again
 MAX_PERMUTATIONS = 10_000  # for each cell
 WITH_TRUST = 7  # times the edits, roughly, where a suite asks for trust
