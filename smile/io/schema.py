@@ -328,8 +328,9 @@ def compare_results(fields: Mapping[str, Any], appearance: np.ndarray | None) ->
     drawn = settings if work <= MAX_WORK else settings | {"permutations": 1}
     names = ("mask", "blocks", "locality_weights", "distances", "distances_from_full", "noise_distances", "provisional")
     try:
-        seen = {"appearance": appearance, "outcomes": number_outcomes(fields["blocks"], fields["texts"])}
-        results = analyse(**{name: fields[name] for name in names}, settings=drawn, **seen)
+        outcomes = number_outcomes(fields["blocks"], fields["texts"])
+        given: dict[str, Any] = {name: fields[name] for name in names} | {"appearance": appearance, "outcomes": outcomes}
+        results = analyse(settings=drawn, **given)
     except np.linalg.LinAlgError as error:
         raise InputError(CHANGED) from error
     if work > MAX_WORK and results["fidelity"]:

@@ -4,6 +4,7 @@ It needs no picture and no model, so whoever opens an explanation can have it co
 """
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -60,14 +61,14 @@ def analyse(
     varies = np.ones(words, bool) if provisional else mask[usable].any(axis=0) & ~mask[usable].all(axis=0)
     data, which = (mask[usable][:, varies], responses[usable], locality_weights[usable]), blocks[usable]
     if varies.any() and _determined(data[0], data[2], which, whole=not provisional):
-        kind, chance = settings["surrogate"], {name: settings[name] for name in ("permutations", "seed")} | {"blocks": which}
-        seen = {
+        kind: str = settings["surrogate"]
+        chance: dict[str, Any] = {"permutations": settings["permutations"], "seed": settings["seed"], "blocks": which}
+        seen: dict[str, Any] = {
             "appearance": None if appearance is None else appearance[usable].reshape(usable.sum(), -1),
             "outcomes": None if outcomes is None else np.asarray(outcomes)[usable],
         }
         fitted = _fit(data, usable, settings["looks"], kind, chance, seen)
         result |= {name: _spread(fitted[name], varies) for name in FITTED} | {"untested": fitted["untested"]}
-        result["p_values_holm"] = np.where(varies, result["p_values_holm"], np.nan)
         result["fidelity"] = fidelity(*data, kind=kind, blocks=which)
         pair = {} if provisional else asdict(interaction(*data[:2], **chance))
         position = np.flatnonzero(varies)
@@ -97,21 +98,23 @@ def _spread(values, varies, missing=np.nan) -> np.ndarray:
     return found
 
 
-def _fit(data, usable, planned, kind, chance, seen) -> dict:
+def _fit(data, usable, planned, kind: str, chance: dict[str, Any], seen: dict[str, Any]) -> dict:
     """`FITTED` and untested, of rows that one may have looked at before they were all there."""
+    mask, response, weight = data
     if not planned:
-        model = surrogates.fit(*data, kind=kind, **chance, **seen)
+        model = surrogates.fit(mask, response, weight, kind=kind, **chance, **seen)
         return {name: getattr(model, name) for name in (*FITTED, "untested")}
     budget, looks = planned[-1], group_sequential.made(planned, len(usable))
-    model = surrogates.fit(*data, kind=kind, **chance, **seen, level=group_sequential.levels(looks, budget)[-1])
+    level = float(group_sequential.levels(looks, budget)[-1])
+    model = surrogates.fit(mask, response, weight, kind=kind, level=level, **chance, **seen)
     p_values = []
     for look in looks[:-1]:
         count = usable[:look].sum()
-        then, blocks = [part[:count] for part in data], np.zeros(count, int)
-        told = _determined(then[0], then[2], blocks, whole=True)
-        before = {name: None if part is None else part[:count] for name, part in seen.items()}
-        early = surrogates.fit(*then, **chance | {"blocks": blocks}, **before).p_values if told else None
-        p_values.append(np.ones(len(model.weights)) if early is None else early)
+        p_values.append(np.ones(len(model.weights)))
+        if _determined(mask[:count], weight[:count], np.zeros(count, int), whole=True):
+            before: dict[str, Any] = {name: None if part is None else part[:count] for name, part in seen.items()}
+            before |= chance | {"blocks": np.zeros(count, int)}
+            p_values[-1] = surrogates.fit(mask[:count], response[:count], weight[:count], **before).p_values
     repeated = group_sequential.repeated_p_values([*p_values, model.p_values], looks, budget)
     fitted = {name: getattr(model, name) for name in (*FITTED, "untested")}
     return fitted | {"p_values": repeated, "p_values_holm": surrogates.holm(repeated)}

@@ -101,8 +101,14 @@ def fit(
 
 
 def holm(p_values):
-    """Holm's step-down correction (1979) of p_values (k,): controls the chance of any false discovery."""
+    """Holm's step-down correction (1979) of p_values (k,): controls the chance of any false discovery. NaN stays, and does
+    not count: nothing was tested there."""
     p_values = np.asarray(p_values, float)
+    known = np.isfinite(p_values)
+    if not known.all():
+        corrected = np.full(len(p_values), np.nan)
+        corrected[known] = holm(p_values[known])
+        return corrected
     order = np.argsort(p_values, kind="stable")
     steps = p_values[order] * np.arange(len(p_values), 0, -1)
     corrected = np.empty_like(p_values)

@@ -85,7 +85,7 @@ def _describe_exactly(e: ExplanationLike) -> str:
     named = np.flatnonzero(e.significant)
     if not len(named):
         return _name_largest(e)
-    together = [pair for pair in combinations(named, 2) if _act_only_together(e, *pair)]
+    together = [pair for pair in combinations(named.tolist(), 2) if _act_only_together(e, pair[0], pair[1])]
     if not together:
         return _describe_pull(e, named)
     first, second = together[0]
