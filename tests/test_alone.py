@@ -110,7 +110,7 @@ def test_a_word_that_is_chosen_splits_the_edits_and_shows_its_map(opened, explan
     assert all("snow" in edit["missing"] for edit in without["edits"])
     assert others == before[-1]
     assert page.inner_text(".where .title") == "Where “snow” acts"
-    assert page.inner_text(".where .what") == "in the upper part (128 of 256 places)"
+    assert page.inner_text(".where .what").startswith("in the upper part (128 of 256 places); red: lighter")
     assert page.eval_on_selector_all(".where canvas", MAPS) == [explanation.places[SNOW].sum()] == [128]  # the upper half
     choose()
     assert pressed(page) == pressed(page, ".maps button") == [] and groups(page) == before
@@ -274,7 +274,7 @@ def test_where_the_embedder_gives_no_patches_there_are_maps_all_the_same(opened)
     page = opened(explained("make it snow", embedder=Blind(), edits=8))
     page.click(".cells button >> nth=2")
     assert pressed(page) == [2] and groups(page)[0]["title"] == "With “snow” (4)"
-    assert page.inner_text(".where .what") == "in the upper part (128 of 256 places)"
+    assert page.inner_text(".where .what").startswith("in the upper part (128 of 256 places)")
 
 
 def test_a_run_that_was_stopped_has_no_map_and_the_rest_is_there(opened):
@@ -285,21 +285,34 @@ def test_a_run_that_was_stopped_has_no_map_and_the_rest_is_there(opened):
     assert pressed(page) == [2] and groups(page)[0]["title"] == "With “snow” (4)"
 
 
-def test_colours_can_be_stretched_and_what_is_within_noise_has_none(opened):
-    class Faint(FakeEditor):
-        def one(self, image, text, seed):
-            return Image.blend(super().one(image, "", 0), super().one(image, text, 0), 0.4 + 0.01 * seed)
-
-    fills = "all => all.filter(e => e.style.fill !== 'none').map(e => e.style.fill)"
-
-    def colours(page):
-        return page.eval_on_selector_all(".plot .shapelayer path", fills)
-
+def test_colours_run_to_one_unless_they_are_stretched(opened):
     page = opened(explained("make it snow at night"))
-    ends, before = page.inner_text(".words .ends"), colours(page)
+    fill = "[...document.querySelectorAll('.plot .shapelayer path')].map(path => path.style.fill).join()"
+    ends, before = page.inner_text(".words .ends"), page.evaluate(fill)
     assert "−1.00" in ends and "+1.00" in ends and not page.is_checked(".stretch input")
     page.check(".stretch input")
-    page.wait_for_function("() => !document.querySelector('.words .ends').innerText.includes('1.00')")
-    page.wait_for_function("before => document.querySelector('.plot .shapelayer path').style.fill !== before", arg=before[0])
+    page.wait_for_function(f"before => {fill} !== before", arg=before)
+    assert "1.00" not in page.inner_text(".words .ends")
     page.uncheck(".stretch input")
-    page.wait_for_function("ends => document.querySelector('.words .ends').innerText === ends", arg=ends)
+    page.wait_for_function(f"before => {fill} === before", arg=before)
+    assert page.inner_text(".words .ends") == ends
+
+
+def test_what_is_within_noise_is_grey_and_says_so(opened):
+    class Trembling(FakeEditor):
+        """Another seed moves the picture farther than any word does."""
+
+        def one(self, image, text, seed):
+            return Image.fromarray(np.asarray(super().one(image, text, 0)) // (1 + seed))
+
+    trembling = explain(picture((96, 96)), INSTRUCTION, Trembling(), embedder=FakeEmbedder(), locality="none")
+    page = opened(trembling)
+    assert "no word changed the picture more than chance does" in page.inner_text(".finding")
+    cells = "all => [...new Set(all.filter(e => e.style.fill.startsWith('rgb')).map(e => e.style.fill))]"
+    assert page.eval_on_selector_all(".plot .shapelayer path", cells) == ["rgb(226, 226, 226)"]
+    assert page.locator(".plot .textpoint text:has-text('within noise')").count() == len(trembling.words)
+    assert page.locator(".cells button[aria-label$='within noise, not significant']").count() == len(trembling.words)
+    assert page.is_visible(".words .within") and page.locator(".words :is(.ends, .interval, .stretch):visible").count() == 0
+    page.click(f".cells button >> nth={SNOW}")
+    assert page.inner_text(".where .what") == "it changes no place evidently"
+    assert page.eval_on_selector_all(".where canvas, .maps canvas", MAPS) == [0] * (1 + len(trembling.words))

@@ -26,7 +26,8 @@ function figure(value, width) {
       type: "rect", x0: column - side, x1: column + side, y0: row - rise, y1: row + rise, fillcolor: `rgb(${rgb})`, layer: "below",
       line: starred ? { color: dark ? "#fff" : "#000", width: 3 } : { color: dark ? "#5a5651" : "#c9c4bc", width: 1 },
     });
-    say(column, row, `${editor.rows[index][1]}${starred ? " ★" : ""}`, ink(rgb));
+    const noise = editor.noise ? '<br><span style="font-size:11px">within noise</span>' : ""; // not by colour alone
+    say(column, row, `${editor.rows[index][1]}${starred ? " ★" : ""}${noise}`, ink(rgb));
   }));
   const beside = (pixels) => -0.5 - (pixels * columns) / (width - names); // so far to the left of the first column
   const heads = (across ? editors.map(({ name }) => name) : value.words).map((text) => escaped(shortened(text, across ? 17 : 10)));

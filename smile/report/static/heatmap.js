@@ -78,7 +78,7 @@ function cellButtons(value, columns) {
   cells.style.gridAutoRows = `${CELL}px`;
   [...cells.children].forEach((button, index) => {
     const [word, weight, interval, , holm] = value.rows[index];
-    const star = value.significant[index] ? "significant" : "not significant";
+    const star = `${value.noise ? "within noise, " : ""}${value.significant[index] ? "significant" : "not significant"}`;
     button.setAttribute("aria-label", `${word}: weight ${weight}, 95 % interval ${interval}, p (Holm) ${holm}, ${star}`);
     button.setAttribute("aria-pressed", String(state.word === index));
   });
@@ -101,6 +101,8 @@ async function drawHeatmap(value) {
   find(".ends i", words).style.background = gradient(value.scale);
   find(".low", words).textContent = `−${limitOf(value).toFixed(2)} away from`;
   find(".high", words).textContent = `toward the ${value.reference} +${limitOf(value).toFixed(2)}`;
+  for (const part of [".ends", ".evident", ".interval", ".stretch"]) find(part, words).hidden = value.noise;
+  find(".within", words).hidden = !value.noise;
   find(".note", words).textContent = value.note;
   fillTable(find("table", words), value.columns, value.rows);
   board.width = board.box.clientWidth;

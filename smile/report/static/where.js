@@ -54,12 +54,13 @@ function drawWhere(value) {
   const largest = value.words.map((_, index) => index).sort((a, b) => value.significant[b] - value.significant[a] || size(b) - size(a))[0];
   const shown = state.word ?? largest;
   find(".title", where).textContent = `Where “${value.words[shown]}” acts`;
-  find(".what", where).textContent = value.where[shown] || "it changes no place evidently";
+  const said = value.where[shown];
+  find(".what", where).textContent = said ? `${said}; red: lighter with it, blue: darker` : "it changes no place evidently";
   setPicture(find(".base", where), referenceOf(value, value.edits[0].seed), "");
   const canvas = find("canvas", where);
   paintMap(canvas, value.maps[shown], value);
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `Where “${value.words[shown]}” acts: ${value.where[shown] || "no place changes evidently"}`);
+  canvas.setAttribute("aria-label", `Where “${value.words[shown]}” acts: ${said || "no place changes evidently"}`);
   drawMultiples(value, shown);
 }
 
