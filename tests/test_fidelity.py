@@ -57,6 +57,11 @@ def test_blocks_are_not_counted_as_skill():
     found = fidelity(mask, noise + 100 * block, np.ones(48), blocks=block)
     assert found["R2_weighted"] == pytest.approx(fidelity(mask, noise, np.ones(48), blocks=block)["R2_weighted"])
     assert found["R2_weighted"] < 0.4
+    adjusted = 1 - (1 - found["R2_weighted"]) * (48 - 3) / (48 - 4 - 3)
+    assert found["R2_weighted_adjusted"] == pytest.approx(adjusted)
+    assert fidelity(mask[:32], noise[:32], np.ones(32), blocks=block[:32])["R2_weighted_adjusted"] == pytest.approx(
+        1 - (1 - fidelity(mask[:32], noise[:32], np.ones(32), blocks=block[:32])["R2_weighted"]) * 30 / (30 - 4)
+    )
 
 
 def test_degenerate_runs_are_none_not_nan():

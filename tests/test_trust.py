@@ -2,11 +2,14 @@
 
 import json
 import pickle
+import re
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny import DeafEditor, FakeEditor, FakeEmbedder, picture
 
 from smile import InputError, explain
@@ -62,22 +65,37 @@ def test_what_is_known_says_what_its_figures_say():
     e = explained(FakeEditor())
     fidelity, accuracy, health, noise = report_card.report_explanation(e, label_words(e.words))
     assert fidelity.figures[0].value == e.fidelity["R2_weighted_leave_one_out"]
-    assert f"{100 * fidelity.figures[0].value:.0f} %" in fidelity.sentence and fidelity.figures[0].holds
-    assert accuracy.figures[0].value == 1 and "100 %" in accuracy.sentence
-    assert health.numbers == metrics.design_health(e) and "every word is told apart" in health.sentence
-    assert noise.figures[0].text == "yes" and noise.figures[0].holds
-    assert noise.figures[1].value == pytest.approx(np.nanmax(e.distances_from_full) / e.noise_floor)
+    assert f"{100 * fidelity.figures[0].value:.0f} %" in fidelity.detail and fidelity.holds
+    assert accuracy.figures[0].value == 1 and "100 %" in accuracy.detail
+    assert health.numbers == metrics.design_health(e) and "every word is told apart" in health.detail
+    assert noise.figures[0].text == "yes" and noise.holds and noise.figures[2].value == np.max(e.noise_distances)
+    assert noise.figures[1].value == pytest.approx(np.nanmax(e.distances_from_full) / np.mean(e.noise_distances))
     assert [entry.name for entry in report_card.report_explanation(e)] == ["fidelity", "design health", "noise floor"]
     for entry in report_card.report_explanation(e, [True] * 6):
         assert entry.good and entry.source and json.dumps(entry.to_dict(), allow_nan=False)
-        assert entry.sentence.endswith(".") and entry.sentence.count(". ") == 0
+        assert all(text.endswith(".") and text.count(". ") == 0 for text in (entry.sentence, entry.detail))
+
+
+TERMS = (
+    r"\d|%|R²|AUROC|Jaccard|Ruzicka|correlat|signific|p-value|seed|sampl|random|fidelity|weight|distance|estima|median|mean "
+)
+
+
+def test_every_entry_begins_with_a_sentence_for_everybody():
+    for editor in (FakeEditor(), DeafEditor(), NoisyEditor(0)):
+        for text in ("snow", "make it snow", TEXT):
+            e = explained(editor, text)
+            known = report_card.report_explanation(e, [True, *[False] * (len(e.words) - 1)])
+            for entry in [*known, *measured(e, editor)[-1].entries.values()]:
+                assert not re.search(TERMS, entry.sentence), entry.sentence
+                assert entry.sentence.endswith(".") and entry.detail.endswith(".")
 
 
 def test_noise_is_not_called_a_good_fit():
     e = explained(FakeEditor())
     for left_out, holds, says in ((-0.3, False, "explain nothing"), (0.4, False, "40 %"), (-np.inf, None, "nobody can tell")):
         found = report_card.report_fidelity(replace(e, fidelity=e.fidelity | {"R2_weighted_leave_one_out": left_out}))
-        assert found.figures[0].holds is holds and says in found.sentence
+        assert found.figures[0].holds is found.holds is holds and says in found.detail
         assert json.dumps(found.to_dict(), allow_nan=False)
 
 
@@ -89,10 +107,10 @@ def test_noise_is_marked_as_such_by_the_finding_s_own_definition():
         changed = replace(e, noise_distances=farthest * np.array(noise), noise_floor=farthest * np.mean(noise))
         *_, entry = report_card.report_explanation(changed)
         assert entry.figures[0].holds is changed.beyond_noise is moved is bool(changed.significant.any())
-        assert ("No edit moved farther" in entry.sentence) is ("more than chance does" in changed.finding) is not moved
+        assert ("No edit moved farther" in entry.detail) is ("more than chance does" in changed.finding) is not moved
     unseen = replace(e, maps=e.maps / 100)
     *_, entry = report_card.report_explanation(unseen)
-    assert not entry.figures[0].holds and entry.sentence == "No word changed anything that one can see."
+    assert not entry.figures[0].holds and "too little to be seen" in entry.sentence
     assert "that one can see" in unseen.finding and not unseen.significant.any()
 
 
@@ -104,11 +122,11 @@ def test_every_state_of_an_explanation_has_a_report():
         report = {entry.name: entry for entry in report_card.report_explanation(e, [False, False, True])}
         assert ("accuracy" in report) == bool(np.isfinite(e.weights).all())
         assert json.dumps([entry.to_dict() for entry in report.values()], allow_nan=False)
-    assert "1 failed or were blocked" in report["design health"].sentence
+    assert "1 failed or were blocked" in report["design health"].detail
     alike = report_card.report_explanation(explained(DeafEditor(), "make it snow", noise_seeds=0))
-    assert "nothing to foretell" in alike[0].sentence and "anything that one can see" in alike[-1].sentence
+    assert "nothing to foretell" in alike[0].sentence and "too little to be seen" in alike[-1].sentence
     unknown = report_card.report_explanation(explained(FakeEditor(), "make it snow", noise_seeds=0))
-    assert "not known how far" in unknown[-1].sentence and unknown[-1].figures[0].holds is None
+    assert "not known how far" in unknown[-1].detail and unknown[-1].holds is None
 
 
 def test_the_markup_escapes_what_somebody_typed():
@@ -117,6 +135,102 @@ def test_the_markup_escapes_what_somebody_typed():
     markup = render_trust(entries)
     assert "<img" not in markup and markup.count("<article>") == len(entries) == 7
     assert markup.count("<svg") == 2 and "✓ good" in markup and render_trust([]) == ""
+    for entry, article in zip(entries, markup.split("<article>")[1:], strict=True):
+        first, folded = article.split("<details>")
+        assert f">{entry.name}<" in first and "<dl>" not in first and entry.sentence[:20] in first  # a click away:
+        assert f'<summary>Figures and source<span class="unseen"> of {entry.name}</span></summary>' in folded
+        assert "<dl>" in folded and "Good:" in folded and "<svg" not in first and folded.count("</details>") == 1
+    failure = render_trust([report_card.report_failure("stability", "There is nothing.")])
+    assert "could not be measured" in failure and "<details>" not in failure and "mark" not in failure
+
+
+# Marks
+
+
+class NoisyEditor(FakeEditor):
+    """Another picture for every text and every seed, by chance."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def one(self, image, text, seed):
+        rng = np.random.default_rng((self.number, zlib.crc32(text.encode()), seed))
+        cells = rng.normal(0, 30, (4, 4, 3)).repeat(12, axis=0).repeat(12, axis=1)
+        return Image.fromarray((np.asarray(image, float) + cells).clip(0, 255).astype(np.uint8))
+
+
+class PairEditor(FakeEditor):
+    """Reddens the picture where "remove" and "house" are both there."""
+
+    def one(self, image, text, seed):
+        pair = {"remove", "house"} <= set(text.split())
+        return super().one(image, "snow" if pair else "", seed)
+
+
+def test_noise_gets_no_good_mark():
+    """Marks of what an explanation says, in 20 of noise; whether its design is healthy is another matter."""
+    good = dict.fromkeys(("fidelity", "accuracy", "noise floor", "faithfulness"), 0)
+    for number in range(20):
+        editor = NoisyEditor(number)
+        e = explained(editor, "make it snow now", permutations=199)
+        entries = report_card.report_explanation(e, np.arange(4) == number % 4)
+        entries += measured(e, editor, parts=("faithfulness",))[-1].entries.values()
+        for entry in entries:
+            marks = [figure.holds for figure in entry.figures]
+            good[entry.name] = good.get(entry.name, 0) + (True in marks)
+            assert entry.holds is not True or entry.name == "design health" or e.significant.any()
+    assert good.pop("design health") == 20 and max(good.values()) <= 2
+
+
+def test_noise_is_neither_stable_nor_consistent():
+    for number, text in enumerate(("make it snow now", "make it snow", "make it snow now please")):
+        editor = NoisyEditor(number)
+        entries = measured(explained(editor, text, permutations=199), editor, parts=("stability", "consistency"))[-1].entries
+        assert not any(figure.holds for entry in entries.values() for figure in entry.figures)
+
+
+@pytest.mark.parametrize(
+    ("text", "editor"),
+    [
+        ("make it snow", FakeEditor()),
+        ("snow at night", FakeEditor()),
+        ("make it snow now", FakeEditor()),
+        ("remove the house", PairEditor()),
+        ("please remove the house now", PairEditor()),
+        (TEXT, FakeEditor()),
+    ],
+)
+def test_a_right_explanation_is_good_however_short(text, editor):
+    e = explained(editor, text)
+    entries = report_card.report_explanation(e, [word in ("snow", "night", "remove", "house") for word in e.words])
+    entries += measured(e, editor)[-1].entries.values()
+    marks = {entry.name: entry.holds for entry in entries}
+    single = marks.pop("fidelity")  # two words that act only together are not foretold one by one
+    assert single is not False or isinstance(editor, PairEditor)
+    assert marks == dict.fromkeys(marks, True) and len(marks) == 6, {entry.name: entry.detail for entry in entries}
+
+
+def test_a_wrong_explanation_of_few_words_is_not_faithful():
+    e = explained(FakeEditor(), "make it snow now")
+    wrong = replace(e, weights=-e.weights)
+    entry = measured(wrong, FakeEditor(), parts=("faithfulness",))[-1].entries["faithfulness"]
+    assert entry.holds is False and "no sooner" in entry.sentence
+
+
+def test_95_in_100_is_said_only_of_orders_that_are_enough():
+    for text, words in (("snow", 1), ("make snow", 2), ("make it snow", 3), (TEXT, 6)):
+        e = explained(FakeEditor(), text)
+        entry = measured(e, FakeEditor(), parts=("faithfulness",))[-1].entries["faithfulness"]
+        count = entry.numbers["orders"]
+        assert count == {1: 0, 2: 1, 3: 5, 6: 47}[words] and entry.numbers["better_than_random"] <= count / (count + 1)
+        assert entry.holds is (None if words == 1 else True)
+
+
+def test_without_a_star_nothing_is_beyond_noise_for_sure():
+    e = explained(FakeEditor())
+    hardly = replace(e, p_values_holm=np.ones(6))
+    assert hardly.beyond_noise and report_card.report_explanation(hardly)[-1].holds is None
 
 
 # What needs further edits
@@ -131,6 +245,10 @@ def test_the_markup_escapes_what_somebody_typed():
         {"reference": "input", "locality": "none"},
         {"text": "make it snow", "locality": "words", "sigma": 0.7},
         {"text": "snow"},
+        {"smallest_effect": 0.3},
+        {"smallest_effect": 0.02, "text": "make it snow at"},
+        {"smallest_effect": 0.001, "edits": 40, "text": "please make snow now then"},
+        {"text": "please make it snow at night in this picture"},
     ],
 )
 def test_no_text_is_edited_twice_under_a_seed(options):
@@ -156,7 +274,7 @@ def test_a_known_editor_is_stable_consistent_and_faithful():
     assert texts[3] == f"kindly {TEXT}"  # "please" is there already
     assert consistency["seeds"]["explanations"] == 4 and consistency["designs"]["explanations"] == 2
     assert consistency["seeds"]["top_1_frequency"] == 1 and consistency["seeds"]["mean_standard_deviation"] < 0.05
-    assert faithfulness["better_than_random"] == 1 and faithfulness["area_between"] > 0.2
+    assert faithfulness["better_than_random"] >= faithfulness["attainable"] > 0.9 and faithfulness["area_between"] > 0.2
     order = np.argsort(-explained(FakeEditor()).weights)
     assert {TEXT.split()[i] for i in order[:2]} == {"snow", "night"}
     curve = faithfulness["deletion_curve"]
@@ -167,8 +285,8 @@ def test_an_editor_that_ignores_its_text_is_faithful_to_nothing():
     editor = DeafEditor()
     entries = measured(explained(editor), editor)[-1].entries
     assert entries["faithfulness"].numbers["area_between"] == pytest.approx(0, abs=1e-6)
-    assert "no sooner" in entries["faithfulness"].sentence and not entries["faithfulness"].figures[0].holds
-    assert "no word is significant" in entries["stability"].sentence
+    assert "no order can be judged" in entries["faithfulness"].sentence and entries["faithfulness"].holds is None
+    assert "no word has a star" in entries["stability"].detail and entries["stability"].holds is None
 
 
 def test_measuring_again_gives_the_same_bits():
@@ -188,7 +306,7 @@ def test_stopping_keeps_what_was_measured_so_far():
     going = measure_trust(explained(editor), editor, embedder=FakeEmbedder())
     step = next(step for step in going if step.entries and len(step.entries["stability"].numbers["insertions"]) == 2)
     going.close()
-    assert "2 times" in step.entries["stability"].sentence and step.done < step.total
+    assert "2 times" in step.entries["stability"].detail and step.done < step.total
 
 
 def test_some_parts_only_and_in_their_order():
@@ -205,7 +323,11 @@ def test_blocked_edits_are_lived_with():
     assert np.isfinite(entries["faithfulness"].numbers["deletion_curve"]).all()
     editor.fail |= {f"make it snow {word}" for word in ("###", "please")} | {"make please it snow"}
     blocked = measured(explained(editor, "make it snow"), editor, parts=("stability",))[-1].entries["stability"]
-    assert blocked.figures == () and "could not be measured: The edit of the full instruction" in blocked.sentence
+    assert (
+        blocked.figures == ()
+        and blocked.detail == ""
+        and "could not be measured: The edit of the full instruction" in blocked.sentence
+    )
 
 
 def test_what_cannot_be_measured_is_one_sentence_before_the_first_edit():

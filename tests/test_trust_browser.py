@@ -1,5 +1,6 @@
 """How far to believe it, in Chromium: always there, ticked, measured on request, stopped, and open to everybody."""
 
+import re
 import time
 
 import pytest
@@ -20,7 +21,13 @@ def entries(page):
 
 
 def figure(page, label):
-    return page.inner_text(f"#trust dl > div:has(dt:text-is('{label}')) dd b")
+    return page.text_content(f"#trust dl > div:has(dt:text-is('{label}')) dd b")  # behind a click
+
+
+def cost(page):
+    """How many further edits the page announces."""
+    says(page, " further edits")
+    return int(re.search(r"(\d+) further edits", page.inner_text("#measuring"))[1])
 
 
 def says(page, text):
@@ -33,7 +40,7 @@ def test_what_is_known_then_ticks_then_all_of_it(visit, fake_page, theme, width)
     page = visit(fake_page, width, theme, wait=HEATMAP)
     comes_to(page, KNOWN, entries)  # of the example, at first paint
     explained(page, TEXT)
-    says(page, "132 further edits")
+    total = cost(page)
     page.wait_for_selector("#relevant label:has-text('please')")
     page.wait_for_function("document.querySelectorAll('#relevant input:checked').length === 2")
     comes_to(page, "1.00", figure, "AUROC")
@@ -42,13 +49,17 @@ def test_what_is_known_then_ticks_then_all_of_it(visit, fake_page, theme, width)
     page.click("#relevant label:has-text('please')")
     page.wait_for_function("document.querySelector('#trust').innerText.includes('below')")
     page.click("#measure")
-    says(page, "Done: 132 further edits")
+    says(page, f"Done: {total} further edits")
     comes_to(page, KNOWN + MEASURED, entries)
-    assert page.locator("#trust svg polyline").count() == 4 and figure(page, "better than random orders") == "1.00"
+    assert page.locator("#trust svg polyline").count() == 4 and float(figure(page, "better than other orders")) > 0.9
     page.click("#relevant label:has-text('make')")
     page.click("#relevant label:has-text('please')")
     page.wait_for_function("!document.querySelector('#trust').innerText.includes('below')")
     assert entries(page) == KNOWN + MEASURED  # ticking does not lose what was measured
+    assert not page.locator("#trust dl:visible").count()
+    for summary in page.locator("#trust summary").all():
+        summary.press("Enter")
+    assert page.locator("#trust dl:visible").count() == 7
     found = Axe().run(page)
     assert not found.violations_count, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -70,7 +81,7 @@ def test_stop_keeps_what_was_measured_and_another_run_begins_anew(visit, serve):
 
     page = visit(serve(lambda name, weights: (Slow(name, weights), FakeEmbedder())), wait=HEATMAP)
     explained(page, TEXT)
-    says(page, "132 further edits")
+    total = cost(page)
     page.click("#measure")
     page.wait_for_selector(f"{ENTRIES} >> text=stability", timeout=60_000)
     page.click("#stop-measuring")
@@ -78,7 +89,7 @@ def test_stop_keeps_what_was_measured_and_another_run_begins_anew(visit, serve):
     assert "stability" in entries(page) and "faithfulness" not in entries(page)
     page.wait_for_function("!document.querySelector('#measure').disabled")
     page.click("#measure")
-    says(page, " of 132 further edits")
+    says(page, f" of {total} further edits")
     explained(page, "make it snow")  # which ends the measuring
     page.wait_for_function("document.querySelectorAll('#trust article').length === 4")
     page.wait_for_function("!document.querySelector('#measure').disabled")

@@ -111,7 +111,7 @@ def _print_report(entries: Sequence[TrustEntry], labels: Labels | None) -> None:
     print()
     print_columns(rows)
     for entry in entries:
-        good = f" Good: {entry.good} ({entry.source})." if entry.good else ""
+        good = f" {entry.detail} Good: {entry.good} ({entry.source})." if entry.good else ""
         print(f"\n{entry.name}: {entry.sentence}{good}")
     if labels is not None:
         print(f"\nWhich words should matter: {labels.source}.")

@@ -128,10 +128,10 @@ class _Evaluation:
     def _compare(self, part: str, repeats: dict[str, list[Explanation]]) -> TrustEntry:
         e = self.explanation
         if part == "stability":
-            return report_card.report_stability(metrics.stability(e, repeats["insertions"]))
+            return report_card.report_stability(e, metrics.stability(e, repeats["insertions"]))
         kinds = ("seeds", "designs")
         values = {kind: metrics.consistency([e, *repeats[kind]]) if kind in repeats else None for kind in kinds}
-        return report_card.report_consistency(e.words, values)
+        return report_card.report_consistency(e, values)
 
     def _measure_faithfulness(self) -> Iterator[Measurement]:
         e, seed = self.explanation, self.explanation.settings["seed"]
@@ -146,7 +146,7 @@ class _Evaluation:
         references: list[Reference] = [INPUT if e.settings["reference"] == INPUT else (block, texts[0]) for block, _ in keys]
         responses = _to_responses(subject.measure_distances(keys, references).reshape(len(seeds), -1), e)
         values = metrics.faithfulness(e.weights, lambda _: responses, seed=seed)
-        self.entries["faithfulness"] = report_card.report_faithfulness(values)
+        self.entries["faithfulness"] = report_card.report_faithfulness(e, values)
         yield self._measurement()
 
 
@@ -161,18 +161,24 @@ def _to_responses(distances: np.ndarray, e: Explanation) -> np.ndarray:
 
 
 def _plan_repeats(e: Explanation, part: str) -> list[_Repeat]:
-    """The further explanations that a part needs, each with the options of this one but for what is varied."""
-    of, k = e.settings, len(e.words)
-    same = {name: value for name, value in citation.list_options(e).items() if name != "embedder"} | {"noise_seeds": 0}
+    """The further explanations that a part needs, each with the options of this one but for what is varied.
+
+    Where this one was to stop when sure, the repeats are as long as it became, so that they compare with it, and it is
+    known beforehand what they cost.
+    """
+    of, k, left_out = e.settings, len(e.words), ("embedder", "smallest_effect")
+    length = of["edits"] if of["smallest_effect"] is None else max(len(e.texts), designs.default_edits(k))
+    same = {name: value for name, value in citation.list_options(e).items() if name not in left_out}
+    same |= {"noise_seeds": 0, "edits": length}
     if part == "stability":
-        edits = max(of["edits"], designs.default_edits(k + 1), designs.minimum_edits(k + 1, of["design"]))
+        edits = max(length, designs.default_edits(k + 1), designs.minimum_edits(k + 1, of["design"]))
         neutral = [word for word in NEUTRAL if word not in e.words][:INSERTED]
         texts = [" ".join([*e.words[:at], word, *e.words[at:]]) for word in neutral for at in dict.fromkeys((0, k // 2, k))]
         return [_Repeat("insertions", text, same | {"edits": edits}) for text in texts]
     seeds = [(of["seed"] + of["seeds"] * (number + 1)) % LAST_SEED for number in range(SEEDS)]
     repeats = [_Repeat("seeds", e.instruction, same | {"seed": seed}) for seed in seeds]
     design = "balanced" if of["design"] == "random" else "random"
-    if of["preset"] is None and of["edits"] < 2**k and of["edits"] >= designs.minimum_edits(k, design):
+    if of["preset"] is None and length < 2**k and length >= designs.minimum_edits(k, design):
         repeats.append(_Repeat("designs", e.instruction, same | {"design": design}))
     return repeats
 

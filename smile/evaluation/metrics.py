@@ -6,7 +6,7 @@ of the method (`smile.method.fidelity`).
 """
 
 from collections.abc import Callable, Iterable
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ from smile.report.protocols import ExplanationLike
 
 HALF = 0.5
 DECIMALS = 9  # of weights and areas; smaller differences are rounding
+FEW_WORDS = 5  # up to here all orders of the words are tried: they need no more texts than there are
+LEAST_ORDERS = 41  # else at least so many, the explanation's own and 20 pairs: one order in 20 can then be told
+SAME_AREA = 0.1  # of the largest area: orders that differ by less do as well
 
 
 def accuracy(weights, relevant) -> dict[str, float | None]:
@@ -56,14 +59,16 @@ def design_health(explanation: ExplanationLike) -> dict[str, Any]:
     | effective_sample_size | (sum w)^2 / sum w^2 of their locality weights w (Kish 1965), at most `edits` |
     | estimable | for each word whether these rows determine its weight on its own |
     | noise_floor | mean distance of the full edit under other seeds; None without any |
+    | farthest_noise | largest distance of the full edit under other seeds; None without any |
     | farthest | largest distance of an edit from the full one |
     | times_noise | farthest / noise_floor; None where there is no floor, or it is 0 |
-    | moved, beyond_noise | whether an edit moved farther than every other seed moves it, and a word can be seen to act |
+    | moved | `Explanation.moved`: whether an edit moved farther than every other seed, farthest > farthest_noise |
+    | beyond_noise | `Explanation.beyond_noise`: whether, besides, one can see what some word changes |
     """
     e = explanation
     usable = np.isfinite(e.distances)
     mask, weight, block = e.mask[usable].astype(float), e.locality_weights[usable], e.blocks[usable]
-    farthest = float(e.distances_from_full[usable].max())
+    farthest, noise = float(e.distances_from_full[usable].max()), e.noise_distances[np.isfinite(e.noise_distances)]
     return {
         "edits": int(usable.sum()),
         "failed": int(e.failed),
@@ -71,6 +76,7 @@ def design_health(explanation: ExplanationLike) -> dict[str, Any]:
         "effective_sample_size": effective_sample_size(weight),
         "estimable": solve(mask, np.zeros(len(mask)), weight, block).estimable.tolist(),
         "noise_floor": e.noise_floor,
+        "farthest_noise": float(noise.max()) if noise.size else None,
         "farthest": farthest,
         "times_noise": farthest / e.noise_floor if e.noise_floor else None,
         "moved": e.moved,
@@ -88,33 +94,39 @@ def stability(explanation: ExplanationLike, others: Iterable[ExplanationLike]) -
     |---|---|
     | jaccard | significant in both / in either (Jaccard 1912); arXiv 2412.16277 reports it for an appended "###" |
     | ruzicka | sum min(abs(u), abs(v)) / sum max(abs(u), abs(v)) (Ruzicka 1958), the same for weights |
+    | concordance | of u and v (`measure_concordance`), which allows for chance: 0 where they agree no more than by it |
     | rank_correlation | of u and v (Spearman 1904) |
     | insertions | the same for each of `others`, with its instruction, and `weight`, the largest absolute one inserted |
+    | significant | in how many of all these explanations some word is |
 
-    The first three are means over `others`, from 0 (the third from -1) to 1; None where it is not defined: nothing is
-    significant in either, all weights are 0, there is one word, or all weights are alike. Raises InputError where words
-    or weights are missing.
+    The first four are means over `others`, from 0 (the last two from -1) to 1, where what is empty in both is the same
+    (`measure_overlap`); None without others, and the last two for one word, or where all weights are alike. Raises InputError
+    where words or weights are missing.
     """
+    some = int(np.any(explanation.significant))
     insertions = []
     for other in others:
         shared = _find_words(explanation.words, other.words)
         u, v = _check_weights(explanation.weights), _check_weights(other.weights)
-        added = np.delete(v, shared)
+        added, stars = np.delete(v, shared), np.asarray(other.significant)[shared]
+        some += int(np.any(other.significant))
         insertions.append(
             {
                 "instruction": " ".join(other.words),
                 "weight": float(np.abs(added).max()) if added.size else None,
-                "jaccard": _overlap(explanation.significant, np.asarray(other.significant)[shared]),
-                "ruzicka": _overlap(np.abs(u), np.abs(v[shared])),
+                "jaccard": measure_overlap(explanation.significant, stars),
+                "ruzicka": measure_overlap(u, v[shared]),
+                "concordance": measure_concordance(u, v[shared]),
                 "rank_correlation": _spearman(u, v[shared]),
             }
         )
-    means = {name: _mean_of_defined(each[name] for each in insertions) for name in ("jaccard", "ruzicka", "rank_correlation")}
-    return means | {"insertions": insertions}
+    names = ("jaccard", "ruzicka", "concordance", "rank_correlation")
+    means = {name: _mean_of_defined(each[name] for each in insertions) for name in names}
+    return means | {"insertions": insertions, "significant": some}
 
 
 def consistency(explanations: Iterable[ExplanationLike]) -> dict[str, Any]:
-    """How alike repeats of one explanation are, under other seeds or designs. Each has words and weights (k,).
+    """How alike repeats of one explanation are, under other seeds or designs. Each has words, weights and significant (k,).
 
     | key | definition |
     |---|---|
@@ -124,6 +136,8 @@ def consistency(explanations: Iterable[ExplanationLike]) -> dict[str, Any]:
     | top_1 | for each word (k,) the share of explanations in which its absolute weight is the largest, the first if tied |
     | top_1_frequency | the largest of these |
     | rank_correlation | of the weights (Spearman 1904), mean over all pairs; None for one word, or weights all alike |
+    | concordance | of the weights, as `stability` has it, mean over all pairs |
+    | significant | in how many of them some word is |
 
     Raises InputError for fewer than 2, or where words differ or weights are missing.
     """
@@ -141,62 +155,105 @@ def consistency(explanations: Iterable[ExplanationLike]) -> dict[str, Any]:
         "top_1": top.tolist(),
         "top_1_frequency": float(top.max()),
         "rank_correlation": _mean_of_defined(_spearman(u, v) for u, v in combinations(weights, 2)),
+        "concordance": _mean_of_defined(measure_concordance(u, v) for u, v in combinations(weights, 2)),
+        "significant": sum(bool(np.any(each.significant)) for each in explanations),
     }
 
 
-def faithfulness(weights, respond: Callable, *, pairs: int = 5, seed: int = 0) -> dict[str, Any]:
+def measure_overlap(a, b) -> float:
+    """Sum of the smaller over sum of the larger of the amounts a, b (k,): Ruzicka's for weights, Jaccard's for sets.
+
+    Two empty ones overlap by 1: they are the same, so a word more in one of them is a step down from 1 as it is for any
+    other two equal sets, and a mean over many pairs leaves none out. Agreeing on nothing is no merit, which is for the
+    marks to heed (`smile.evaluation.report_card`).
+    """
+    a, b = np.abs(np.asarray(a, float)), np.abs(np.asarray(b, float))
+    larger = np.maximum(a, b).sum()
+    return float(np.minimum(a, b).sum() / larger) if larger > 0 else 1.0
+
+
+def measure_concordance(u, v) -> float | None:
+    """Lin's (1989) concordance coefficient of the weights u, v (k,): 2 cov(u, v) / (var u + var v + (mean u - mean v)^2).
+
+    1 where they are the same, 0 where they agree no more than by chance. What all weights have in common is no agreement,
+    while Ruzicka's overlap is large for any weights that are alike in size. It is the weighted kappa of amounts (Fleiss
+    & Cohen 1973), for which the conventions are made. None where there is one word, or no weight differs from another.
+    """
+    u, v = np.asarray(u, float), np.asarray(v, float)
+    unlike = u.var() + v.var() + (u.mean() - v.mean()) ** 2
+    return float(2 * np.cov(u, v, bias=True)[0, 1] / unlike) if np.ptp(u) + np.ptp(v) > 0 else None
+
+
+def faithfulness(weights, respond: Callable, *, seed: int = 0) -> dict[str, Any]:
     """Whether leaving words out does what their weights (k,) say it does.
 
     The deletion and insertion metrics of RISE (Petsiuk, Das & Saenko 2018), for words: from the full instruction they are
     left out one after another, the largest weight first; into the empty one they are put in the same order. A weight is
-    signed, so this is the order in which the response should fall, and rise, fastest. It is compared with random orders
-    (Samek et al. 2017), each beside its reverse, which needs no texts of its own.
+    signed, so this is the order in which the response should fall, and rise, fastest. It is compared with other orders
+    (Samek et al. 2017), all there are for up to 5 words.
+
+    For more words the orders come in whole classes of 2k: an order, what begins elsewhere in it and then goes round, and the
+    reverse of each. One class is that of the explanation's own order, the others are drawn. A class needs k (k - 1) texts,
+    half of what as many orders need that are drawn one by one. If the weights told nothing, the own order would be any of
+    all these with equal chance, so that its rank is an exact p-value (Phipson & Smyth 2010).
 
     respond: rows mask (n, k) bool -> responses (n,), NaN for a failed edit, which is interpolated along its curve. It is
-    asked once, for `faithfulness_mask`. pairs: of random orders.
+    asked once, for `faithfulness_mask`.
 
     | key | definition |
     |---|---|
-    | deletion, insertion | area between curve and mean random curve, over the share of words; > 0 is better than chance |
+    | deletion, insertion | area between curve and mean curve of all orders, over the share of words; > 0: better than chance |
     | area_between | the mean of the two |
-    | better_than_random | share of random orders with a smaller `area_between`, ties half; 0.5 is chance |
+    | orders | n, how many it is compared with |
+    | p_value | (1 + b) / (1 + n), b orders of them with as large an `area_between`, or within a tenth of the largest |
+    | better_than_random | 1 - p_value: the share of all orders, its own among them, that do worse |
+    | attainable | the least such share of an order that does as well as the best one, within a tenth: 0 where all do alike |
     | deletion_curve, insertion_curve | responses (k + 1,) |
-    | random_deletion_curve, random_insertion_curve | means over the orders (k + 1,) |
-    | orders | how many random ones |
+    | random_deletion_curve, random_insertion_curve | means over all orders (k + 1,) |
 
     Raises InputError where weights are missing.
     """
-    rows = faithfulness_mask(weights, pairs=pairs, seed=seed)
+    rows = faithfulness_mask(weights, seed=seed)
     known = {row.tobytes(): response for row, response in zip(rows, np.asarray(respond(rows), float), strict=True)}
-    first, *random = (_trace_curves(order, known) for order in _draw_orders(weights, pairs, seed))  # each (2, k + 1)
-    mean = np.mean(random, axis=0)
-    gain = [_measure_area(each) - _measure_area(mean) for each in (first, *random)]  # insertion rises, deletion falls
-    between, *chance = [round(float((up - down) / 2), DECIMALS) for down, up in gain]
+    curves = np.array([_trace_curves(order, known) for order in _draw_orders(weights, seed)])  # (1 + n, 2, k + 1)
+    first, mean = curves[0], curves.mean(axis=0)
+    down, up = (_measure_area(curves) - _measure_area(mean)).T  # insertion rises, deletion falls
+    between = ((up - down) / 2).round(DECIMALS)
+    alike = SAME_AREA * np.abs(between).max()
+    worse = np.array([(between < each - alike).mean() for each in between])
     return {
-        "deletion": float(-gain[0][0]),
-        "insertion": float(gain[0][1]),
-        "area_between": between,
-        "better_than_random": float(np.mean([(1 + np.sign(between - each)) / 2 for each in chance])),
+        "deletion": float(-down[0]),
+        "insertion": float(up[0]),
+        "area_between": float(between[0]),
+        "p_value": float(1 - worse[0]),
+        "better_than_random": float(worse[0]),
+        "attainable": float(worse[between >= between.max() - alike].min()),
         "deletion_curve": first[0].tolist(),
         "insertion_curve": first[1].tolist(),
         "random_deletion_curve": mean[0].tolist(),
         "random_insertion_curve": mean[1].tolist(),
-        "orders": len(random),
+        "orders": len(curves) - 1,
     }
 
 
-def faithfulness_mask(weights, *, pairs: int = 5, seed: int = 0) -> np.ndarray:
+def faithfulness_mask(weights, *, seed: int = 0) -> np.ndarray:
     """The distinct rows mask (n, k) bool that `faithfulness` asks for, the full one first."""
-    steps = np.vstack([part for order in _draw_orders(weights, pairs, seed) for part in _list_steps(order)])
+    steps = np.vstack([part for order in _draw_orders(weights, seed) for part in _list_steps(order)])
     _, first = np.unique(steps, axis=0, return_index=True)
     return steps[np.sort(first)]
 
 
-def _draw_orders(weights, pairs, seed) -> np.ndarray:
-    """Orders of words (1 + 2 pairs, k): by weight, the largest first, then random ones, then their reverses."""
+def _draw_orders(weights, seed) -> np.ndarray:
+    """Orders of words (1 + n, k): by weight, the largest first, then all others or those of `faithfulness`'s classes."""
     weights = _check_weights(weights)
-    random = np.random.default_rng(seed).permuted(np.tile(np.arange(len(weights)), (pairs, 1)), axis=1)
-    return np.vstack([np.argsort(-weights, kind="stable"), random, random[:, ::-1]])
+    k, own = len(weights), np.argsort(-weights, kind="stable")
+    if k <= FEW_WORDS:
+        every = np.array(list(permutations(range(k))))
+        return np.vstack([own, every[(every != own).any(axis=1)]])
+    drawn = np.tile(np.arange(k), (-(-LEAST_ORDERS // (2 * k)) - 1, 1))
+    firsts = np.vstack([own, np.random.default_rng(seed).permuted(drawn, axis=1)])
+    rolled = np.vstack([np.roll(firsts, -start, axis=1) for start in range(k)])
+    return np.vstack([rolled, rolled[:, ::-1]])
 
 
 def _list_steps(order) -> tuple[np.ndarray, np.ndarray]:
@@ -213,8 +270,8 @@ def _trace_curves(order, known) -> np.ndarray:
 
 
 def _measure_area(curves) -> np.ndarray:
-    """Area (2,) under each curve, over the share of words."""
-    return trapezoid(curves, dx=1 / (curves.shape[1] - 1))
+    """Area (...) under each curve (..., k + 1), over the share of words."""
+    return trapezoid(curves, dx=1 / (curves.shape[-1] - 1))
 
 
 def _find_words(words, longer) -> list[int]:
@@ -234,13 +291,6 @@ def _check_weights(weights) -> np.ndarray:
     if weights.ndim != 1 or not weights.size or not np.isfinite(weights).all():
         raise InputError("An explanation without weights cannot be judged; let it run to its end.")
     return weights.round(DECIMALS)
-
-
-def _overlap(a, b) -> float | None:
-    """Sum of the smaller over sum of the larger: Ruzicka's for amounts, Jaccard's for sets; None where both are empty."""
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    larger = np.maximum(a, b).sum()
-    return float(np.minimum(a, b).sum() / larger) if larger > 0 else None
 
 
 def _spearman(a, b) -> float | None:

@@ -1,6 +1,7 @@
-"""The trust report as markup: every entry with its sentence, its figures, and what would be good values.
+"""The trust report as markup: every entry with a plain sentence, and behind a click what was measured, by which figures, and
+what would be good values.
 
-Nothing in it moves, so a template draws it and no script.
+Nothing in it moves but what <details> folds, so a template draws it and no script.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,6 @@ from smile.report.jinja import render
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 220, 100, 4, 8, 24  # of a curve's drawing, in its own pixels
 CURVES = {"deletion": "left out, heaviest first", "insertion": "put in, heaviest first"}
-ROUND_OFF = 1e-9
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,7 @@ class Figure:
     text: str
     good: float | None = None  # the smallest good value, where there is a convention
     most: float = 1.0  # the end of its scale, which begins at 0
-
-    @property
-    def holds(self) -> bool | None:
-        """Whether it is a good value; None where nobody can say."""
-        return None if self.value is None or self.good is None else self.value >= self.good - ROUND_OFF
+    holds: bool | None = None  # whether it is a good value; None where nobody can say
 
 
 @dataclass(frozen=True)
@@ -34,16 +30,22 @@ class TrustEntry:
     """One entry of the trust report."""
 
     name: str
-    sentence: str
+    sentence: str  # for everybody: without a number, and without a term of statistics
+    detail: str  # the same in numbers; may be empty
     figures: tuple[Figure, ...]  # the most important one first
     good: str  # what would be a good value
     source: str  # and who says so
     numbers: dict[str, Any] = field(default_factory=dict)  # all that was measured, as `smile.evaluation.metrics` returned it
 
+    @property
+    def holds(self) -> bool | None:
+        """Whether all figures that have a mark are good; None without any."""
+        marks = [figure.holds for figure in self.figures if figure.holds is not None]
+        return all(marks) if marks else None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        figures = [asdict(figure) | {"holds": figure.holds} for figure in self.figures]
-        return asdict(self) | {"figures": figures}
+        return asdict(self)
 
 
 def render_trust(entries: list[TrustEntry]) -> str:

@@ -164,8 +164,8 @@ def measure_stability(cells: pd.DataFrame) -> dict[str, float | None]:
     groups = _group(cells, ["editor", "number", "picture", "shape"])
     pairs = [pair for group in groups for pair in combinations(group, 2)]
     return {
-        "overlap": _mean(_measure_overlap(np.abs(a.weights), np.abs(b.weights)) for a, b in pairs),
-        "same_significant": _mean(_measure_overlap(a.significant, b.significant) for a, b in pairs),
+        "overlap": _mean(metrics.measure_overlap(a.weights, b.weights) for a, b in pairs),
+        "same_significant": _mean(metrics.measure_overlap(a.significant, b.significant) for a, b in pairs),
     }
 
 
@@ -245,12 +245,6 @@ def _group(cells: pd.DataFrame, columns: list[str]) -> list[list[Any]]:
     """The cells that are equal in these columns, where there are at least two."""
     groups = [list(group.itertuples()) for _, group in cells.groupby(columns, sort=False)]
     return [group for group in groups if len(group) > 1]
-
-
-def _measure_overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Sum of the smaller over sum of the larger: Ruzicka for weights, Jaccard for sets; 1 where both are empty."""
-    larger = np.maximum(a, b).sum()
-    return float(np.minimum(a, b).sum() / larger) if larger > 0 else 1.0
 
 
 def _mean(numbers: Iterable) -> float | None:
