@@ -233,7 +233,7 @@ def test_a_whole_explanation(editor, dino):
     explanation = explain(picture(), "make it snow at night", editor, embedder=embedder, edits=16)
     assert explanation.settings["locality"] == "wmd" and explanation.settings["distance"] == "patches"
     assert explanation.settings["editor_dtype"] == "float32"
-    assert explanation.maps.shape == (5, 2, 2) and np.isfinite(explanation.weights).all()
+    assert explanation.maps.shape == (5, 16, 16) and np.isfinite(explanation.weights).all()
     assert explanation.image.size == (32, 32)
 
 
