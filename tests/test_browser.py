@@ -190,7 +190,7 @@ def test_stop_keeps_what_is_there(slow_page, visit):
         seen.click("#take-json")
     assert json.loads(downloaded.value.path().read_text())["done"] == made
     seen.click("#explain")  # and the page is as good as new
-    seen.wait_for_function("/^\\d+ of 20 edits/.test(document.querySelector('#progress').innerText)")
+    seen.wait_for_function("/^\\d+ of 28 edits/.test(document.querySelector('#progress').innerText)")
 
 
 def test_whoever_waits_sees_their_place(slow_page, visit):
