@@ -75,14 +75,14 @@ def test_another_way_to_look_at_the_same_edits_costs_nothing(changed):
 
 def test_more_edits_pay_for_the_new_ones_in_full_batches():
     editor, cache = FakeEditor(), Cache()
-    few = explained(editor, cache, edits=16)
+    few = explained(editor, cache, edits=24)
     before = len(editor.calls)
-    more = explained(editor, cache, edits=32)
+    more = explained(editor, cache, edits=64)
     new = set(more.texts) - set(few.texts)
     assert {text for _, text in asked(editor)[few.done :]} == new and len(asked(editor)) == len(set(asked(editor)))
     sizes = [len(texts) for _, texts in editor.calls[before:]]
-    assert sum(sizes) == len(new) and len(sizes) <= -(-len(new) // 8) + 1, sizes  # one is of parts, and the last is the rest
-    assert numbers(more) == numbers(explained(FakeEditor(), edits=32))
+    assert all(size == 8 for size in sizes[:-1]) and sum(sizes) == len(new), sizes
+    assert numbers(more) == numbers(explained(FakeEditor(), edits=64))
 
 
 def test_measuring_pays_only_for_what_the_cache_lacks():

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from benchmarks.calibration import (
     LOCALITIES,
+    TRUTHS,
+    beside_three_words,
     beside_words_that_act,
     from_editor,
     of_edits,
@@ -21,33 +23,47 @@ def error(share, count):
 
 
 @pytest.mark.parametrize("noise", ["gaussian", "t2", "lognormal", "rising", "falling"])
-@pytest.mark.parametrize(("k", "edits"), [(3, 16), (7, 16), (12, 32)])
+@pytest.mark.parametrize(("k", "edits"), [(3, 16), (7, 24), (12, 24), (12, 48)])
 def test_words(k, edits, noise):
     runs = 400
     found = of_words(k, edits, noise, runs)
     assert abs(found["type I"] - 0.05) < 0.015 + error(0.05, runs * k) / 2
     assert found["Holm"] < 0.05 + error(0.05, runs)
-    assert found["KS"] < 1.95 / np.sqrt(runs)  # 0.1 %: there are 15 of these
+    assert found["KS"] < 1.95 / np.sqrt(runs)  # 0.1 %: there are 20 of these
     for locality in LOCALITIES:
         assert 0.93 - error(0.95, runs * k) < found[f"in, {locality}"] < 0.97 + error(0.95, runs * k)
 
 
 def test_infinite_variance_widens_the_intervals_and_leaves_the_p_values_exact():
-    found = of_words(7, 16, "cauchy", 400)
+    found = of_words(7, 24, "cauchy", 400)
     assert abs(found["type I"] - 0.05) < 0.015 and all(found[f"in, {locality}"] > 0.95 for locality in LOCALITIES)
+
+
+@pytest.mark.parametrize(("k", "edits"), [(5, 16), (7, 24), (12, 24)])
+def test_noise_that_drifts_from_edit_to_edit(k, edits):
+    found = of_words(k, edits, "drifting", 400)
+    assert found["type I"] < 0.065 + error(0.05, 400 * k) / 2 and found["Holm"] < 0.065 + error(0.065, 400)
+
+
+@pytest.mark.parametrize("truth", TRUTHS)
+@pytest.mark.parametrize("k", [5, 7])
+def test_words_beside_three_that_act_together(k, truth):
+    found = beside_three_words(k, truth, 0.1, 100)
+    assert found["Holm"] < 0.065 + error(0.065, 100)
+    assert truth != "most" or found["stars"] > 0.9
 
 
 @pytest.mark.parametrize(("reference", "seeds"), [("edit", 1), ("input", 1), ("edit", 4)])
 def test_from_distances(reference, seeds):
     runs = 300
-    found = from_editor(7, 16, "gaussian", runs, reference, seeds)
+    found = from_editor(7, 24, "gaussian", runs, reference, seeds)
     least = 0.0 if seeds > 1 else 0.035 - error(0.05, runs * 7)  # two tests at once are careful
     assert least < found["type I"] < 0.065 + error(0.05, runs * 7)
     assert found["Holm"] < 0.05 + error(0.05, runs)
 
 
 def test_words_that_act_leave_the_others_alone():
-    found = beside_words_that_act(7, 16, "gaussian", 10, 400)
+    found = beside_words_that_act(7, 24, "gaussian", 10, 400)
     assert found["type I"] < 0.065 + error(0.05, 400 * 4) and found["power"] > 0.99
 
 
@@ -61,7 +77,7 @@ def test_several_seeds(seeds):
 
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_pairs(seeds):
-    assert of_pairs(7, 16, "gaussian", 300, seeds)["any pair"] < 0.05 + error(0.05, 300)
+    assert of_pairs(7, 24, "gaussian", 300, seeds)["any pair"] < 0.05 + error(0.05, 300)
 
 
 def test_edits_and_the_published_bootstrap():

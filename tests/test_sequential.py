@@ -46,6 +46,7 @@ def test_looks():
 def test_a_word_is_decided_by_its_p_value_or_its_interval():
     open_ = undecided([0.01, 0.5, 0.5, 0.5, np.nan], [0.2, -0.05, -0.2, np.nan, 0], [0.4, 0.05, 0.05, np.nan, 0], 0.1)
     assert open_.tolist() == [False, False, True, True, False]
+    assert not undecided([1.0, 1.0], [0.3, -0.3], [0.3, -0.3], 0.1).any()  # exact, so that nothing is open
 
 
 @pytest.mark.parametrize("k", [1, 3, 5, 6, 7, 9, 12, 20, 33, 64])
@@ -122,6 +123,13 @@ def test_a_run_that_cannot_be_sure_makes_all_edits_and_says_of_what():
 def test_an_editor_that_ignores_its_text_is_decided_at_once():
     found = explain(picture((64, 64)), "make it snow at night", DeafEditor(), smallest_effect=0.1, **OPTIONS)
     assert len(found.texts) == 16 and found.untested and not found.significant.any() and not found.undecided.any()
+
+
+@pytest.mark.parametrize("text", ["snow", "make it snow"])
+def test_of_all_combinations_nothing_is_open(text):
+    found = explain(picture((64, 64)), text, FakeEditor(), smallest_effect=0.2, **OPTIONS)
+    assert found.weights[-1] > 0.9 and found.significant[-1] and not found.undecided.any()
+    assert "of which all combinations" in found.finding and "open whether" not in found.finding
 
 
 @pytest.mark.parametrize(

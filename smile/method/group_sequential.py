@@ -66,9 +66,11 @@ def repeated_p_values(p_values, looks, budget: int) -> np.ndarray:
 
 def undecided(p_values_holm, ci_low, ci_high, smallest_effect: float) -> np.ndarray:
     """(k,) bool: words that are neither significant nor shown to have less than the smallest effect of interest, that is,
-    whose interval reaches beyond it (Schuirmann 1987; Lakens 2017)."""
-    small = (np.asarray(ci_low) > -smallest_effect) & (np.asarray(ci_high) < smallest_effect)
-    return ~(small | (np.asarray(p_values_holm) < 0.05))
+    whose interval reaches beyond it (Schuirmann 1987; Lakens 2017). Of an exact weight, whose interval has no width, nothing
+    is open."""
+    low, high = np.asarray(ci_low), np.asarray(ci_high)
+    small = (low > -smallest_effect) & (high < smallest_effect)
+    return ~(small | (low == high) | (np.asarray(p_values_holm) < 0.05))
 
 
 @functools.lru_cache(maxsize=64)

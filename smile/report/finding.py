@@ -188,7 +188,7 @@ def _name_largest(e: ExplanationLike) -> str:
 
 def _describe_stopping(e: ExplanationLike) -> str:
     """Where edits are added until every word is decided: why there are so many."""
-    if not e.settings["looks"] or e.provisional:
+    if not e.settings["looks"] or e.provisional or e.untested == ENUMERATED:
         return ""
     effect, most, undecided = e.settings["smallest_effect"], e.settings["edits"], np.flatnonzero(e.undecided)
     if len(undecided):

@@ -11,6 +11,7 @@ Tables of what is promised (issue: statistics, calibrated) and what is measured 
 5. Pairs of words, where there are none.
 6. One edit against other seeds, seeds exchanged; and beside it the published bootstrap.
 7. Edits added block by block until every word is decided: what looking several times costs, and what it saves.
+8. Three words that act by all, any or most of them, beside words that do not, at default edits: chance of any false discovery.
 """
 
 import argparse
@@ -35,8 +36,10 @@ from smile.method.least_squares import solve
 from smile.method.noise_floor import edit_p_values
 from smile.method.surrogate import fit, holm
 
-PAIRS = ((3, 16), (5, 16), (5, 32), (7, 16), (7, 32), (7, 64), (12, 16), (12, 32), (12, 64), (20, 32), (20, 64))
-NOISES = ("gaussian", "t2", "cauchy", "lognormal", "rising", "falling")
+PAIRS = ((3, 16), (5, 16), (5, 32), (7, 16), (7, 24), (7, 48), (7, 64), (12, 24), (12, 48), (20, 40), (20, 80))
+NOISES = ("gaussian", "t2", "cauchy", "lognormal", "rising", "falling", "drifting")
+TRUTHS = ("all", "any", "most")  # of three words
+DRIFT = 0.9  # of the autocorrelation from edit to edit
 LOCALITIES = ("none", "words", "wmd")
 BATCH = 200  # runs that share their permutations
 
@@ -59,8 +62,10 @@ def locality_weights(mask, name):
 
 
 def errors(name, mask, runs, rng):
-    """(N, runs) noise of an editor; "rising" and "falling" have 3 times the deviation at one end of the kept words."""
+    """(N, runs) noise of an editor; "rising" and "falling" have 3 times the deviation at one end of the kept words, and
+    "drifting" is autocorrelated in the order in which edits are made."""
     shape, kept = (len(mask), runs), mask.mean(axis=1)[:, None]
+    lags = DRIFT ** np.abs(np.subtract.outer(np.arange(len(mask)), np.arange(len(mask))))
     return {
         "gaussian": lambda: rng.normal(size=shape),
         "t2": lambda: rng.standard_t(2, size=shape),
@@ -68,6 +73,7 @@ def errors(name, mask, runs, rng):
         "lognormal": lambda: rng.lognormal(size=shape) - np.exp(0.5),
         "rising": lambda: (0.5 + kept) * rng.normal(size=shape),
         "falling": lambda: (1.5 - kept) * rng.normal(size=shape),
+        "drifting": lambda: np.linalg.cholesky(lags) @ rng.normal(size=shape),
     }[name]()
 
 
@@ -125,6 +131,22 @@ def beside_words_that_act(k, edits, noise, size, runs, seed=0):
     effects = np.where(acts, size * np.linspace(1, 0.3, k) * (-1) ** np.arange(k), 0)
     p_values = null(mask, errors(noise, mask, runs, rng) + (mask @ effects)[:, None])
     return {"type I": (p_values[~acts] <= 0.05).mean(), "power": (p_values[acts] <= 0.05).mean()}
+
+
+def beside_three_words(k, truth, noise, runs, seed=0):
+    """{stars of the three words that act together, chance of any star on another word} at the default number of edits, each
+    run with a design of its own and outcomes of 8 values, of which the truth moves one direction by 1."""
+    acting, false = [], []
+    for run in range(runs):
+        mask, rng = choose(k, default_edits(k), seed=run), np.random.default_rng((seed, run))
+        kept = mask[:, :3].sum(axis=1)
+        acts = {"all": kept == 3, "any": kept > 0, "most": kept > 1}[truth].astype(float)
+        way = rng.normal(size=8)
+        looks = acts[:, None] * way / np.linalg.norm(way) + noise * rng.normal(size=(len(mask), 8))
+        stars = holm(test_words(mask, looks, permutations=max(499, permutations(k)), seed=run).p_values) < 0.05
+        acting.append(stars[:3].mean())
+        false.append(stars[3:].any())
+    return {"stars": np.mean(acting), "Holm": np.mean(false)}
 
 
 def of_seeds(k, edits, seeds, slopes, noise, runs, seed=0):
@@ -232,7 +254,7 @@ def main():
             "2. From distances: type I .05 +- .015 (several seeds: at most), Holm <= .05",
             "{}, {}, {}, {} runs, {}, {} seeds",
             from_editor,
-            cells + [(7, 16, e, few, "edit", s) for s in (2, 4, 8) for e in two],
+            cells + [(7, 24, e, few, "edit", s) for s in (2, 4, 8) for e in two],
         )
         table(
             pool,
@@ -265,6 +287,13 @@ def main():
             "{} words, {} blocks, {}, {} deviations",
             of_looks,
             [(k, b, e, size, runs) for k, b in ((6, 4), (7, 2), (12, 4)) for e in two for size in (0, 1, 4)],
+        )
+        table(
+            pool,
+            "8. Beside three words that act together: Holm <= .065",
+            "{} words, {} of three, noise {}",
+            beside_three_words,
+            [(k, truth, noise, runs) for k in (5, 7, 12) for truth in TRUTHS for noise in (0.01, 0.05, 0.1, 0.2)],
         )
     print(f"\n{time.perf_counter() - began:.0f} seconds, {runs} runs of each cell, {few} of those fitted one by one")
 

@@ -55,7 +55,7 @@ function drawWhere(value) {
   const shown = state.word ?? largest;
   find(".title", where).textContent = `Where “${value.words[shown]}” acts`;
   const said = value.where[shown];
-  find(".what", where).textContent = said ? `${said}; red: lighter with it, blue: darker` : "it changes no place evidently";
+  find(".what", where).textContent = said || "it changes no place evidently";
   setPicture(find(".base", where), referenceOf(value, value.edits[0].seed), "");
   const canvas = find("canvas", where);
   paintMap(canvas, value.maps[shown], value);
