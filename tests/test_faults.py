@@ -1,15 +1,16 @@
 """What breaks in the middle of a run, one fault at a time: what there is stays and says what is missing, or there is one
-clear error; never a fit over what is no edit, a half-written file, or a page that cannot go on. Prints the table."""
+clear error; never a fit over what is no edit, a half-written file, or a page that cannot go on."""
 
 import errno
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,22 +23,10 @@ from smile import Explanation, InputError, explain, load
 from smile.__main__ import main
 from smile.ui import texts
 from smile.ui.engine import Engine, Request
-from smile.ui.runs import explain_in_time
+from smile.ui.runs import MAX_SECONDS, explain_in_time
 
 TEXT = "make it snow at night"
 SMALL = Image.new("RGB", (3, 3), "red")
-TABLE = []
-
-
-@pytest.fixture(scope="module", autouse=True)
-def table():
-    yield
-    width = max(len(fault) for fault, _ in TABLE)
-    print("", f"{'fault':{width}}  outcome", *(f"{fault:{width}}  {outcome}" for fault, outcome in TABLE), sep="\n")
-
-
-def note(fault, outcome):
-    TABLE.append((fault, outcome))
 
 
 class Editor(FakeEditor):
@@ -129,17 +118,9 @@ RAISED = {
 
 
 def cut():
-    import io
-
-    return Image.open(io.BytesIO(written_png()[:-400]))
-
-
-def written_png():
-    import io
-
     file = io.BytesIO()
     picture().save(file, "PNG")
-    return file.getvalue()
+    return Image.open(io.BytesIO(file.getvalue()[:-400]))
 
 
 def check_fit(e: Explanation, failed: int):
@@ -158,12 +139,10 @@ def test_an_editor_that_is_wrong(fault):
     if isinstance(outcome, int):
         explanation = explain(picture(), TEXT, editor, embedder=FakeEmbedder())
         check_fit(explanation, outcome)
-        note(f"editor: {fault}", f"explained without them: failed = {outcome}")
         return
     with pytest.raises(InputError, match=outcome) as caught:
         explain(picture(), TEXT, editor, embedder=FakeEmbedder())
     assert "\n" not in str(caught.value)
-    note(f"editor: {fault}", str(caught.value))
 
 
 def test_black_is_an_edit_of_a_black_picture():
@@ -174,9 +153,8 @@ def test_black_is_an_edit_of_a_black_picture():
 @pytest.mark.parametrize("fault", EMBEDDER)
 def test_an_embedder_that_is_wrong(fault):
     spoil, outcome = EMBEDDER[fault]
-    with pytest.raises(InputError, match=outcome.replace("(", r"\(").replace(")", r"\)")) as caught:
+    with pytest.raises(InputError, match=outcome.replace("(", r"\(").replace(")", r"\)")):
         explain(picture(), TEXT, FakeEditor(), embedder=Embedder(spoil))
-    note(f"embedder: {fault}", str(caught.value))
 
 
 @pytest.mark.parametrize("who", ["editor", "embedder"])
@@ -210,28 +188,16 @@ def test_what_is_raised_in_the_middle_leaves_what_there_is(picture_file, fault, 
     broken.clear()
     *_, last = ask(answer.explain, picture_file)  # and the next visitor is served
     assert "Done" in last["progress"]
-    note(f"{who} raises: {fault}", f"1 edit stays; “{sentence[:60]}…”; the next run is done")
 
 
 def test_on_the_command_line_what_there_is_is_written(tmp_path, monkeypatch, capsys):
     picture().save(tmp_path / "in.png")
     monkeypatch.setattr("smile.load_editor", lambda *_: Editor(raised(RuntimeError("broken pipe"), after=2)))
     monkeypatch.setattr("smile.models.embedders._load_embedder_once", lambda weights: FakeEmbedder())
-    words = [
-        "explain",
-        "--image",
-        str(tmp_path / "in.png"),
-        "--instruction",
-        TEXT,
-        "--editor",
-        "x",
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    assert main(words) == 1
+    asked = {"image": tmp_path / "in.png", "instruction": TEXT, "editor": "x", "out": tmp_path / "out"}
+    assert main(["explain", *(f"--{name}={value}" for name, value in asked.items())]) == 1
     kept = json.loads((tmp_path / "out" / "explanation.json").read_text())
     assert kept["provisional"] and kept["done"] == 9 and "broken pipe" in capsys.readouterr().err
-    note("command line: the editor raises", "9 edits are written, provisional; exit status 1")
 
 
 # Stop, and whoever goes away
@@ -248,7 +214,6 @@ def test_stop_after_every_batch_releases_the_editor(picture_file):
         answer.engine._in_use.release()
     *_, last = ask(answer.explain, picture_file)
     assert "Done" in last["progress"]
-    note("Stop or a closed tab after every batch", "nothing more is edited; the next run is done")
 
 
 def test_whoever_goes_away_leaves_the_stream_closed():
@@ -259,22 +224,23 @@ def test_whoever_goes_away_leaves_the_stream_closed():
     made = len(editor.calls)
     steps.close()
     assert len(editor.calls) == made
-    note("a client that goes away in the middle", "no batch more is edited")
 
 
-def test_an_editor_that_hangs_is_stopped_by_the_clock(picture_file, monkeypatch):
-    monkeypatch.setattr("smile.ui.runs.MAX_SECONDS", 0.2)
+def test_an_editor_far_too_slow_is_stopped_by_the_clock_after_the_batch_in_hand(picture_file, monkeypatch):
+    seconds = [0.0]
     monkeypatch.setattr("smile.ui.machine.SPACE", True)
+    monkeypatch.setattr("smile.ui.runs.time", SimpleNamespace(monotonic=lambda: seconds[0]))
 
     class Slow(FakeBackend):
         def edit(self, image, texts, *, seed, region=None):
-            time.sleep(0.15)
+            seconds[0] += 0.6 * MAX_SECONDS
             return super().edit(image, texts, seed=seed)
 
     answer = build_edit_tab(lambda *names: (Slow(*names), FakeEmbedder())).answer
-    *_, last = ask(answer.explain, picture_file)
+    answer.engine.load()
+    *_, before, last = ask(answer.explain, picture_file)
     assert "longer than the page allows" in last["progress"] and last["explain_button"]["interactive"]
-    note("an editor far too slow", "stopped by the clock after the batch in hand; the edits stay")
+    assert before["shown"].provisional and before["shown"].done == 1 + 8
 
 
 # Saving
@@ -282,66 +248,65 @@ def test_an_editor_that_hangs_is_stopped_by_the_clock(picture_file, monkeypatch)
 SAVES = {"bundle": lambda e, to: e.write(to / "one.zip"), "folder": lambda e, to: e.save(to / "one")}
 
 
-@pytest.mark.parametrize("kind", SAVES)
-@pytest.mark.parametrize("after", [0, 1, 5])
-def test_a_disk_that_is_full_leaves_no_half_file(tmp_path, monkeypatch, kind, after):
-    explanation, calls = run(), []
-    replace = os.replace
+def fill_disk(monkeypatch, after: int) -> None:
+    """No file more can be put in its place after so many."""
+    replace, calls = os.replace, []
 
-    def full(*names):
+    def fail(*names):
         calls.append(names)
         if len(calls) > after:
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(*names)
 
-    monkeypatch.setattr(os, "replace", full)
-    if kind == "bundle" and after:
-        SAVES[kind](explanation, tmp_path)
-        return
+    monkeypatch.setattr(os, "replace", fail)
+
+
+@pytest.mark.parametrize(("kind", "after"), [("bundle", 0), ("folder", 0), ("folder", 1), ("folder", 5)])
+def test_a_disk_that_is_full_leaves_no_half_file(tmp_path, monkeypatch, kind, after):
+    explanation = run()
+    fill_disk(monkeypatch, after)
     with pytest.raises((InputError, OSError), match="No space left"):
         SAVES[kind](explanation, tmp_path)
     assert not [path for path in tmp_path.rglob(".*")] and not (tmp_path / "one.zip").exists()
     assert not (tmp_path / "one" / "explanation.json").exists()
-    note(f"disk full after {after} files of a {kind}", "one error; nothing half-written, nothing that reads as an explanation")
 
 
 def test_a_disk_that_is_full_on_the_command_line(tmp_path, monkeypatch, capsys):
     run().save(tmp_path / "in")
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    fill_disk(monkeypatch, after=0)
     assert main(["export", str(tmp_path / "in"), "--out", str(tmp_path / "out.zip")]) == 2
     assert "No space left" in capsys.readouterr().err and not (tmp_path / "out.zip").exists()
-    note("disk full on the command line", "one line; exit status 2; no file")
 
 
 KILLED = """
 import os, sys
-sys.path[:0] = ["tests", "."]
-from bundles import run
-explanation, calls, replace = run(), [], os.replace
-def killed(*names):
+from pathlib import Path
+import smile
+folder, kind, after = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+explanation, calls, replace = smile.load(folder / "in.zip"), [], os.replace
+def kill(*names):
     calls.append(names)
-    if len(calls) > {after}:
+    if len(calls) > after:
         os.kill(os.getpid(), 9)
     replace(*names)
-os.replace = killed
-{what}
+os.replace = kill
+explanation.write(folder / "one.zip") if kind == "bundle" else explanation.save(folder / "one")
 """
 
 
-@pytest.mark.parametrize("kind", SAVES)
-def test_a_process_that_is_killed_while_it_saves(tmp_path, kind):
+@pytest.mark.process
+@pytest.mark.parametrize(("kind", "after"), [("bundle", 0), ("folder", 7)])
+def test_a_process_that_is_killed_while_it_saves(tmp_path, kind, after):
+    run().write(tmp_path / "in.zip")
     SAVES[kind](run(), tmp_path)
-    what = "explanation.write(sys.argv[1] + '/one.zip')" if kind == "bundle" else "explanation.save(sys.argv[1] + '/one')"
-    code = KILLED.format(after=0 if kind == "bundle" else 7, what=what)
-    root = Path(__file__).resolve().parents[1]
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, timeout=60)
+    command = [sys.executable, "-c", KILLED, str(tmp_path), kind, str(after)]
+    done = subprocess.run(command, cwd=Path(__file__).resolve().parents[1], timeout=60)
     assert done.returncode == -signal.SIGKILL
     if kind == "bundle":
         assert written(load(tmp_path / "one.zip"))  # the one that was there
     else:
         with pytest.raises(InputError, match="explanation.json is missing"):
             load(tmp_path / "one")
-    note(f"killed while saving: {kind}", "the old bundle is whole" if kind == "bundle" else "the folder says that it is none")
 
 
 def test_files_that_somebody_removed(tmp_path):
@@ -349,7 +314,6 @@ def test_files_that_somebody_removed(tmp_path):
     (folder / "edits" / "000.png").unlink()
     with pytest.raises(InputError, match="edits/000.png cannot be read"):
         load(folder)
-    note("a file of a saved folder removed", "one sentence that names it")
 
 
 def test_models_that_cannot_be_loaded_are_loaded_again(picture_file):
@@ -357,8 +321,3 @@ def test_models_that_cannot_be_loaded_are_loaded_again(picture_file):
     answer = build_edit_tab(lambda *names: (_ for _ in ()).throw(fails.pop()) if fails else fake_models(*names)).answer
     said = [[*ask(answer.explain, picture_file)][-1]["progress"] for _ in range(3)]
     assert "no network" in said[0] and texts.NO_MEMORY in said[1] and "Done" in said[2]
-    note("loading fails, twice", "a sentence each time; the third visitor is served")
-
-
-def test_there_are_thirty():
-    assert len(EDITOR) + len(EMBEDDER) + 2 * len(RAISED) >= 30

@@ -132,7 +132,7 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
 
     def watch():
         while time.monotonic() < end:
-            time.sleep(max(seconds / 30, 1))
+            time.sleep(seconds / 30)
             middleware.sweep(seconds / 6)  # as on a page that keeps files no longer than that
             levels.append(memory())
 
