@@ -1,10 +1,12 @@
 """The tiers of the tests, and what many of them share: pages on NumPy models, Chromium, tiny model folders.
 
-A test is `quick` unless it starts a browser or a process, loads a model, or takes long: `browser` is said by the fixture
-`chromium`, `model` by what the file imports or by the mark, `process` and `nightly` by the mark. `pytest -m quick` enforces it.
+A test is `quick` unless it starts a browser or a process, loads a model, or takes long: it is marked so, or its file imports
+torch, or it takes one of the fixtures in `STARTS`. `pytest -m quick` refuses what is not marked and should be.
 """
 
 import contextlib
+import functools
+import gc
 import os
 import re
 import shutil
@@ -21,6 +23,7 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+STARTS = {"chromium": "browser", "real_page": "process", "zero_gpu": "process", "models": "model"}  # fixture: its mark
 SLOWER = ("browser", "model", "process", "slow", "nightly", "full_size")
 PIPELINES = ("diffusers", "transformers")  # which take five seconds to import; torch alone takes one
 IMPORTS_MODELS = re.compile(rf"^(?:import|from) (?:torch|{'|'.join(PIPELINES)}|turbo)\b", re.MULTILINE)
@@ -52,17 +55,31 @@ def pytest_ignore_collect(collection_path, config):
         return True
 
 
+def pytest_collection_finish():
+    """What is imported by now stays: Python need not go through it again at every collection of garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """`-n auto`: a worker for each processor, but not more than memory holds; each takes about 1.5 GB."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "chromium" in item.fixturenames:
-            item.add_marker("browser")
+        for name, mark in STARTS.items():
+            if name in item.fixturenames:
+                item.add_marker(mark)
         if _imports_models(item.path):
             item.add_marker("model")
         if not any(item.get_closest_marker(name) for name in SLOWER):
             item.add_marker("quick")
 
 
+@functools.cache
 def _imports_models(path: Path) -> bool:
     return bool(IMPORTS_MODELS.search(path.read_text(encoding="utf-8")))
 

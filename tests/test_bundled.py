@@ -81,7 +81,7 @@ def test_both_guidance_scales_work(editor):
     assert measure_pixel_error(picture, faithful) < measure_pixel_error(picture, plain)  # more of the picture
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_editor_does_what_it_is_told_on_scenes_it_never_saw(any_editor):
     table = evaluate.measure_quality(*any_editor, 36)
     assert table["single"]["carried out"] >= 0.75 and table["compound"]["carried out"] >= 0.5
@@ -119,7 +119,7 @@ def test_the_embedder_sees_weather_time_colour_and_objects(embedder):
         assert read > 0.8, name
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_explainer_finds_the_words_that_matter(any_editor, embedder):
     row = evaluate.measure_word_accuracy(*any_editor, embedder, 10, [{}])[0]
     assert row["AUROC"] >= 0.85 and row["top word"] >= 0.8

@@ -151,6 +151,7 @@ def test_an_object_without_identity_is_known_by_itself(tmp_path):
     assert len(cache._objects) == 1
 
 
+@pytest.mark.model
 def test_the_revision_follows_the_weights(tmp_path):
     (tmp_path / "copy").mkdir()
     instruct_pix2pix_folder(tmp_path / "copy")
@@ -317,6 +318,7 @@ def test_bundled_weights_answer_the_same_with_and_without(name, tmp_path):
     assert len(calls) == made and ridge == written(None, surrogate="ridge", distance="cosine")
 
 
+@pytest.mark.process
 def test_an_editor_without_torch_while_another_thread_imports_it():
     """As on the page, which loads the bundled models while the first visitor's run begins."""
     code = """if True:

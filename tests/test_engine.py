@@ -110,7 +110,7 @@ def test_a_failed_load_leaves_nothing_behind():
     assert load.in_memory() == set()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_switching_ten_times_leaves_memory_where_it_was():
     engine, process, sizes = Engine(), psutil.Process(), []
     for _ in range(10):

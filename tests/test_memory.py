@@ -28,7 +28,7 @@ for _ in range(int(sys.argv[1])):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
 def test_ten_more_rounds_of_all_editors_take_no_more_memory_than_the_first():
     done = subprocess.run([sys.executable, "-c", CODE, str(ROUNDS)], cwd=ROOT, capture_output=True, text=True, timeout=600)

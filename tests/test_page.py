@@ -38,6 +38,7 @@ def plan(form, *asked, **changes):
     return (re.sub("<[^>]*>", " ", step["plan_text"]) for step in steps_of_plan(form, *asked, **changes))
 
 
+@pytest.mark.process
 def test_the_page_is_built_without_torch():
     code = "import sys, app; assert 'torch' not in sys.modules and 'diffusers' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(app.__file__).parent)

@@ -104,6 +104,7 @@ def test_in_python(installed):
     assert EDITORS["inpaint"].needs_region and "bundled" in EDITORS["inpaint"].weights, "nobody takes the place of ours"
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_on_the_command_line(installed, tmp_path):
     picture().save(tmp_path / "in.png")
@@ -141,6 +142,7 @@ def test_what_the_command_line_refuses(installed, tmp_path, capsys):
     assert left.value.code == 0 and "darken, lost, nothing, wrong 100%" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.model
 @pytest.mark.slow
 @pytest.mark.skipif(not (MODELS / "dinov2").is_dir(), reason="The bundled weights are not there.")
 def test_a_saved_explanation_is_measured(installed, tmp_path):

@@ -1,7 +1,6 @@
 """The page as Hugging Face runs it: on ZeroGPU editing happens in forks, which get nothing that cannot be pickled."""
 
 import multiprocessing
-import os
 import pickle
 import re
 import subprocess
@@ -29,9 +28,7 @@ TEXT = "make it snow"
 def zero_gpu():
     """(process id, client) of the page on a stand-in for ZeroGPU."""
     command = [sys.executable, str(ROOT / "tests" / "zero_gpu.py")]
-    environment = os.environ | {"GRADIO_SERVER_PORT": ""}
-    del environment["GRADIO_SERVER_PORT"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
             number, url = re.match(r"(\d+) (http://\S+)", server.stdout.readline()).groups()
             yield int(number), Client(url, verbose=False, download_files=False)

@@ -243,6 +243,7 @@ def test_what_is_no_suite_at_all(tmp_path, name, says):
         suite.read_suite(tmp_path / name)
 
 
+@pytest.mark.process
 def test_reading_a_suite_loads_no_torch():
     code = "import sys; from smile.scenarios import suite; suite.read_suite(sys.argv[1]); print('torch' in sys.modules)"
     command = [sys.executable, "-c", code, "assets/scenarios/weather.yaml"]
