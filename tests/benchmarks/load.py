@@ -131,7 +131,7 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
             turn += visitors
 
     def watch():
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(levels) < 3:
             time.sleep(seconds / 30)
             middleware.sweep(seconds / 6)  # as on a page that keeps files no longer than that
             levels.append(memory())
