@@ -54,15 +54,46 @@ class Embedder(Protocol):
         ...
 
 
+class Answer(str):
+    """What a language model has written: a text that also knows the `ids` of its tokens, without the end token, and whether
+    it `ended` by itself or was cut off. Ids that nobody kept are (), and a model then reads the text again.
+
+    It is passed on as the plain text that it is; what is cut out of it is a plain `str` again.
+    """
+
+    ids: tuple[int, ...]
+    ended: bool
+
+    def __new__(cls, text: str, ids: Sequence[int] = (), ended: bool = True) -> "Answer":
+        answer = super().__new__(cls, text)
+        answer.ids, answer.ended = tuple(ids), bool(ended)
+        return answer
+
+
 class LanguageModel(Protocol):
     """A black box that answers a prompt.
 
-    It may also have `score(prompts, answer) -> (N, t)`, the log-probabilities of the t tokens of one answer after each of N
-    prompts, and `name`, `weights`, `device`, `dtype` and `settings` as an editor has.
+    It may also have, and is asked with `getattr` or `hasattr`:
+
+    - `score(prompts, answer, *, given=None) -> (N, t)`: log-probabilities, in nat, of the t tokens of one answer after each
+      of N prompts. `given` says, for each prompt, what text of the answer stands before (None: nothing does); `answer` is
+      then the segment that is scored after it. A text counts as one that ended by itself, and its end token is the last
+      of the t, unless it is an `Answer` that says otherwise or `given` is passed;
+    - `split(answer) -> list[str]`: the texts of the answer's tokens, which make the answer when joined; the end token,
+      where the answer has one, is the empty text at the end;
+    - `read(prompt)`: what it reads of a prompt; prompts of which it reads the same are one prompt;
+    - `check(prompts)`: raises InputError, before anything runs, where a prompt is too long or cannot be told from the
+      template; it names the words that would be lost;
+    - `describe() -> dict`: what else the explanation should say of it, such as the text that its template adds;
+    - `name`, `weights`, `device`, `dtype`, `settings`, `with_settings`, `SETTINGS`, `batch_size`, `revision` and `location`,
+      as an editor has.
     """
 
     def write(self, prompts: list[str], *, seed: int) -> list[str | None]:
-        """N answers to N prompts, in order, all sampled with `seed`; None is a failed one."""
+        """N answers to N prompts, in order, all sampled with the noise of `seed`; None is a failed one.
+
+        A prompt may be empty, because all its words may be left out. The same prompt and seed give the same answer.
+        """
         ...
 
 
@@ -138,6 +169,82 @@ def embed_checked(embedder: Embedder, items: list) -> tuple[np.ndarray, np.ndarr
     return vectors, patches
 
 
+def check_prompts(model: LanguageModel, prompts: Sequence[str]) -> None:
+    """Raise InputError where a prompt is no text that can be written down, or the model says that it cannot read it."""
+    for prompt in prompts:
+        if not isinstance(prompt, str):
+            raise InputError(f"A prompt must be a text, not a {type(prompt).__name__}.")
+        if not _is_unicode(prompt):
+            raise InputError("The prompt contains half a character (a lone surrogate); take it out.")
+    if hasattr(model, "check"):
+        model.check(list(prompts))
+
+
+def write_checked(model: LanguageModel, prompts: Sequence[str], seed: int) -> list[str | None]:
+    """The model's answers to the prompts. Raises InputError where they are not what the protocol says."""
+    answers = model.write(list(prompts), seed=seed)
+    if not isinstance(answers, (list, tuple)) or len(answers) != len(prompts):
+        got = f"{len(answers)}" if isinstance(answers, (list, tuple)) else f"a {type(answers).__name__}"
+        raise InputError(f"The language model must return a list with one answer for each prompt: {len(prompts)}, not {got}.")
+    for answer in answers:
+        if answer is not None and not isinstance(answer, str):
+            raise InputError(
+                f"The language model must return texts, or None for an answer that failed, not {type(answer).__name__}."
+            )
+        if answer is not None and not _is_unicode(answer):
+            raise InputError("The language model returned half a character (a lone surrogate), which is no text.")
+    return list(answers)
+
+
+def score_checked(model: Any, prompts: Sequence[str], answer: str, given: Sequence[str | None] | None = None) -> np.ndarray:
+    """(N, t) float64 log-probabilities of the answer's tokens in nat, at most 0. Raises InputError where they are not that."""
+    optional = {} if given is None else {"given": list(given)}
+    returned = model.score(list(prompts), answer, **optional)
+    try:
+        scores = np.asarray(returned)
+    except ValueError as error:  # rows of different lengths
+        raise InputError("The language model's scores must be one array, with as many tokens in each row.") from error
+    if scores.ndim != 2 or len(scores) != len(prompts) or not scores.shape[1]:
+        raise InputError(f"The language model's scores must be (N, t) with N = {len(prompts)} and t > 0, not {scores.shape}.")
+    if not (np.issubdtype(scores.dtype, np.floating) and np.isfinite(scores).all()):
+        raise InputError("The language model's scores must be finite numbers; it gave one that is not.")
+    if scores.max() > 1e-4:  # rounding apart
+        raise InputError("The language model's scores must be log-probabilities, which are never above 0.")
+    return np.minimum(scores.astype(float), 0.0)
+
+
+def split_checked(model: Any, answer: str) -> list[str]:
+    """The texts of the answer's tokens. Raises InputError where they do not make the answer when joined."""
+    tokens = model.split(answer)
+    if not isinstance(tokens, (list, tuple)) or not all(isinstance(token, str) for token in tokens) or not tokens:
+        raise InputError("The language model must split an answer into a list of texts.")
+    if "".join(tokens) != answer:
+        raise InputError("The tokens that the language model splits an answer into do not make that answer.")
+    return list(tokens)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def describe_language_model(model: object) -> dict[str, Any]:
+    """How a language model calls itself, for the explanation's settings: plain values only."""
+    said: dict[str, Any] = {"language_model": str(getattr(model, "name", type(model).__name__))}
+    for name in ("weights", "device", "dtype"):
+        said |= {f"language_model_{name}": str(getattr(model, name))} if hasattr(model, name) else {}
+    more = {"settings": getattr(model, "settings", {}), "template": model.describe() if hasattr(model, "describe") else {}}
+    return said | {f"language_model_{name}": _keep_plain(values) for name, values in more.items()}
+
+
+def _keep_plain(values: Any) -> dict[str, Any]:
+    """A dict with text for whatever else could not be written down."""
+    return {str(n): v if isinstance(v, (bool, int, float, str, type(None))) else str(v) for n, v in dict(values).items()}
+
+
 def describe_models(editor: object, embedder: object) -> dict[str, Any]:
     """How editor and embedder call themselves, for the explanation's settings: plain values only."""
     said: dict[str, Any] = {
@@ -147,6 +254,4 @@ def describe_models(editor: object, embedder: object) -> dict[str, Any]:
     for name in ("weights", "device", "dtype"):
         said |= {f"editor_{name}": str(getattr(editor, name))} if hasattr(editor, name) else {}
         said |= {f"embedder_{name}": str(getattr(embedder, name))} if hasattr(embedder, name) else {}
-    settings = dict(getattr(editor, "settings", {}))
-    plain = (bool, int, float, str, type(None))  # anything else could not be written down
-    return said | {"editor_settings": {str(n): v if isinstance(v, plain) else str(v) for n, v in settings.items()}}
+    return said | {"editor_settings": _keep_plain(getattr(editor, "settings", {}))}
