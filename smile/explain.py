@@ -7,16 +7,19 @@ own file of `smile.method`. Here one sees that the steps are done, in which orde
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from smile.errors import InputError
-from smile.explanation import Explanation
-from smile.method import analysis, design, group_sequential, kernel, schedule, units
+from smile.explanation import BaseExplanation, Explanation
+from smile.method import analysis, design, group_sequential, kernel, schedule
+from smile.method.units import Units
 from smile.options import Options, count_permutations, takes_options
 from smile.subjects.edits import Edits
 from smile.subjects.subject import INPUT, Key, Reference, Subject
+
+Kind = TypeVar("Kind", bound=BaseExplanation)
 
 
 @takes_options
@@ -45,19 +48,19 @@ def explain_stream(
     Raises InputError, before the first edit where possible, for anything the caller can put right, and when the edit of
     the full instruction fails, because then there is nothing to compare with.
     """
-    chosen = Options.of(options)
-    yield from explain_subject(Edits(image, editor, embedder=embedder, region=region, cache=cache), instruction, chosen)
+    subject = Edits(image, editor, embedder=embedder, region=region, cache=cache)
+    yield from explain_subject(subject, instruction, Options.of(options), Explanation)
 
 
-def explain_subject(subject: Subject, text: str, options: Options) -> Iterator[Explanation]:
-    """The ten steps on any subject; yields and raises as `explain_stream`."""
+def explain_subject(subject: Subject, text: str, options: Options, make: type[Kind]) -> Iterator[Kind]:
+    """The ten steps on any subject, whose results `make` holds; yields and raises as `explain_stream`."""
     settings, began = options.settings(), time.perf_counter()
 
     # 1. Units.
-    words = units.words(text)
+    units = subject.split(text, settings)
 
     # 2. Design.
-    k, adaptive = len(words), options.smallest_effect is not None
+    k, adaptive = len(units.names), options.smallest_effect is not None
     count = design.planned_edits(k, settings["edits"], blocks=adaptive)
     mask = design.in_blocks(k, count, options.seed) if adaptive else design.choose(k, count, settings["design"], options.seed)
     settings |= {
@@ -66,10 +69,10 @@ def explain_subject(subject: Subject, text: str, options: Options) -> Iterator[E
         "permutations": options.permutations or count_permutations(k),
         "looks": group_sequential.planned(design.default_edits(k), len(mask)) if adaptive else None,
     }
-    subject.prepare(words, settings)  # loads the models, now that the rest is known to be right
+    subject.prepare(units, settings)  # loads the models, now that the rest is known to be right
 
     # 3. Outcomes, all of a block from the same noise. 4. Embedding.
-    run = _Run(subject, words, mask, settings, began)
+    run = _Run(subject, units, mask, settings, make, began)
     stages = schedule.plan_batches(run.texts, settings["looks"], run.seeds, run.noise_seeds, subject.batch_size)
     run.total = sum(len(texts) for batches in stages for _, texts in batches)
     for stage, batches in enumerate(stages):
@@ -89,12 +92,12 @@ def explain_subject(subject: Subject, text: str, options: Options) -> Iterator[E
             return
 
 
-class _Run:
+class _Run(Generic[Kind]):
     """The rows of the design, and what the outcomes made so far say of them."""
 
-    def __init__(self, subject: Subject, words: list[str], mask: np.ndarray, settings: dict[str, Any], began: float):
-        self.subject, self.words, self.mask, self.settings = subject, words, mask, settings
-        self.texts = [units.perturbed(words, row) for row in mask]
+    def __init__(self, subject: Subject, units: Units, mask: np.ndarray, settings: dict, make: type[Kind], began: float):
+        self.subject, self.units, self.mask, self.settings, self.make = subject, units, mask, settings, make
+        self.texts = [units.perturb(row) for row in mask]
         first, noise = settings["seed"], settings["seed"] + settings["seeds"]
         self.seeds, self.noise_seeds = range(first, noise), range(noise, noise + settings["noise_seeds"])
         self.locality: np.ndarray | None = None  # (N,)
@@ -108,7 +111,7 @@ class _Run:
         self.noise_seeds, self.settings["noise_seeds"], self.total = first, len(first), self.total - len(rest)
         return True
 
-    def explain(self, provisional: bool) -> Explanation:
+    def explain(self, provisional: bool) -> Kind:
         """Steps 5 to 10 on the outcomes made so far. Maps are made once, at the end."""
         began = time.perf_counter()
         every = [(b, row, (seed, text)) for b, seed in enumerate(self.seeds) for row, text in enumerate(self.texts)]
@@ -137,9 +140,9 @@ class _Run:
         results = analysis.analyse(mask, blocks, weight, *measured, self.settings, provisional, *seen)
 
         self.seconds += time.perf_counter() - began
-        return Explanation(
-            instruction=" ".join(self.words),
-            words=self.words,
+        return self.make(
+            instruction=self.units.text,
+            words=self.units.names,
             **results,
             mask=mask,
             blocks=blocks,

@@ -25,10 +25,11 @@ FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png":
 
 
 @dataclass
-class Explanation:
-    """k words, n edits (N for each of S seeds; a partial explanation has those made so far).
+class BaseExplanation:
+    """What the method says of any subject: k words, n outcomes (N for each of S seeds; a partial explanation has those made so
+    far).
 
-    Shapes are (k,) for words, (n,) for edits. NaN stands for what is not known: a failed edit's distance, or a weight
+    Shapes are (k,) for words, (n,) for outcomes. NaN stands for what is not known: a failed edit's distance, or a weight
     before there are enough edits.
     """
 
@@ -55,21 +56,11 @@ class Explanation:
     settings: dict  # everything needed to run it again
     seconds: dict[str, float]  # the only part that differs between two equal runs
     failed: int  # edits that failed or were blocked; they are not in the fit
-    image: Image.Image  # the picture as the editor saw it
-    edits: list[Image.Image | None]  # (n,) None where failed
-    noise_edits: list[Image.Image | None] = field(default_factory=list)
-    region: Image.Image | None = None  # "L", white where the editor was allowed to change the picture; None: everywhere
-    maps: np.ndarray | None = None  # (k, rows, columns) in [-1, 1] how much lighter the word makes each place (< 0: darker)
-    provisional: bool = False  # there is more to come
-    done: int = 0  # edits made, of
-    total: int = 0  # edits to make, noise seeds included
-
-    @property
-    def reference(self) -> Image.Image:
-        """What the edits are compared with (under the first seed): the full-instruction edit, or the input picture."""
-        full = self.edits[0]
-        assert full is not None, "there is no explanation without the edit of the full instruction"
-        return self.image if self.settings["reference"] == "input" else full
+    # (k, rows, columns) in [-1, 1] how much lighter the word makes each place (< 0: darker); or (k, segments) of an answer
+    maps: np.ndarray | None
+    provisional: bool  # there is more to come
+    done: int  # edits made, of
+    total: int  # edits to make, noise seeds included
 
     @property
     def moved(self) -> bool:
@@ -104,16 +95,48 @@ class Explanation:
         smallest = self.settings["smallest_effect"] or 0.0
         return group_sequential.undecided(self.p_values_holm, self.ci_low, self.ci_high, smallest)
 
-    @property
-    def finding(self) -> str:
-        """What was found, in one plain sentence, not more than the edits that were made can carry."""
-        return write_finding(self)
-
     def heatmap(self):
         """A plotly Figure: the words in reading order, coloured by weight on a symmetric scale."""
         from smile.report.plots import plot_heatmap
 
         return plot_heatmap(self)
+
+    def write(self, path) -> None:
+        """Write one file, of the kind that the ending of its name says (`encode`).
+
+        Raises InputError for an ending that is none of `FORMATS`, and where it cannot be written.
+        """
+        content = self.encode(Path(path).suffix.lower())
+        try:
+            write_file(path, content)
+        except OSError as error:
+            raise InputError(f"The explanation cannot be written to {path} ({error.strerror}).") from error
+
+    def encode(self, ending: str) -> bytes:
+        """The content of a file with this ending, one of `FORMATS`. Raises InputError for another."""
+        raise NotImplementedError
+
+
+@dataclass
+class Explanation(BaseExplanation):
+    """Which words of an instruction made an editor change a picture as it did."""
+
+    image: Image.Image  # the picture as the editor saw it
+    edits: list[Image.Image | None]  # (n,) None where failed
+    noise_edits: list[Image.Image | None] = field(default_factory=list)
+    region: Image.Image | None = None  # "L", white where the editor was allowed to change the picture; None: everywhere
+
+    @property
+    def reference(self) -> Image.Image:
+        """What the edits are compared with (under the first seed): the full-instruction edit, or the input picture."""
+        full = self.edits[0]
+        assert full is not None, "there is no explanation without the edit of the full instruction"
+        return self.image if self.settings["reference"] == "input" else full
+
+    @property
+    def finding(self) -> str:
+        """What was found, in one plain sentence, not more than the edits that were made can carry."""
+        return write_finding(self)
 
     def overlay(self, word: int) -> Image.Image:
         """The reference with the map of the word at this position (from 0); patches that are not significant are left
@@ -146,17 +169,6 @@ class Explanation:
                 draw_heatmap(self).save(data := BytesIO(), "PNG")
                 return data.getvalue()
         raise InputError(f"An explanation is no “{shown(ending)}” file; let the name end in {', '.join(FORMATS)}.")
-
-    def write(self, path) -> None:
-        """Write one file, of the kind that the ending of its name says (`encode`).
-
-        Raises InputError for an ending that is none of `FORMATS`, and where it cannot be written.
-        """
-        content = self.encode(Path(path).suffix.lower())
-        try:
-            write_file(path, content)
-        except OSError as error:
-            raise InputError(f"The explanation cannot be written to {path} ({error.strerror}).") from error
 
     def save(self, folder) -> Path:
         """Write explanation.json, heatmap.html (self-contained), heatmap.png, input.png, edits/ and noise/ (PNG), and

@@ -5,6 +5,8 @@ import pytest
 
 from smile import InputError
 from smile.explain import explain_subject
+from smile.explanation import Explanation
+from smile.method.units import split_instruction
 from smile.options import Options
 
 WORTH = {"snow": 3.0, "night": 1.0}
@@ -18,6 +20,9 @@ class Sentences:
 
     def __init__(self, fail=()):
         self.outcomes, self.seconds, self.fail, self.asked = {}, {"edits": 0.0, "embedding": 0.0}, set(fail), []
+
+    def split(self, text, settings):
+        return split_instruction(text)
 
     def prepare(self, units, settings):
         self.units = units
@@ -53,7 +58,7 @@ class Sentences:
 
 def run(text="make it snow at night", fail=(), **options):
     subject = Sentences(fail)
-    return subject, list(explain_subject(subject, text, Options.of(options)))
+    return subject, list(explain_subject(subject, text, Options.of(options), Explanation))
 
 
 def test_the_steps_run_on_any_subject():
@@ -85,7 +90,7 @@ def test_without_the_outcome_of_the_full_text_there_is_nothing_to_compare_with()
 def test_options_are_checked_before_a_subject_is_asked():
     subject = Sentences()
     with pytest.raises(InputError, match="at least"):
-        next(explain_subject(subject, "make it snow at night", Options(edits=3)))
+        next(explain_subject(subject, "make it snow at night", Options(edits=3), Explanation))
     with pytest.raises(InputError, match="empty"):
-        next(explain_subject(subject, " ", Options()))
+        next(explain_subject(subject, " ", Options(), Explanation))
     assert not subject.asked and not hasattr(subject, "units")

@@ -137,7 +137,7 @@ class _Evaluation:
         e, seed = self.explanation, self.explanation.settings["seed"]
         texts = [units.perturbed(e.words, row) for row in metrics.faithfulness_mask(e.weights, seed=seed)]
         subject = Edits(e.image, self.editor, embedder=self.embedder, region=e.region)
-        subject.prepare(e.words, e.settings)
+        subject.prepare(units.split_instruction(e.instruction), e.settings)
         seeds, size = range(seed, seed + int(e.blocks.max()) + 1), subject.batch_size
         batches = [(block, texts[start : start + size]) for block in seeds for start in range(0, len(texts), size)]
         for _ in subject.run(batches):

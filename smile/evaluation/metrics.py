@@ -16,7 +16,7 @@ from scipy.stats import rankdata, spearmanr
 from smile.errors import InputError
 from smile.method.kernel import effective_sample_size
 from smile.method.least_squares import solve
-from smile.report.protocols import ExplanationLike
+from smile.report.protocols import NumbersLike
 
 HALF = 0.5
 DECIMALS = 9  # of weights and areas; smaller differences are rounding
@@ -49,7 +49,7 @@ def accuracy(weights, relevant) -> dict[str, float | None]:
     }
 
 
-def design_health(explanation: ExplanationLike) -> dict[str, Any]:
+def design_health(explanation: NumbersLike) -> dict[str, Any]:
     """What the design and the edits of an explanation can carry.
 
     | key | meaning |
@@ -84,7 +84,7 @@ def design_health(explanation: ExplanationLike) -> dict[str, Any]:
     }
 
 
-def stability(explanation: ExplanationLike, others: Iterable[ExplanationLike]) -> dict[str, Any]:
+def stability(explanation: NumbersLike, others: Iterable[NumbersLike]) -> dict[str, Any]:
     """How little an explanation changes when words that say nothing are put into its instruction.
 
     `explanation` and each of `others` has words (k,), weights (k,) and significant (k,) bool; each of `others` has the
@@ -125,7 +125,7 @@ def stability(explanation: ExplanationLike, others: Iterable[ExplanationLike]) -
     return means | {"insertions": insertions, "significant": some}
 
 
-def consistency(explanations: Iterable[ExplanationLike]) -> dict[str, Any]:
+def consistency(explanations: Iterable[NumbersLike]) -> dict[str, Any]:
     """How alike repeats of one explanation are, under other seeds or designs. Each has words, weights and significant (k,).
 
     | key | definition |

@@ -13,7 +13,7 @@ import numpy as np
 from smile.evaluation import metrics
 from smile.evaluation.relevance import Labels
 from smile.report.numbers import finite_or_none
-from smile.report.protocols import ExplanationLike
+from smile.report.protocols import NumbersLike
 from smile.report.trust_html import Figure, TrustEntry
 
 R2 = 0.5  # Golbraikh & Tropsha 2002
@@ -23,7 +23,7 @@ BETTER = 0.95
 ROUND_OFF = 1e-9
 
 
-def report_explanation(explanation: ExplanationLike, relevant=None) -> list[TrustEntry]:
+def report_explanation(explanation: NumbersLike, relevant=None) -> list[TrustEntry]:
     """What can be said of an explanation without another edit: fidelity, accuracy, design health, noise floor.
 
     relevant: (k,) for each word whether it should matter; without it, or before there are weights, there is no accuracy.
@@ -35,7 +35,7 @@ def report_explanation(explanation: ExplanationLike, relevant=None) -> list[Trus
     return [*entries, report_design_health(explanation, health), report_noise_floor(explanation, health)]
 
 
-def report_fidelity(explanation: ExplanationLike) -> TrustEntry:
+def report_fidelity(explanation: NumbersLike) -> TrustEntry:
     """How well single words predict the edits."""
     values = {name: finite_or_none(value) for name, value in explanation.fidelity.items()}
     left_out, enumerated = values.get("R2_weighted_leave_one_out"), _is_enumerated(explanation)
@@ -70,7 +70,7 @@ def report_fidelity(explanation: ExplanationLike) -> TrustEntry:
     )
 
 
-def report_accuracy(explanation: ExplanationLike, relevant) -> TrustEntry:
+def report_accuracy(explanation: NumbersLike, relevant) -> TrustEntry:
     """Whether the words that should matter have the large weights. relevant: (k,) bool."""
     values = metrics.accuracy(explanation.weights, relevant)
     auroc = values["auroc"]
@@ -100,7 +100,7 @@ def report_accuracy(explanation: ExplanationLike, relevant) -> TrustEntry:
     )
 
 
-def report_design_health(explanation: ExplanationLike, values: dict) -> TrustEntry:
+def report_design_health(explanation: NumbersLike, values: dict) -> TrustEntry:
     """What the edits can carry; `values` by `metrics.design_health`."""
     mixed = [f"“{word}”" for word, apart in zip(explanation.words, values["estimable"], strict=True) if not apart]
     apart = f"{', '.join(mixed)} cannot be told apart from other words" if mixed else "every word is told apart from the others"
@@ -133,7 +133,7 @@ def report_design_health(explanation: ExplanationLike, values: dict) -> TrustEnt
     )
 
 
-def report_noise_floor(explanation: ExplanationLike, values: dict) -> TrustEntry:
+def report_noise_floor(explanation: NumbersLike, values: dict) -> TrustEntry:
     """Whether there is more than noise to explain; `values` by `metrics.design_health`."""
     times, floor, beyond = values["times_noise"], values["noise_floor"], values["beyond_noise"]
     unknown, star = beyond and floor is None, _has_star(explanation)
@@ -174,7 +174,7 @@ def report_noise_floor(explanation: ExplanationLike, values: dict) -> TrustEntry
     )
 
 
-def report_stability(explanation: ExplanationLike, values: dict) -> TrustEntry:
+def report_stability(explanation: NumbersLike, values: dict) -> TrustEntry:
     """Whether words that say nothing change nothing; `values` by `metrics.stability`."""
     tried, agreement, star = len(values["insertions"]), values["concordance"], _has_star(explanation)
     jaccard = values["jaccard"] if values["significant"] else None
@@ -202,7 +202,7 @@ def report_stability(explanation: ExplanationLike, values: dict) -> TrustEntry:
     )
 
 
-def report_consistency(explanation: ExplanationLike, values: dict) -> TrustEntry:
+def report_consistency(explanation: NumbersLike, values: dict) -> TrustEntry:
     """Whether repeats agree. `values` has metrics.consistency's results: "seeds" under other seeds, each with its own draw of
     the design, and "designs" under another kind of design; None where there is none.
     """
@@ -245,7 +245,7 @@ def report_consistency(explanation: ExplanationLike, values: dict) -> TrustEntry
     )
 
 
-def report_faithfulness(explanation: ExplanationLike, values: dict) -> TrustEntry:
+def report_faithfulness(explanation: NumbersLike, values: dict) -> TrustEntry:
     """Whether leaving words out does what the weights say; `values` by `metrics.faithfulness`.
 
     An order is good where it does better than 95 % of all orders. With few words, or few that act, many orders do the same,
@@ -292,7 +292,7 @@ def report_failure(name: str, reason: str) -> TrustEntry:
 
 
 def build_report(
-    explanation: ExplanationLike, entries: list[TrustEntry], labels: Labels | None = None, further_edits: int = 0
+    explanation: NumbersLike, entries: list[TrustEntry], labels: Labels | None = None, further_edits: int = 0
 ) -> dict[str, Any]:
     """What trust.json holds, plain values: the entries, and what they rest on.
 
@@ -317,11 +317,11 @@ def _format_distance(label: str, value: float | None) -> Figure:
     return Figure(label, value, "–" if value is None else f"{value:.3g}")
 
 
-def _has_star(explanation: ExplanationLike) -> bool:
+def _has_star(explanation: NumbersLike) -> bool:
     return bool(explanation.significant.any())
 
 
-def _is_enumerated(explanation: ExplanationLike) -> bool:
+def _is_enumerated(explanation: NumbersLike) -> bool:
     """Whether all combinations of the words were edited, so that no edit is left to foretell."""
     usable = np.isfinite(explanation.distances)
     return len(np.unique(explanation.mask[usable], axis=0)) == 2.0 ** len(explanation.words)

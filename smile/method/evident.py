@@ -9,9 +9,9 @@ from smile.method.surrogate import ENUMERATED, LEAST_WEIGHT
 
 
 def find_visible(maps, words: int) -> np.ndarray:
-    """(k,) bool: the word changes some place of maps (k, rows, columns) by at least 4 levels of 255; all True where there
+    """(k,) bool: the word changes some place of maps (k, ...) by at least 4 levels of 255; all True where there
     are no maps (None) of the `words`."""
-    return np.ones(words, bool) if maps is None else (np.abs(maps) >= VISIBLE).any(axis=(1, 2))
+    return np.ones(words, bool) if maps is None else (np.abs(maps) >= VISIBLE).reshape(words, -1).any(axis=1)
 
 
 def find_evident(weights, p_values_holm, untested: str, visible, moved: bool) -> np.ndarray:

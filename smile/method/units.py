@@ -6,6 +6,7 @@ Nothing is ever added to fill a text up, so the text that the editor sees and th
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from smile.errors import InputError
 
@@ -50,3 +51,45 @@ def normalise_word(word: str) -> str:
 def perturbed(words: list[str], mask: Iterable[bool]) -> str:
     """The kept words in their original order; "" when none is kept. `mask` has one value for each word."""
     return " ".join(word for word, kept in zip(words, mask, strict=True) if kept)
+
+
+@dataclass(frozen=True)
+class Units:
+    """A text as pieces, each of which belongs to a unit (a feature of the method) or is held, that is, in every perturbed text.
+
+    gaps[i] is the white space between pieces i and i + 1.
+    """
+
+    pieces: tuple[str, ...]
+    gaps: tuple[str, ...]
+    owners: tuple[int | None, ...]  # the unit of each piece, from 0; None: held
+
+    @property
+    def text(self) -> str:
+        """The full text."""
+        return self._join(range(len(self.pieces)))
+
+    @property
+    def names(self) -> list[str]:
+        """(k,) what each unit is called: its pieces as they stand in the text."""
+        count = 1 + max((owner for owner in self.owners if owner is not None), default=-1)
+        return [self._join([i for i, owner in enumerate(self.owners) if owner == unit]) for unit in range(count)]
+
+    def perturb(self, mask: Iterable[bool]) -> str:
+        """The held pieces and those of the kept units, mask (k,), in their order. Where something between two of them is left
+        out, the gap with the most line breaks stays."""
+        kept = list(mask)
+        return self._join([i for i, owner in enumerate(self.owners) if owner is None or kept[owner]])
+
+    def _join(self, chosen: Iterable[int]) -> str:
+        text, last = "", -1
+        for i in chosen:
+            text += ("" if last < 0 else max(self.gaps[last:i], key=lambda gap: gap.count("\n"))) + self.pieces[i]
+            last = i
+        return text
+
+
+def split_instruction(instruction: str) -> Units:
+    """The words of an instruction as units, one space apart. Raises InputError as `words`."""
+    found = words(instruction)
+    return Units(tuple(found), (" ",) * (len(found) - 1), tuple(range(len(found))))

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from smile.errors import InputError
 from smile.report.numbers import finite_or_none, format_interval, format_p_value, format_weight
-from smile.report.protocols import ExplanationLike
+from smile.report.protocols import ExplanationLike, NumbersLike
 
 COLUMNS = 8  # words in one row of the heatmap
 LONGEST = 16  # characters of a word that a cell shows; the hover shows all
@@ -25,7 +25,7 @@ RED_AND_BLUE = "red pulls toward the reference, blue away"
 COLUMN_NAMES = ("word", "weight", "95 % interval", "p", "p (Holm)", "significant")
 
 
-def plot_heatmap(explanation: ExplanationLike) -> go.Figure:
+def plot_heatmap(explanation: NumbersLike) -> go.Figure:
     """The words of an explanation in reading order, coloured by weight, with the 95 % interval; hover gives p-values."""
     words = tabulate_words(explanation)
     rows, columns = _shape(len(words))
@@ -79,7 +79,7 @@ def plot_heatmap(explanation: ExplanationLike) -> go.Figure:
     return figure
 
 
-def draw_heatmap(explanation: ExplanationLike) -> Image.Image:
+def draw_heatmap(explanation: NumbersLike) -> Image.Image:
     """The same drawn with Pillow, for places where no script runs: RGB, 120 pixels wide for each word of a row."""
     words = tabulate_words(explanation)
     rows, columns = _shape(len(words))
@@ -125,7 +125,7 @@ def draw_overlay(explanation: ExplanationLike, word: int) -> Image.Image:
     return Image.alpha_composite(base, layer).convert("RGB")
 
 
-def tabulate_words(explanation: ExplanationLike) -> list[tuple[str, ...]]:
+def tabulate_words(explanation: NumbersLike) -> list[tuple[str, ...]]:
     """One row of texts for each word, under `COLUMN_NAMES`."""
     e = explanation
     return [
@@ -141,7 +141,7 @@ def tabulate_words(explanation: ExplanationLike) -> list[tuple[str, ...]]:
     ]
 
 
-def find_limit(explanation: ExplanationLike) -> float:
+def find_limit(explanation: NumbersLike) -> float:
     """The end of the symmetric colour scale: the largest absolute weight, 1 where all are zero or unknown."""
     sizes = np.abs(explanation.weights[np.isfinite(explanation.weights)])
     return float(sizes.max()) if sizes.size and sizes.max() > 1e-12 else 1.0

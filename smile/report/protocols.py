@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 
-class ExplanationLike(Protocol):
-    """k words, n edits; the meaning of every field is in `smile.explanation.Explanation`."""
+class NumbersLike(Protocol):
+    """What is said of any subject: k words, n outcomes; the meaning of every field is in `smile.explanation`."""
 
     instruction: str
     words: list[str]
@@ -30,17 +30,10 @@ class ExplanationLike(Protocol):
     fidelity: dict[str, float | None]
     settings: dict
     failed: int
-    image: Image.Image
-    edits: list[Image.Image | None]  # (n,)
-    noise_edits: list[Image.Image | None]
-    region: Image.Image | None
-    maps: np.ndarray | None  # (k, rows, columns)
+    maps: np.ndarray | None  # (k, rows, columns) or (k, segments)
     provisional: bool
     done: int
     total: int
-
-    @property
-    def reference(self) -> Image.Image: ...
 
     @property
     def moved(self) -> bool: ...
@@ -55,7 +48,19 @@ class ExplanationLike(Protocol):
     def significant(self) -> np.ndarray: ...  # (k,) bool
 
     @property
-    def places(self) -> np.ndarray | None: ...  # (k, rows, columns) bool
+    def places(self) -> np.ndarray | None: ...  # (k, rows, columns) or (k, segments) bool
 
     @property
     def undecided(self) -> np.ndarray: ...  # (k,) bool
+
+
+class ExplanationLike(NumbersLike, Protocol):
+    """The same with the pictures of edits."""
+
+    image: Image.Image
+    edits: list[Image.Image | None]  # (n,)
+    noise_edits: list[Image.Image | None]
+    region: Image.Image | None
+
+    @property
+    def reference(self) -> Image.Image: ...

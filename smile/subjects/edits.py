@@ -10,7 +10,7 @@ from PIL import Image
 
 from smile.errors import InputError
 from smile.io.images import average_all_cells, open_picture
-from smile.method import distance
+from smile.method import distance, units
 from smile.method.schedule import Batch
 from smile.models import protocols
 from smile.models.cache import ensure_cache
@@ -39,13 +39,17 @@ class Edits:
         self._cells: dict[Key, np.ndarray] = {}  # (rows, columns, 3)
         self._distances: dict[tuple, float] = {}  # (outcome, reference) -> distance
 
-    def prepare(self, units: list[str], settings: dict[str, Any]) -> None:
+    def split(self, text: str, settings: dict[str, Any]) -> units.Units:
+        """The words of an instruction. Raises InputError."""
+        return units.split_instruction(text)
+
+    def prepare(self, words: units.Units, settings: dict[str, Any]) -> None:
         """Open the picture, load what has to be loaded, and check that they suit each other. Raises InputError."""
         image, editor, embedder, region, cache = self._given
         picture = open_picture(image)
         editor = ensure_editor(editor)
         self.editor = editor if cache is None else CachingEditor(editor, ensure_cache(cache))
-        _check_length(units, self.editor)
+        _check_length(words.text, self.editor)
         self.picture, self.region = protocols.fit_inputs(self.editor, picture, region)
         self.embedder = ensure_embedder(embedder, self.editor)
         self._distance = settings["distance"]
@@ -145,8 +149,8 @@ class Edits:
             self.seconds[what] += time.perf_counter() - began
 
 
-def _check_length(units: list[str], editor) -> None:
+def _check_length(instruction: str, editor) -> None:
     """Raise InputError, naming the words that would be lost, where the editor's token limit truncates the instruction."""
-    lost = editor.lost_words(" ".join(units)) if hasattr(editor, "lost_words") else []
+    lost = editor.lost_words(instruction) if hasattr(editor, "lost_words") else []
     if lost:
         raise InputError(f"The instruction is longer than this editor reads; it would lose “{' '.join(lost)}”, so shorten it.")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from smile.method.schedule import Batch
+from smile.method.units import Units
 
 Key = tuple[int, str]  # (seed, text): equal texts under one seed are one outcome
 Reference = Key | str
@@ -30,8 +31,12 @@ class Subject(Protocol):
     def nothing_to_compare(self) -> str:
         """The sentence for when the outcome of the full text failed."""
 
-    def prepare(self, units: list[str], settings: dict[str, Any]) -> None:
-        """Load the models and check what is given against them. Called once, before `run`.
+    def split(self, text: str, settings: dict[str, Any]) -> Units:
+        """The text in its units. Raises InputError for a text that cannot be explained."""
+
+    def prepare(self, units: Units, settings: dict[str, Any]) -> None:
+        """Load the models and check what is given against them. Called once, before `run`; settings that only the models can
+        decide are put into `settings`.
 
         Raises InputError for what the caller can put right, for example a text that the model would truncate.
         """
