@@ -84,6 +84,12 @@ def default_edits(k):
     return min(2**k, max(DEFAULT_EDITS[k > 5], 2 * _orders(k)[0]))
 
 
+def telling_edits(k):
+    """The edits with which words that act only three together get a star, too: twice the default for 6 to 8 words, four times
+    for more, all combinations of fewer."""
+    return min(2**k, (2 if k <= 8 else 4) * default_edits(k))
+
+
 def planned_edits(k, edits=None, blocks=False):
     """How many edits are made, or with `blocks` (`in_blocks`) at most: what is asked for, else what k words need, and no
     more than there are combinations. Raises InputError where `in_blocks` would."""

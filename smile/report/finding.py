@@ -8,6 +8,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from smile.method.design import telling_edits
 from smile.method.surrogate import ENUMERATED, LEAST_WEIGHT
 from smile.report.numbers import LEVEL
 from smile.report.places import describe_places
@@ -16,6 +17,7 @@ from smile.report.protocols import ExplanationLike
 SAME = 1e-9  # distances up to here are round-off
 FEW_SEEDS = 4  # below, Student's t needs 4.3 standard errors and more before any correction
 HALF = 0.5  # of the variation, predicted for edits left out of the fit
+MOST = 0.8  # of how the responses vary, by which three words are said to decide
 QUARTER = 0.25  # of what two words do: with less, neither does anything alone
 
 
@@ -72,7 +74,7 @@ def _describe_words(e: ExplanationLike, edits: str) -> str:
         return f"{_describe_scope(e)}, no word could be tested over {edits}, because {e.untested}; {_name_largest(e)}"
     significant = np.flatnonzero(e.significant)
     if not len(significant):
-        alone = " alone" if _describe_pair(e) else ""
+        alone = " alone" if _describe_pair(e) or _is_unexplained(e) else ""
         chance = f"no word{alone} made a difference that can be told from chance over {edits}"
         return f"{_describe_scope(e)}, {chance}; {_name_largest(e)}{_suggest_more(e)}"
     rest = int(np.isfinite(e.weights).sum()) - len(significant)
@@ -153,7 +155,7 @@ def _suggest_more(e: ExplanationLike) -> str:
         return f", and {few}more seeds may tell"
     if k / (permutations + 1) >= LEVEL:
         return f", and {permutations} permutations are too few for {k} words"
-    return "" if e.settings["edits"] >= 2**k else ", and more edits may tell"  # 2^k: every combination was run
+    return "" if e.settings["edits"] >= 2**k or _is_unexplained(e) else ", and more edits may tell"  # 2^k: all were run
 
 
 def _describe_pair(e: ExplanationLike) -> str:
@@ -168,12 +170,39 @@ def _describe_pair(e: ExplanationLike) -> str:
     return f"{first} and {second} {what} ({pair['weight']:+.2f} where both are kept{other})."
 
 
-def _describe_fit(e: ExplanationLike) -> str:
-    """Whether single words predict too little of how the edits differ."""
+def _is_unexplained(e: ExplanationLike) -> bool:
+    """Whether single words predict less than half of how the edits differ."""
     explained = e.fidelity.get("R2_weighted_leave_one_out")
-    if e.untested or explained is None or not -np.inf < explained < HALF:
+    return not e.untested and explained is not None and -np.inf < explained < HALF
+
+
+def _describe_fit(e: ExplanationLike) -> str:
+    """Whether single words, or no word and no pair, predict too little of how the edits differ, and what would tell more."""
+    if not _is_unexplained(e):
         return ""
-    return "Single words predict less than half of how the edits differ."
+    if e.significant.any() or _describe_pair(e):
+        return "Single words predict less than half of how the edits differ."
+    said = "Single words and pairs do not explain how the edits differ, so three words or more may act only together"
+    if len(np.unique(e.mask, axis=0)) == 2.0 ** len(e.words):
+        together = _find_triple(e)
+        names = " and ".join(", ".join(f"“{e.words[j]}”" for j in together).rsplit(", ", 1))
+        return f"{said}: {names} do so in all combinations of the words." if together else f"{said}."
+    more = telling_edits(len(e.words))
+    return f"{said}; {more} edits would tell." if e.settings["edits"] < more else f"{said}."
+
+
+def _find_triple(e: ExplanationLike) -> tuple[int, ...]:
+    """The three words which, all kept or any kept, decide how far the edits move, where there are such."""
+    usable = np.isfinite(e.responses)
+    rows, responses = e.mask[usable], e.responses[usable] - e.responses[usable].mean()
+    found = {}
+    for triple in combinations(range(rows.shape[1]), 3):
+        for both in (rows[:, triple].all(axis=1), rows[:, triple].any(axis=1)):
+            if both.any() and not both.all():
+                means = responses[both].mean(), responses[~both].mean()
+                found[triple, both.tobytes()] = (np.where(both, *means) ** 2).sum()
+    (best, _), explained = max(found.items(), key=lambda item: item[1], default=(((), b""), 0.0))
+    return best if explained >= MOST * (responses**2).sum() else ()
 
 
 def _name_words(e: ExplanationLike, positions) -> str:
