@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from benchmarks.calibration import (
     LOCALITIES,
+    RULES,
     TRUTHS,
+    around_means,
     beside_three_words,
     beside_words_that_act,
     from_editor,
@@ -15,6 +17,8 @@ from benchmarks.calibration import (
     of_seeds,
     of_words,
 )
+
+from smile.method.design import default_edits
 
 
 def error(share, count):
@@ -48,9 +52,16 @@ def test_noise_that_drifts_from_edit_to_edit(k, edits):
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.parametrize("k", [5, 7])
 def test_words_beside_three_that_act_together(k, truth):
-    found = beside_three_words(k, truth, 0.1, 100)
+    found = beside_three_words(k, default_edits(k), truth, 0.1, 100)
     assert found["Holm"] < 0.065 + error(0.065, 100)
     assert truth != "most" or found["stars"] > 0.9
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_intervals_hold_the_mean_over_the_other_words_and_are_no_wider_for_words_that_act_together(rule):
+    found, alone = around_means(7, 24, rule, 0.05, 100), around_means(7, 24, "each", 0.05, 100)
+    assert 0.93 - error(0.95, 700) < found["coverage"] < 0.98
+    assert found["width"] < 1.1 * alone["width"]
 
 
 @pytest.mark.parametrize(("reference", "seeds"), [("edit", 1), ("input", 1), ("edit", 4)])

@@ -209,7 +209,8 @@ def test_leverage_one_row_takes_the_mean_of_the_others():
     alone = np.c_[mask, np.eye(16)[:, 3]]  # the fifth word is kept in row 3 only
     model = solve(alone.astype(float), response, np.ones(16), np.zeros(16, int))
     without = solve(np.delete(mask, 3, 0).astype(float), np.delete(response, 3), np.ones(15), np.zeros(15, int))
-    (ours, errors), rest = estimate(model, response[:, None]), estimate(without, np.delete(response, 3)[:, None])
+    (ours, errors) = estimate(model, response[:, None], model.operator)
+    rest = estimate(without, np.delete(response, 3)[:, None], without.operator)
     assert ours[:4] == pytest.approx(rest[0]) and errors[:4] == pytest.approx(rest[1])
 
     X = np.c_[np.ones(15), np.delete(mask, 3, 0)]

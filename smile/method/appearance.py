@@ -44,7 +44,7 @@ def test_words(mask, looks, *, permutations: int = 999, seed: int = 0) -> Appear
     mask, looks = np.asarray(mask, float), np.asarray(looks, float)
     scores, order = _reduce(looks), inference.orders(np.zeros(len(mask), int), permutations, seed)
     pairs = _enter_pairs(mask, scores, order)
-    k, columns = mask.shape[1], np.hstack([mask, _products(mask, pairs)])
+    k, columns = mask.shape[1], np.hstack([mask, multiply_words(mask, pairs)])
     model = _fit(columns, scores)
     observed = _statistic(model, scores[:, None], slice(0, k))[:, 0]  # (k,)
     tested = model.estimable[:k] & (observed > 0)
@@ -66,8 +66,8 @@ def test_words(mask, looks, *, permutations: int = 999, seed: int = 0) -> Appear
 
 def _beside_triples(mask, scores, order, word, stronger, pairs) -> float:
     """The p-value of a word in the model of stronger ones, their pairs that act, and what any three of them do together."""
-    triples = _products(mask, list(combinations(stronger, 3))[: max(1, len(mask) - len(stronger) - len(pairs) - 5)])
-    others = np.hstack([mask[:, stronger], _products(mask, pairs), triples])
+    triples = multiply_words(mask, list(combinations(stronger, 3))[: max(1, len(mask) - len(stronger) - len(pairs) - 5)])
+    others = np.hstack([mask[:, stronger], multiply_words(mask, pairs), triples])
     model, errors = _fit(np.hstack([mask[:, [word]], others]), scores), _fit(others, scores).residual(scores)
     if not model.estimable[0] or np.abs(errors).max() <= ROUND_OFF * np.abs(scores).max():
         return 1.0
@@ -84,11 +84,11 @@ def _enter_pairs(mask, scores, order) -> list[tuple[int, int]]:
     entered: list[tuple[int, int]] = []
     candidates = list(combinations(range(mask.shape[1]), 2))
     while candidates and len(entered) < PAIRS:
-        model = _fit(np.hstack([mask, _products(mask, entered)]), scores)
+        model = _fit(np.hstack([mask, multiply_words(mask, entered)]), scores)
         remainder = model.residual(scores)
         if model.df_resid < 3 or np.abs(remainder).max() <= ROUND_OFF * np.abs(scores).max():
             break
-        directions = model.residual(_products(mask, candidates))
+        directions = model.residual(multiply_words(mask, candidates))
         lengths = np.linalg.norm(directions, axis=0)
         new = lengths > 1e-3 * np.sqrt(len(mask))  # the others are combinations of what is in the model
         if not new.any():
@@ -106,7 +106,7 @@ def _enter_pairs(mask, scores, order) -> list[tuple[int, int]]:
     return entered
 
 
-def _products(mask, terms) -> np.ndarray:
+def multiply_words(mask, terms) -> np.ndarray:
     """(n, terms) +1 and -1, the product of the words' signs: free of the words themselves in a balanced design."""
     signs = 2 * mask - 1
     return np.array([signs[:, list(term)].prod(axis=1) for term in terms]).T.reshape(len(mask), len(terms))
@@ -128,7 +128,8 @@ def _fit(columns, values) -> Solution:
 def _statistic(model, chunk, words) -> np.ndarray:
     """(words, c) of these words for outcomes (n, c, r): the effect's length over its HC3 standard error."""
     weights, errors = (
-        each.reshape(-1, *chunk.shape[1:]) for each in inference.estimate(model, chunk.reshape(len(chunk), -1), words)
+        each.reshape(-1, *chunk.shape[1:])
+        for each in inference.estimate(model, chunk.reshape(len(chunk), -1), model.operator[words])
     )
     length, error = np.linalg.norm(weights, axis=2), np.linalg.norm(errors, axis=2)
     return length / np.maximum(error, np.maximum(ROUND_OFF * length, np.finfo(float).tiny))

@@ -20,19 +20,21 @@ LEVEL = 0.05
 CHUNK = 250_000  # permuted values held at a time: 2 MB, which a processor has at hand; with 32 MB the maps take twice as long
 
 
-def half_widths(model: Solution, responses, permutations, seed, level=LEVEL):
+def half_widths(model: Solution, responses, permutations, seed, level=LEVEL, beside: Solution | None = None):
     """Half widths (k, R) of 1 - level intervals around the weights of each column of responses (N, R): |t|'s quantile
     times its standard error, the quantile from permuted residuals of the model itself (ter Braak 1992), each scaled to
-    equal variance. NaN where there are too few permutations for the level (20 for .05), or below two residual degrees of
-    df_resid: of one, t has no scale.
+    equal variance. `beside`: a model of more columns, say pairs of words that act together, whose residuals are taken
+    instead: what these columns explain is no noise. NaN where there are too few permutations for the level (20 for .05),
+    or below two residual degrees of freedom: of one, t has no scale.
     """
-    errors, block = equalised(model, responses), model.member.argmax(axis=1)
+    rest = model if beside is None or beside.df_resid < 2 else beside
+    errors, block = equalised(rest, responses), model.member.argmax(axis=1)
     rank = int(np.ceil((1 - level) * (permutations + 1) - ROUND_OFF)) - 1
-    if model.df_resid < 2 or rank >= permutations:
+    if rest.df_resid < 2 or rank >= permutations:
         return np.full((len(model.operator), responses.shape[1]), np.nan)
-    drawn = [_drawn_t(model, chunk) for chunk in permuted(errors, orders(block, permutations, seed))]
+    drawn = [_drawn_t(rest, chunk, model.operator) for chunk in permuted(errors, orders(block, permutations, seed))]
     quantile = np.partition(np.concatenate(drawn, axis=1), rank, axis=1)[:, rank]  # (k, R)
-    return np.where(errors.any(axis=0), quantile * estimate(model, responses)[1], 0.0)
+    return np.where(errors.any(axis=0), quantile * estimate(rest, responses, model.operator)[1], 0.0)
 
 
 def over_seeds(mask, response, weight, block, kind="linear"):
@@ -133,9 +135,9 @@ def permuted(errors, order):
         yield errors[order[start : start + step].T]
 
 
-def _drawn_t(model, chunk):
+def _drawn_t(model, chunk, operator):
     """|t| (k, c, R) of permuted errors (N, c, R); 0 for a column of zeros."""
-    weights, errors = estimate(model, chunk.reshape(len(chunk), -1))
+    weights, errors = estimate(model, chunk.reshape(len(chunk), -1), operator)
     least = np.maximum(ROUND_OFF * np.abs(weights), np.finfo(float).tiny)  # an exact fit is a large number, not 1 / 0
     return (np.abs(weights) / np.maximum(errors, least)).reshape(-1, *chunk.shape[1:])
 
@@ -145,10 +147,11 @@ def _negligible(residual, values):
     return np.abs(residual).max(axis=0) <= ROUND_OFF * np.abs(values).max(axis=0)
 
 
-def estimate(model, values, words=slice(None)):
-    """Weights and HC3 standard errors, both (k, c), of each column of values (N, c). A row that alone determines a
-    weight has no residual; the mean of the other rows' terms stands in for it."""
-    slack, operator = 1 - model.leverage, model.operator[words]
+def estimate(model, values, operator):
+    """Weights and HC3 standard errors, both (k, c), of each column of values (N, c), by the rows of an operator (k, N) and
+    the model's residuals. A row that alone determines a weight has no residual; the mean of the other rows' terms stands
+    in for it."""
+    slack = 1 - model.leverage
     informative = slack > ROUND_OFF
     terms = (model.residual(values) / np.where(informative, slack, 1)[:, None]) ** 2
     if not informative.all():

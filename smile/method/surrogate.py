@@ -6,7 +6,7 @@ import numpy as np
 
 from smile.errors import InputError
 from smile.method import inference
-from smile.method.appearance import test_words
+from smile.method.appearance import multiply_words, test_words
 from smile.method.least_squares import KINDS, ROUND_OFF, checked, solve
 
 TOO_FEW = "the edits are too few to judge chance by"
@@ -65,8 +65,10 @@ def fit(
     | 95 % interval | HC3, quantile by permutation: `inference.half_widths` | `inference.over_seeds`, Student's t on S - 1 |
     | p-value | permutation: `appearance.test_words` | the larger of that on the texts' means over the seeds and that t's |
 
-    Where all combinations of up to three words are edited under one seed, the weights are no sample: intervals have no
-    width, and nothing is tested. For ridge and bayesian the interval covers the shrunken weight's variation, not its bias.
+    Where every row counts alike, pairs of words that act together evidently are no noise: intervals are as wide as what the
+    words and these pairs leave. Where all combinations of up to three words are edited under one seed, the weights are no
+    sample: intervals have no width, and nothing is tested. For ridge and bayesian the interval covers the shrunken weight's
+    variation, not its bias.
     P-values are of the model without penalty and locality (both change the weight, not the evidence), then Holm's (1979)
     over the words; the larger of two p-values is that of an intersection-union test (Berger 1982): a word must stand out
     of what the texts do and of what the seeds do. Raises InputError for shapes or values that do not fit together.
@@ -80,10 +82,12 @@ def fit(
     solution = solve(mask, response, weight, block, kind)
     counted = weight > 0  # a row of weight 0 is not part of the regression
     data = mask[counted], response[counted], weight[counted], block[counted]
-    p_values, untested = _test_words(mask[counted], appearance[counted], data[3], _first(outcomes, counted), permutations, seed)
+    first = _first(outcomes, counted)
+    p_values, untested, pairs = _test_words(data[0], appearance[counted], data[3], first, permutations, seed)
     if len(np.unique(data[3])) == 1:
-        model = solve(*data, kind)
-        half = inference.half_widths(model, data[1][:, None], permutations, seed, level)[:, 0]
+        alike = np.ptp(data[2]) == 0  # with unequal weights a pair's part in a word's weight hangs on the rows that were drawn
+        beside = solve(np.hstack([data[0], multiply_words(data[0], pairs)]), *data[1:], kind) if pairs and alike else None
+        half = inference.half_widths(solve(*data, kind), data[1][:, None], permutations, seed, level, beside)[:, 0]
         half = np.zeros_like(half) if untested == ENUMERATED else half
     else:
         half, p_values, untested = _several_seeds(data, kind, p_values, untested)
@@ -117,18 +121,20 @@ def holm(p_values):
 
 
 def _test_words(mask, appearance, block, first, permutations, seed):
-    """P-values (k,) of the texts' outcomes, and why there are none; `first` (N,) bool: rows whose outcome is not another's."""
+    """P-values (k,) of the texts' outcomes, why there are none, and the pairs that act; `first` (N,) bool: rows whose outcome
+    is not another's."""
     nothing, blocks = np.ones(mask.shape[1]), len(np.unique(block))
     mask, appearance, block = mask[first], appearance[first], block[first]
     texts, appearance = (mask, appearance) if blocks == 1 else inference.average_seeds(mask, appearance, block)
     model = solve(texts, appearance, np.ones(len(texts)), np.zeros(len(texts), int))
     if np.ptp(appearance, axis=0).max() <= ROUND_OFF * np.abs(appearance).max():
-        return nothing, ALL_ALIKE
+        return nothing, ALL_ALIKE, []
     if len(texts) == 2 ** texts.shape[1] < LEAST_TEXTS and blocks == 1:
-        return nothing, ENUMERATED
+        return nothing, ENUMERATED, []
     if len(texts) < LEAST_TEXTS or model.df_resid < 1 or not model.estimable.any():
-        return nothing, TOO_FEW
-    return test_words(texts, appearance, permutations=permutations, seed=seed).p_values, ""
+        return nothing, TOO_FEW, []
+    found = test_words(texts, appearance, permutations=permutations, seed=seed)
+    return found.p_values, "", found.pairs
 
 
 def _several_seeds(data, kind, p_values, untested):

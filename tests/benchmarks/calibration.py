@@ -11,13 +11,17 @@ Tables of what is promised (issue: statistics, calibrated) and what is measured 
 5. Pairs of words, where there are none.
 6. One edit against other seeds, seeds exchanged; and beside it the published bootstrap.
 7. Edits added block by block until every word is decided: what looking several times costs, and what it saves.
-8. Three words that act by all, any or most of them, beside words that do not, at default edits: chance of any false discovery.
+8. Three words that act by all, any or most of them, beside words that do not, at default edits and twice as many: chance of
+   any false discovery, and the share of the three that is found.
+9. Intervals of words two of which act one by one, only together, either, or one of them: share that holds the mean over all
+   combinations of the other words, and how wide they are.
 """
 
 import argparse
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +41,15 @@ from smile.method.noise_floor import edit_p_values
 from smile.method.surrogate import fit, holm
 
 PAIRS = ((3, 16), (5, 16), (5, 32), (7, 16), (7, 24), (7, 48), (7, 64), (12, 24), (12, 48), (20, 40), (20, 80))
+SIZES = tuple((k, times * default_edits(k)) for k in (5, 7, 12) for times in (1, 2))
 NOISES = ("gaussian", "t2", "cauchy", "lognormal", "rising", "falling", "drifting")
 TRUTHS = ("all", "any", "most")  # of three words
+RULES = {  # of two words
+    "each": lambda a, b: 0.6 * a + 0.3 * b,
+    "both": lambda a, b: a * b,
+    "either": np.maximum,
+    "one": lambda a, b: (a != b).astype(float),
+}
 DRIFT = 0.9  # of the autocorrelation from edit to edit
 LOCALITIES = ("none", "words", "wmd")
 BATCH = 200  # runs that share their permutations
@@ -133,12 +144,12 @@ def beside_words_that_act(k, edits, noise, size, runs, seed=0):
     return {"type I": (p_values[~acts] <= 0.05).mean(), "power": (p_values[acts] <= 0.05).mean()}
 
 
-def beside_three_words(k, truth, noise, runs, seed=0):
-    """{stars of the three words that act together, chance of any star on another word} at the default number of edits, each
-    run with a design of its own and outcomes of 8 values, of which the truth moves one direction by 1."""
+def beside_three_words(k, edits, truth, noise, runs, seed=0):
+    """{stars of the three words that act together, chance of any star on another word}, each run with a design of its own
+    and outcomes of 8 values, of which the truth moves one direction by 1."""
     acting, false = [], []
     for run in range(runs):
-        mask, rng = choose(k, default_edits(k), seed=run), np.random.default_rng((seed, run))
+        mask, rng = choose(k, edits, seed=run), np.random.default_rng((seed, run))
         kept = mask[:, :3].sum(axis=1)
         acts = {"all": kept == 3, "any": kept > 0, "most": kept > 1}[truth].astype(float)
         way = rng.normal(size=8)
@@ -147,6 +158,21 @@ def beside_three_words(k, truth, noise, runs, seed=0):
         acting.append(stars[:3].mean())
         false.append(stars[3:].any())
     return {"stars": np.mean(acting), "Holm": np.mean(false)}
+
+
+def around_means(k, edits, rule, noise, runs, seed=0):
+    """{coverage: share of 95 % intervals that hold a word's mean effect over all combinations of the others, width}, each run
+    with a design of its own. The first two words act by a rule, the others do nothing."""
+    every = np.array(list(product([0.0, 1.0], repeat=k)))
+    true = solve(every, RULES[rule](*every[:, :2].T), np.ones(len(every)), np.zeros(len(every), int)).weights
+    inside, widths = [], []
+    for run in range(runs):
+        mask = choose(k, edits, seed=run).astype(float)
+        response = RULES[rule](*mask[:, :2].T) + noise * np.random.default_rng((seed, run)).normal(size=len(mask))
+        found = fit(mask, response, permutations=permutations(k), seed=run)
+        inside.append((found.ci_low <= true) & (true <= found.ci_high))
+        widths.append((found.ci_high - found.ci_low).mean())
+    return {"coverage": np.mean(inside), "width": np.mean(widths)}
 
 
 def of_seeds(k, edits, seeds, slopes, noise, runs, seed=0):
@@ -237,10 +263,12 @@ def table(pool, title, name, function, cells):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000, help="runs of each cell")
-    runs, began = parser.parse_args().runs, time.perf_counter()
+    parser.add_argument("--workers", type=int, help="processes; by default as many as there are processors")
+    given, began = parser.parse_args(), time.perf_counter()
+    runs = given.runs
     few = max(100, runs // 5)  # where the runs are fitted one by one
     two = ("gaussian", "lognormal")
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(given.workers) as pool:
         table(
             pool,
             f"1. Words: type I .05 +- .015, KS below {1.63 / runs**0.5:.3f} (1 %), Holm <= .05, in the interval .93 to .97",
@@ -291,9 +319,16 @@ def main():
         table(
             pool,
             "8. Beside three words that act together: Holm <= .065",
-            "{} words, {} of three, noise {}",
+            "{}, {}, {} of three, noise {}",
             beside_three_words,
-            [(k, truth, noise, runs) for k in (5, 7, 12) for truth in TRUTHS for noise in (0.01, 0.05, 0.1, 0.2)],
+            [(*each, truth, noise, runs) for each in SIZES for truth in TRUTHS for noise in (0.01, 0.05, 0.1, 0.2)],
+        )
+        table(
+            pool,
+            "9. Means over the other words: in the interval .93 to .98",
+            "{}, {}, {}, noise {}",
+            around_means,
+            [(*each, rule, noise, few) for each in SIZES for rule in RULES for noise in (0.05, 0.2)],
         )
     print(f"\n{time.perf_counter() - began:.0f} seconds, {runs} runs of each cell, {few} of those fitted one by one")
 
