@@ -1,6 +1,7 @@
 """The command `smile`, also `python -m smile`. Results go to stdout and --out, progress to stderr.
 
-Bad input is one sentence on stderr and exit status 2. Ctrl-C keeps what has been computed.
+Bad input is one sentence on stderr and exit status 2; a bug is a traceback and 1. Ctrl-C, SIGTERM and SIGHUP keep what has
+been computed, and give 130, 143 and 129.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from smile.cli import editors, evaluate, explain, export, language_models, scenarios
+from smile.cli.terminal import Interrupted, catch_signals, prepare_terminal, show_progress
 from smile.errors import InputError, shown
 from smile.scenarios import distributed
 
@@ -24,13 +26,17 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 when an editor broke off, 2 for bad input, 130 when interrupted."""
+    """Run one command; returns the exit status: 0, 1 when an editor broke off, 2 for bad input, 128 + n for signal n."""
+    prepare_terminal()
     args = build_parser().parse_args(arguments)
     try:
-        return args.command(args)
+        with catch_signals():
+            return args.command(args)
     except InputError as error:
-        print(f"smile: {shown(error, LONGEST)}", file=sys.stderr)
+        show_progress(f"smile: {shown(error, LONGEST)}")
         return 2
+    except KeyboardInterrupt as interrupt:  # where there was nothing yet to keep
+        return getattr(interrupt, "status", Interrupted().status)
 
 
 def build_parser() -> argparse.ArgumentParser:

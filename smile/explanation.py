@@ -150,8 +150,8 @@ class Explanation(BaseExplanation):
         return schema.to_plain({name: value for name, value in self._fields().items() if name not in bundle.PICTURES})
 
     def to_json(self) -> str:
-        """`to_dict()` as JSON, one line for each field."""
-        return schema.encode(self.to_dict())
+        """`to_dict()` as JSON, one line for each field, and the hashes of the pictures."""
+        return bundle.encode_record(self._fields())
 
     def encode(self, ending: str) -> bytes:
         """The content of a file with this ending, one of `FORMATS`; only a zip holds all, so that `load` can read it."""
@@ -170,15 +170,16 @@ class Explanation(BaseExplanation):
                 return data.getvalue()
         raise InputError(f"An explanation is no “{shown(ending)}” file; let the name end in {', '.join(FORMATS)}.")
 
-    def save(self, folder) -> Path:
+    def save(self, folder, *, overwrite: bool = False) -> Path:
         """Write explanation.json, heatmap.html (self-contained), heatmap.png, input.png, edits/ and noise/ (PNG), and
         region.png where there is a region.
 
-        Files of an earlier explanation in the same folder are replaced. Each file is whole, and explanation.json, without
-        which nothing reads the folder, comes last. Raises OSError where it cannot be written.
+        An earlier explanation in the same folder stays until this one is whole, and is then replaced. Raises InputError
+        where the folder holds anything that no explanation wrote, unless `overwrite` says that files of the same names may
+        be replaced, and OSError where it cannot be written.
         """
         drawn = {"heatmap.html": self.encode(".html"), "heatmap.png": self.encode(".png")}
-        bundle.write_folder(self._fields(), Path(folder), drawn)
+        bundle.write_folder(self._fields(), Path(folder), drawn, overwrite)
         return Path(folder)
 
     def _fields(self) -> dict[str, Any]:

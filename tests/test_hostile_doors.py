@@ -56,7 +56,7 @@ def on_numpy(monkeypatch):
     def load(name, weights="auto", device=None):
         return load_editor(name, weights) if name not in EDITORS or weights != "auto" else FakeBackend(name, "bundled")
 
-    def save(explanation, folder):  # the numbers alone; the page with plotly.js in it takes seconds
+    def save(explanation, folder, overwrite=False):  # the numbers alone; the page with plotly.js in it takes seconds
         Path(folder, "explanation.json").write_text(explanation.to_json(), encoding="utf-8")
 
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -287,5 +287,5 @@ def test_many_permutations_are_not_drawn():
 
 def test_the_schema_has_the_fields_of_an_explanation():
     numbers = {field.name for field in dataclasses.fields(Explanation)} - set(bundle.PICTURES)
-    assert set(schema._Record.model_fields) == numbers | {"finding"}
+    assert set(schema._Record.model_fields) == numbers | {"finding", "files"}
     assert list(schema.check_fields(json_of(whole()))["settings"]) == list(json_of(whole())["settings"])  # as written

@@ -1,6 +1,7 @@
 """`smile editors`: what there is to choose from, of ours and of installed packages."""
 
 from smile.cli.output import print_columns
+from smile.cli.terminal import show
 from smile.models.editors import EDITORS
 from smile.models.registry import Registry
 
@@ -14,13 +15,14 @@ def add_command(commands) -> None:
 
 
 def print_models(registry: Registry) -> int:
-    """Print a row for each set of weights, and a sentence for each model that cannot be used. Returns the exit status, 0."""
+    """Print a row for each set of weights, and a sentence for each model that cannot be used. Returns the exit status: 0, 1
+    where nobody reads it."""
     rows = [(registry.kind, "weights", "region", "here")]
     for name, entry in registry.items():
         region = "needed" if entry.needs_region else ""
         rows += [(name, weights, region, HERE[entry.is_downloaded(weights)]) for weights in entry.weights if not entry.problem]
-    print_columns(rows)
+    read = print_columns(rows)
     for entry in registry.values():
         if entry.problem:
-            print(f"\n{entry.problem}")
-    return 0
+            read = show(f"\n{entry.problem}") and read
+    return 0 if read else 1

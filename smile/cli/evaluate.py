@@ -7,19 +7,21 @@ from typing import Any
 
 from smile.cli import explain
 from smile.cli.output import follow_stream, make_folder, print_columns, print_explanation, save_explanation
+from smile.cli.terminal import defer_signals, show
 from smile.errors import InputError
 from smile.evaluation import relevance, report_card
 from smile.evaluation.evaluate import PARTS, measure_trust
 from smile.evaluation.relevance import Labels
 from smile.explanation import Explanation, load
 from smile.io.atomic import write_file
+from smile.io.own_folder import TRUST
 from smile.method.units import words
 from smile.models.editors import EDITORS
 from smile.report.trust_html import TrustEntry
 from smile.toyroad.grammar import label_words
 
 HELP = "how far to believe an explanation: fidelity, accuracy, stability, consistency, faithfulness"
-WITH_BUNDLE = ("command", "bundle", "device", "out", "relevant", "parts", "cache", "threads")
+WITH_BUNDLE = ("command", "bundle", "device", "out", "relevant", "parts", "cache", "threads", "overwrite")
 HOLDS = {True: "yes", False: "no", None: ""}
 
 
@@ -37,7 +39,7 @@ def add_command(commands) -> None:
 
 
 def run_evaluate(args, get_default: Callable[[str], Any]) -> int:
-    """Returns the exit status: 0, 130 when interrupted. `get_default` gives what an argument is when it is not given."""
+    """Returns the exit status, as `explain.run_explain`. `get_default` gives what an argument is when it is not given."""
     explain.prepare_process(args.threads)
     parts = _split_parts(args.parts)
     explanation = None if args.bundle is None else _open_bundle(args, get_default)
@@ -54,18 +56,19 @@ def run_evaluate(args, get_default: Callable[[str], Any]) -> int:
             return status
     elif parts:
         editor, embedder = _load_editor_of(explanation, args.device), explanation.settings.get("embedder_weights")
+    save_explanation(explanation, args.out, args.overwrite)
     print_explanation(explanation)
-    save_explanation(explanation, args.out)
     measurement = None
     if parts and not status:
         stream = measure_trust(explanation, editor, embedder=embedder, parts=parts, cache=args.cache)
         measurement, status = follow_stream(stream, "further edits")
     entries = report_card.report_explanation(explanation, None if labels is None else labels.relevant)
     entries += [] if measurement is None else measurement.entries.values()
-    _print_report(entries, labels)
     report = report_card.build_report(explanation, entries, labels, 0 if measurement is None else measurement.done)
     text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
-    write_file(Path(args.out) / "trust.json", f"{text}\n")
+    with defer_signals():
+        write_file(Path(args.out) / TRUST, f"{text}\n")
+    _print_report(entries, labels)
     return status
 
 
@@ -82,7 +85,7 @@ def _open_bundle(args, get_default: Callable[[str], Any]) -> Explanation:
         if name not in WITH_BUNDLE and value != get_default(name):
             raise InputError(f"The bundle says how it was run; leave --{name.replace('_', '-')} out.")
     explanation = load(args.bundle)
-    make_folder(args.out)
+    make_folder(args.out, args.overwrite)
     return explanation
 
 
@@ -108,10 +111,10 @@ def _print_report(entries: Sequence[TrustEntry], labels: Labels | None) -> None:
     for entry in entries:
         for number, figure in enumerate(entry.figures):
             rows.append((entry.name if not number else "", figure.label, figure.text, HOLDS[figure.holds]))
-    print()
+    show()
     print_columns(rows)
     for entry in entries:
         good = f" {entry.detail} Good: {entry.good} ({entry.source})." if entry.good else ""
-        print(f"\n{entry.name}: {entry.sentence}{good}")
+        show(f"\n{entry.name}: {entry.sentence}{good}")
     if labels is not None:
-        print(f"\nWhich words should matter: {labels.source}.")
+        show(f"\nWhich words should matter: {labels.source}.")

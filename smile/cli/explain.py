@@ -48,17 +48,19 @@ def add_arguments(parser, required: bool) -> None:
     parser.add_argument("--cache", metavar="DIR", help="folder in which edits are kept, so that none is made twice")
     threads = "on a CPU, by default all there are; results depend on it in their last digits"
     parser.add_argument("--threads", type=int, metavar="N", help=threads)
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results, which replace earlier ones")
+    overwrite = "write into --out although it holds other files, and replace those of the same names"
+    parser.add_argument("--overwrite", action="store_true", help=overwrite)
 
 
 def run_explain(args) -> int:
-    """Returns the exit status: 0, 130 when interrupted."""
+    """Returns the exit status: 0; 1 or 2 where it broke off, and what there was is saved; 128 + n for a signal."""
     prepare_process(args.threads)
     image = check_input(args)
     explanation, status = explain_picture(args, image, load_chosen_editor(args))
     if explanation is not None:
+        save_explanation(explanation, args.out, args.overwrite)
         print_explanation(explanation)
-        save_explanation(explanation, args.out)
     return status
 
 
@@ -83,7 +85,7 @@ def check_input(args) -> Image.Image:
         )
     if args.region is not None:
         args.region = open_region(args.region, image.size)
-    make_folder(args.out)
+    make_folder(args.out, args.overwrite)
     return image
 
 

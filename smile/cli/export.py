@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from smile.cli.output import make_folder
+from smile.cli.output import make_parent
 from smile.errors import InputError
 from smile.explanation import FORMATS, load
 
@@ -22,6 +22,6 @@ def run_export(args) -> int:
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"It is not clear what to write into {out}; let its name end in {', '.join(FORMATS)}.")
     explanation = load(args.bundle)
-    make_folder(str(out.parent))
+    make_parent(str(out))
     explanation.write(out)
     return 0

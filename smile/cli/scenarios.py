@@ -1,9 +1,9 @@
 """`smile scenarios SUITE --out DIR`, alone or under `accelerate launch`."""
 
 import functools
-import sys
 from pathlib import Path
 
+from smile.cli.terminal import Interrupted, show, show_progress
 from smile.errors import InputError
 
 HELP = "explain every cell of a suite of scenarios, and report on the domain"
@@ -26,7 +26,7 @@ def add_command(commands) -> None:
 
 
 def run_scenarios(args) -> int:
-    """Returns the exit status: 0, 130 when interrupted."""
+    """Returns the exit status: 0; 128 + n for a signal."""
     from smile.scenarios import folder, report, suite
 
     if args.threads < 1:
@@ -40,16 +40,16 @@ def run_scenarios(args) -> int:
 
     processes = Processes(args.threads)
     if processes.is_main and processes.note:
-        print(processes.note, file=sys.stderr)
+        show_progress(processes.note)
     try:
         _explain_cells(chosen, args.out, processes, args.cache)
         processes.wait()
         if processes.is_main:
             _print_summary(report.write_report(args.out))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if processes.is_main:
-            print("\nStopped; the same command goes on from here, and --report-only reports on what is there.", file=sys.stderr)
-        return 130
+            show_progress("\nStopped; the same command goes on from here, and --report-only reports on what is there.")
+        return getattr(interrupt, "status", Interrupted().status)
     processes.leave()
     return 0
 
@@ -61,10 +61,10 @@ def _explain_cells(suite, out, processes, cache) -> None:
     load = functools.partial(run.load_models, device=processes.device)
     for progress in run.explain_cells(suite, out, load=load, share=processes.share, is_main=processes.is_main, cache=cache):
         if processes.is_main:
-            print(f"\r{_describe_progress(progress):<60}", end="", file=sys.stderr, flush=True)
+            show_progress(f"\r{_describe_progress(progress):<60}", end="")
     if processes.is_main:
         others = "" if progress.done == progress.total else "\nWaiting for the other processes."
-        print(others, file=sys.stderr)
+        show_progress(others)
 
 
 def _describe_progress(progress) -> str:
@@ -82,5 +82,5 @@ def _print_summary(report: dict) -> None:
     """Print the counts, and where the report is."""
     cells = report["summary"]["cells"]
     failed = f", {cells['failed']} failed" if cells["failed"] else ""
-    print(f"{cells['done']} of {cells['planned']} cells explained{failed}")
-    print(report["report"])
+    show(f"{cells['done']} of {cells['planned']} cells explained{failed}")
+    show(report["report"])

@@ -4,6 +4,7 @@ In the zip is what `write_folder` writes into a folder, less what can be drawn f
 sizes and the headers of pictures are checked before anything is decoded, then what the numbers say (`smile.io.schema`).
 """
 
+import hashlib
 import os
 import re
 import struct
@@ -16,8 +17,8 @@ from PIL import Image
 
 from smile.errors import InputError
 from smile.io import schema
-from smile.io.atomic import write_file
 from smile.io.images import MAX_PIXELS, PICTURE_ERRORS, average_all_cells
+from smile.io.own_folder import RECORD, read_file, replace_files
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
 from smile.io.schema import make_error, require
 
@@ -35,19 +36,19 @@ def pack(fields: Mapping[str, Any]) -> bytes:
     return pack_zip(_make_files(fields))
 
 
-def write_folder(fields: Mapping[str, Any], folder: Path, drawn: Mapping[str, bytes]) -> None:
-    """Write an explanation's fields, and what was `drawn` from them by file name, into a folder, which is made.
+def write_folder(fields: Mapping[str, Any], folder: Path, drawn: Mapping[str, bytes], overwrite: bool = False) -> None:
+    """Write an explanation's fields, and what was `drawn` from them by file name, into a folder (`smile.io.own_folder`).
 
-    Files of an earlier explanation in the same folder are replaced. Each file is whole, and explanation.json, without
-    which nothing reads the folder, comes last. Raises OSError where it cannot be written.
+    Raises InputError where the folder holds what no explanation wrote, unless `overwrite`, and OSError where it cannot be
+    written: then what was there stays.
     """
-    for name in ("edits", "noise"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    numbers, *pictures = _make_files(fields)
-    for old in (folder / numbers[0], folder / "region.png", *folder.glob("edits/[0-9]*.png"), *folder.glob("noise/[0-9]*.png")):
-        old.unlink(missing_ok=True)
-    for name, content in (*pictures, *drawn.items(), numbers):
-        write_file(folder / name, content)
+    replace_files(folder, dict(_make_files(fields)) | drawn, overwrite)
+
+
+def encode_record(fields: Mapping[str, Any]) -> str:
+    """explanation.json: the numbers, and the files of the pictures with a hash of what each shows."""
+    numbers = {name: value for name, value in fields.items() if name not in PICTURES}
+    return schema.encode(numbers | {"files": [f"{name} {_hash(each)}" for name, each in _name_pictures(fields).items()]})
 
 
 def read(source, *, refit: bool = True) -> dict[str, Any]:
@@ -74,17 +75,25 @@ def read(source, *, refit: bool = True) -> dict[str, Any]:
 
 def _make_files(fields: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
     """(name, content) of the files that hold the explanation, explanation.json first."""
-    numbers = {name: value for name, value in fields.items() if name not in PICTURES}
-    yield "explanation.json", schema.encode(numbers).encode("utf-8")
+    yield RECORD, encode_record(fields).encode("utf-8")
+    for name, picture in _name_pictures(fields).items():
+        bare, data = picture.copy(), BytesIO()
+        bare.info = {}  # its pixels and nothing else that came with it
+        bare.save(data, "PNG")
+        yield name, data.getvalue()
+
+
+def _name_pictures(fields: Mapping[str, Any]) -> dict[str, Image.Image]:
+    """The pictures by the names of their files."""
     pictures = {"input.png": fields["image"], "region.png": fields["region"]}
     pictures |= {_name_file("edits", number): edit for number, edit in enumerate(fields["edits"])}
     pictures |= {_name_file("noise", number): edit for number, edit in enumerate(fields["noise_edits"])}
-    for name, picture in pictures.items():
-        if picture is not None:
-            bare, data = picture.copy(), BytesIO()
-            bare.info = {}  # its pixels and nothing else that came with it
-            bare.save(data, "PNG")
-            yield name, data.getvalue()
+    return {name: picture for name, picture in pictures.items() if picture is not None}
+
+
+def _hash(picture: Image.Image) -> str:
+    """Of what is seen, however it is packed."""
+    return hashlib.sha256(f"{picture.mode} {picture.size} ".encode() + picture.tobytes()).hexdigest()
 
 
 def _name_file(folder: str, number: int) -> str:
@@ -92,13 +101,12 @@ def _name_file(folder: str, number: int) -> str:
 
 
 def _read_folder(folder: Path, refit: bool) -> dict[str, Any]:
-    if not (folder / "explanation.json").is_file():
-        raise InputError(f"There is no explanation in {folder}: explanation.json is missing.")
-
     def read_content(name: str) -> bytes:
         try:
-            return (folder / name).read_bytes()
+            return read_file(folder, name)
         except OSError as error:
+            if name == RECORD and isinstance(error, FileNotFoundError):
+                raise InputError(f"There is no explanation in {folder}: explanation.json is missing.") from None
             raise make_error(f"{name} cannot be read ({error.strerror})") from error
 
     return _assemble(read_content, refit)
@@ -110,7 +118,7 @@ def _read_zip(file, refit: bool) -> dict[str, Any]:
             for name in archive.names:
                 require(NAMES.fullmatch(name), "there is a file in it that does not belong to an explanation")
             sizes = archive.select(archive.names, MAX_BYTES)
-            require(sizes.get("explanation.json", 0) <= MAX_JSON, f"explanation.json has more than {MAX_JSON // 10**6} MB")
+            require(sizes.get(RECORD, 0) <= MAX_JSON, f"explanation.json has more than {MAX_JSON // 10**6} MB")
             return _assemble(archive.read, refit, set(sizes))
     except UnsafeZipError as error:
         raise make_error(str(error)) from error
@@ -118,13 +126,14 @@ def _read_zip(file, refit: bool) -> dict[str, Any]:
 
 def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str] | None = None) -> dict[str, Any]:
     """The fields from what `read_content(name)` gives; with `names`, there must be no other files."""
-    fields = schema.decode(read_content("explanation.json"))
+    fields = schema.decode(read_content(RECORD))
+    listed = fields.pop("files")
     edits, noise_edits = (
         [_name_file(folder, number) if pictured else None for number, pictured in enumerate(which)]
         for folder, which in zip(("edits", "noise"), schema.find_pictured(fields), strict=True)
     )
     region = "region.png" if fields["settings"]["region"] else None
-    for name in sorted((names or set()) - {"explanation.json", "input.png", region, *edits, *noise_edits}):
+    for name in sorted((names or set()) - {RECORD, "input.png", region, *edits, *noise_edits}):
         raise make_error(f"explanation.json does not know of {name}")
     album = _Album(read_content)
     fields["image"] = album.open_png("input.png")
@@ -135,6 +144,9 @@ def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str]
         shades = {shade for _, shade in fields["region"].getcolors()}
         require(255 in shades <= {0, 255}, "region.png is not black and white")
     fields["edits"], fields["noise_edits"] = ([album.open_png(name) for name in each] for each in (edits, noise_edits))
+    if listed:
+        hashes = {name: _hash(picture) for name, picture in _name_pictures(fields).items()}
+        require([f"{name} {each}" for name, each in hashes.items()] == listed, "its pictures are not those that it lists")
     if refit:
         schema.compare_results(fields, average_all_cells(fields["edits"]))
     return fields

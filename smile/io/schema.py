@@ -90,7 +90,7 @@ def check_fields(values: Any) -> dict[str, Any]:
         record = _Record.model_validate(values)
     except ValidationError as error:
         raise _translate(error) from error
-    fields = {name: values[name] if isinstance(values[name], dict) else value for name, value in record}
+    fields = {name: values[name] if isinstance(value, (dict, BaseModel)) else value for name, value in record}
     del fields["finding"]
     return fields
 
@@ -264,6 +264,7 @@ class _Record(_Strict):
     done: Count
     total: Count
     finding: Text
+    files: Annotated[list[str], Field(max_length=2 * MAX_EDITS + 2)] = []  # name and hash; none: the pictures are not checked
 
     @field_validator("instruction")
     @classmethod

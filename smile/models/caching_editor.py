@@ -16,8 +16,11 @@ class CachingEditor:
     """Any editor, for one picture and one region, asked for what is neither known nor in the cache. Whatever is not editing
     is the editor's own.
 
-    `known`: edits by (seed, text). `served`: what was asked for beyond those. `made`: what the editor has made.
+    `known`: edits by (seed, text). `served`: what was asked for beyond those. `made`: what the editor has made. `checks`: what
+    it returns was checked and copied when it was made.
     """
+
+    checks = True
 
     def __init__(self, editor: Any, cache: Cache | None = None, known: Mapping[Key, Image.Image | None] | None = None):
         self.editor, self.cache = editor, cache

@@ -4,16 +4,18 @@ Each may be anybody's. Nothing is assumed of it beyond its protocol, and a resul
 says so instead of a wrong number later. This is the one place that lists the attributes a model may have besides.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io.images import fit_picture, fit_region, open_region
+from smile.io.images import fit_picture, fit_region, lay_on_white, open_region
 
 BATCH = 8  # texts at a time for an editor that does not say
+LARGEST_FEATURE = 1e100  # its square, and the sum of many, are still numbers
 
 
 class Editor(Protocol):
@@ -118,16 +120,43 @@ def fit_inputs(editor: object, picture: Image.Image, region: Any) -> tuple[Image
 def edit_checked(
     editor: Editor, picture: Image.Image, texts: Sequence[str], seed: int, region: Image.Image | None
 ) -> list[Image.Image | None]:
-    """The editor's edits of one batch of texts. Raises InputError where they are not what the protocol says."""
-    optional = {} if region is None else {"region": region}
-    images = editor.edit(picture, list(texts), seed=seed, **optional)
+    """The editor's edits of one batch of texts. Raises InputError where they are not what the protocol says.
+
+    It gets copies, and what it returns is copied, so that nothing it draws later changes an edit, or what others start from.
+    """
+
+    def edit(texts: list[str]) -> list[Image.Image | None]:
+        optional = {} if region is None else {"region": region.copy()}
+        return _check_edits(editor.edit(picture.copy(), texts, seed=seed, **optional), texts)
+
+    edits = edit(list(texts))
+    last = edits[0] if not _share_pixels(edits) or len(set(texts)) == 1 else edits[0].copy()
+    if last is not edits[0] and edit([texts[0]])[0] != last:
+        raise InputError(
+            f"The editor drew all {len(texts)} edits into one picture, so that only the last is left; return a new picture "
+            "for each text."
+        )
+    return [None if edit is None else _normalize_edit(edit, picture) for edit in edits]
+
+
+def _check_edits(images: Any, texts: Sequence[str]) -> list[Image.Image | None]:
+    """`images`, which are one PIL image or None for each text."""
     if not isinstance(images, (list, tuple)) or len(images) != len(texts):
         got = f"{len(images)}" if isinstance(images, (list, tuple)) else f"a {type(images).__name__}"
         raise InputError(f"The editor must return a list with one picture for each text: {len(texts)}, not {got}.")
     for image in images:
         if image is not None and not isinstance(image, Image.Image):
             raise InputError(f"The editor must return PIL images, or None for a failed edit, not {type(image).__name__}.")
-    return [None if image is None else _normalize_edit(image, picture) for image in images]
+    return list(images)
+
+
+def _share_pixels(edits: list[Image.Image | None]) -> bool:
+    """Whether all of several edits are equal and may lie in the same memory: one object, or views of somebody's array."""
+    first, *others = edits
+    if first is None or not others or any(other is None for other in others):
+        return False
+    same = all(other is first for other in others)
+    return same or bool(first.readonly and all(other == first for other in others))
 
 
 def _normalize_edit(image: Image.Image, picture: Image.Image) -> Image.Image | None:
@@ -136,7 +165,7 @@ def _normalize_edit(image: Image.Image, picture: Image.Image) -> Image.Image | N
     if image.mode.startswith(("I", "F")):
         raise InputError(f"The editor must return pictures of 8 bits, not of mode {image.mode}.")
     try:
-        image = image.convert("RGB")
+        image = lay_on_white(image)  # as inputs are; a copy in any case
     except (OSError, SyntaxError) as error:
         raise InputError("The editor returned a picture that is damaged.") from error
     image.info = {}
@@ -147,26 +176,51 @@ def edit_batches(
     editor: Editor, picture: Image.Image, batches: Sequence[tuple[int, list[str]]], region: Image.Image | None
 ) -> Iterator[list[Image.Image | None]]:
     """The checked edits of each batch (seed, texts), as they are made; by the editor's own `edit_batches` if it has one."""
-    if hasattr(editor, "edit_batches"):
-        yield from editor.edit_batches(picture, batches, region=region)
+    if getattr(editor, "checks", False) is True:  # a CachingEditor: what it returns has come through here
+        yield from editor.edit_batches(picture, batches, region=region)  # type: ignore[attr-defined]
         return
-    for seed, texts in batches:
-        yield edit_checked(editor, picture, texts, seed, region)
+    if not hasattr(editor, "edit_batches"):
+        for seed, texts in batches:
+            yield edit_checked(editor, picture, texts, seed, region)
+        return
+    own = None if region is None else region.copy()
+    made: Iterable = editor.edit_batches(picture.copy(), [(seed, list(texts)) for seed, texts in batches], region=own)
+    with closing(made) if hasattr(made, "close") else nullcontext():
+        edits = iter(made)
+        for _, texts in batches:
+            images = _check_edits(next(edits, None), texts)
+            yield [None if image is None else _normalize_edit(image, picture) for image in images]
 
 
 def embed_checked(embedder: Embedder, items: list) -> tuple[np.ndarray, np.ndarray | None]:
-    """The embedder's vectors (N, d) and patches (N, p, d) or None. Raises InputError where they are not of these shapes."""
-    result = embedder.embed(items)
+    """The embedder's vectors (N, d) and patches (N, p, d) or None, as float64, whatever kind of numbers it computes in.
+    Raises InputError where they are not of these shapes, or no real numbers below 1e100."""
+    name = f"The embedder {getattr(embedder, 'name', type(embedder).__name__)}"
+    result = embedder.embed([item.copy() if isinstance(item, Image.Image) else item for item in items])
     if not isinstance(result, (tuple, list)) or len(result) != 2:
-        raise InputError("The embedder must return (vectors, patches); patches may be None.")
-    vectors, patches = np.asarray(result[0]), None if result[1] is None else np.asarray(result[1])
-    for name, array, dimensions in (("vectors", vectors, 2), ("patches", patches, 3)):
-        if array is not None and (array.ndim != dimensions or len(array) != len(items)):
-            shape = "(N, d)" if dimensions == 2 else "(N, p, d)"
-            raise InputError(f"The embedder's {name} must be {shape} with N = {len(items)}, not {array.shape}.")
-        if array is not None and not (np.issubdtype(array.dtype, np.number) and np.isfinite(array).all()):
-            raise InputError(f"The embedder's {name} must be finite numbers.")
-    return vectors, patches
+        raise InputError(f"{name} must return (vectors, patches); patches may be None.")
+    vectors = _convert_features(result[0], f"{name}'s vectors", 2, len(items))
+    return vectors, None if result[1] is None else _convert_features(result[1], f"{name}'s patches", 3, len(items))
+
+
+def _convert_features(values: Any, what: str, dimensions: int, count: int) -> np.ndarray:
+    """A new float64 array of this many dimensions, the first of which is `count`."""
+    if hasattr(values, "detach"):  # of torch, perhaps with gradients, on a GPU, or in bfloat16, which NumPy does not know
+        values = values.detach().cpu()
+        values = values.double() if values.is_floating_point() else values
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # a list of unequal lengths, or of tensors
+        raise InputError(f"{what} must be an array of numbers, not a {type(values).__name__}.") from error
+    if array.ndim != dimensions or len(array) != count:
+        shape = "(N, d)" if dimensions == 2 else "(N, p, d)"
+        raise InputError(f"{what} must be {shape} with N = {count}, not {array.shape}.")
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{what} must be real numbers, not {array.dtype}.")
+    array = array.astype(np.float64)
+    if not (np.abs(array) <= LARGEST_FEATURE).all():  # NaN is not
+        raise InputError(f"{what} must be finite numbers of at most {LARGEST_FEATURE:g}.")
+    return array
 
 
 def check_prompts(model: LanguageModel, prompts: Sequence[str]) -> None:

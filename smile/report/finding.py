@@ -13,6 +13,7 @@ from smile.method.surrogate import ENUMERATED, LEAST_WEIGHT
 from smile.report.numbers import LEVEL
 from smile.report.places import describe_places
 from smile.report.protocols import ExplanationLike
+from smile.report.words import describe_unspaced, isolate_words
 
 SAME = 1e-9  # distances up to here are round-off
 FEW_SEEDS = 4  # below, Student's t needs 4.3 standard errors and more before any correction
@@ -28,7 +29,11 @@ def write_finding(explanation: ExplanationLike) -> str:
 
 def write_sentences(explanation: ExplanationLike) -> list[str]:
     """The finding's sentences; the first says which words changed the result, as far as the edits can show it."""
-    e = explanation
+    sentences = [*_write_sentences(explanation), describe_unspaced(explanation.words)]
+    return [isolate_words(sentence, explanation.words) for sentence in filter(None, sentences)]
+
+
+def _write_sentences(e: ExplanationLike) -> list[str]:
     if not e.provisional:
         return _write_all(e)
     if np.isnan(e.weights).any():

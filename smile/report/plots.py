@@ -9,9 +9,10 @@ import math
 
 import numpy as np
 import plotly.graph_objects as go
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from smile.errors import InputError
+from smile.report.fonts import choose_font
 from smile.report.numbers import finite_or_none, format_interval, format_p_value, format_weight
 from smile.report.protocols import ExplanationLike, NumbersLike
 
@@ -80,7 +81,10 @@ def plot_heatmap(explanation: NumbersLike) -> go.Figure:
 
 
 def draw_heatmap(explanation: NumbersLike) -> Image.Image:
-    """The same drawn with Pillow, for places where no script runs: RGB, 120 pixels wide for each word of a row."""
+    """The same drawn with Pillow, for places where no script runs: RGB, 120 pixels wide for each word of a row.
+
+    A word whose letters no font of this machine has is named by its number, and the line above says so.
+    """
     words = tabulate_words(explanation)
     rows, columns = _shape(len(words))
     width, height, top = 120, 88, 34
@@ -88,7 +92,9 @@ def draw_heatmap(explanation: NumbersLike) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     within = not explanation.provisional and not explanation.beyond_noise
     provisional, colours = "provisional; " if explanation.provisional else "", "grey: within noise" if within else RED_AND_BLUE
-    note = f"{provisional}{colours}; * p < 0.05 (Holm)"
+    drawable = [choose_font(_shorten(word[0]), 17) is not None for word in words]
+    missing = "" if all(drawable) else "; no font here has the letters of the words named by number"
+    note = f"{provisional}{colours}; * p < 0.05 (Holm){missing}"
     draw.text((8, 8), note, fill="#444", font=_font(12))
     for j, (word, weight, interval, _, _, star) in enumerate(words):
         row, column = divmod(j, columns)
@@ -98,7 +104,7 @@ def draw_heatmap(explanation: NumbersLike) -> Image.Image:
         draw.rectangle(box, fill=colour, outline="black" if star else "#bbb", width=3 if star else 1)
         ink = "black" if sum(colour) > 330 else "white"
         middle = (box[0] + box[2]) / 2
-        label = _shorten(word) + (" *" if star else "")
+        label = (_shorten(word) if drawable[j] else f"word {j + 1}") + (" *" if star else "")
         draw.text((middle, up + 22), label, fill=ink, font=_fitting_font(draw, label, width - 16), anchor="mm")
         draw.text((middle, up + 44), weight, fill=ink, font=_font(14), anchor="mm")
         if np.isfinite(explanation.ci_low[j]):
@@ -165,13 +171,15 @@ def _shorten(word: str) -> str:
     return word if len(word) <= LONGEST else word[: LONGEST - 1] + "…"
 
 
-def _font(size: int):
-    return ImageFont.load_default(size)
+def _font(size: int, text: str = ""):
+    font = choose_font(text, size)
+    assert font is not None, "only what can be drawn is"
+    return font
 
 
 def _fitting_font(draw, text: str, width: float):
     """The largest font from 17 pixels down to 9 in which `text` fits."""
     for size in range(17, 9, -1):
-        if draw.textlength(text, font=_font(size)) <= width:
-            return _font(size)
-    return _font(9)
+        if draw.textlength(text, font=_font(size, text)) <= width:
+            return _font(size, text)
+    return _font(9, text)

@@ -53,8 +53,7 @@ class Edits:
         self.picture, self.region = protocols.fit_inputs(self.editor, picture, region)
         self.embedder = ensure_embedder(embedder, self.editor)
         self._distance = settings["distance"]
-        if settings["reference"] == INPUT:
-            self._embed({INPUT: self.picture})
+        self._embed({INPUT: self.picture})  # before the first edit, to hear what is wrong with the embedder
 
     @property
     def batch_size(self) -> int:
