@@ -42,7 +42,7 @@ def write_folder(fields: Mapping[str, Any], folder: Path, drawn: Mapping[str, by
     Raises InputError where the folder holds what no explanation wrote, unless `overwrite`, and OSError where it cannot be
     written: then what was there stays.
     """
-    replace_files(folder, dict(_make_files(fields)) | drawn, overwrite)
+    replace_files(folder, dict(_make_files(fields)) | dict(drawn), overwrite)
 
 
 def encode_record(fields: Mapping[str, Any]) -> str:

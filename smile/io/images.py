@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -216,7 +217,7 @@ def _read_levels(picture: Image.Image) -> np.ndarray:
 
 def _mark_inside(picture: Image.Image) -> Image.Image:
     """The region in an upright picture, as L, 0 outside and 255 inside. Raises InputError where its meaning is in doubt."""
-    visible = True
+    visible: Any = True
     if picture.mode.startswith(("I", "F")):
         whole = np.asarray(picture)
         bits = picture.mode != "F" and np.isin(whole, (0, 1)).all()

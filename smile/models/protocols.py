@@ -4,7 +4,7 @@ Each may be anybody's. Nothing is assumed of it beyond its protocol, and a resul
 says so instead of a wrong number later. This is the one place that lists the attributes a model may have besides.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from typing import Any, Protocol
 
@@ -130,8 +130,8 @@ def edit_checked(
         return _check_edits(editor.edit(picture.copy(), texts, seed=seed, **optional), texts)
 
     edits = edit(list(texts))
-    last = edits[0] if not _share_pixels(edits) or len(set(texts)) == 1 else edits[0].copy()
-    if last is not edits[0] and edit([texts[0]])[0] != last:
+    last = edits[0].copy() if edits[0] is not None and len(set(texts)) > 1 and _share_pixels(edits) else None
+    if last is not None and edit([texts[0]])[0] != last:
         raise InputError(
             f"The editor drew all {len(texts)} edits into one picture, so that only the last is left; return a new picture "
             "for each text."
@@ -184,7 +184,7 @@ def edit_batches(
             yield edit_checked(editor, picture, texts, seed, region)
         return
     own = None if region is None else region.copy()
-    made: Iterable = editor.edit_batches(picture.copy(), [(seed, list(texts)) for seed, texts in batches], region=own)
+    made: Any = editor.edit_batches(picture.copy(), [(seed, list(texts)) for seed, texts in batches], region=own)
     with closing(made) if hasattr(made, "close") else nullcontext():
         edits = iter(made)
         for _, texts in batches:
