@@ -3,58 +3,21 @@
 import inspect
 import json
 
-import diffusers
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from tiny import byte_tokenizer, dinov2_folder, picture, values
+from tiny import dinov2_folder, picture, values
+from tiny_editors import XL, kontext_folder, xl_folder
 
 from smile import InputError, explain, load_editor, load_embedder
 from smile.io.images import fit_picture
+from smile.models.editors.catalogue import find_class
 from smile.models.editors.inpaint import Inpaint
 from smile.models.editors.instruct_pix2pix import InstructPix2Pix
-from smile.models.editors.pipelines import PlainPipeline, find_class, map_settings
+from smile.models.editors.plain import PlainPipeline, map_settings
 
 TEXTS = ["make it snow", "snow", ""]
-XL = {
-    "instruct-pix2pix": (diffusers.StableDiffusionXLInstructPix2PixPipeline, 8),
-    "inpaint": (diffusers.StableDiffusionXLInpaintPipeline, 9),
-}
-EULER = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
-
-
-def xl_folder(folder, name):
-    """A tiny SDXL folder: two text encoders, and time ids beside the pooled text."""
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    torch.manual_seed(0)
-    pipeline, channels = XL[name]
-    tokenizer = byte_tokenizer()
-    text = CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        projection_dim=16, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, initializer_factor=20.0,
-    )  # fmt: skip
-    small = {"norm_num_groups": 4, "layers_per_block": 1}
-    pipeline(
-        vae=diffusers.AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-            block_out_channels=(8, 8, 16, 16), **small,
-        ),
-        unet=diffusers.UNet2DConditionModel(
-            in_channels=channels, sample_size=4, block_out_channels=(8, 16), cross_attention_dim=32, attention_head_dim=4,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=4,
-            projection_class_embeddings_input_dim=6 * 4 + 16, **small,
-        ),
-        text_encoder=CLIPTextModel(text),
-        text_encoder_2=CLIPTextModelWithProjection(text),
-        tokenizer=tokenizer,
-        tokenizer_2=tokenizer,
-        scheduler=diffusers.EulerDiscreteScheduler(**EULER),
-    ).save_pretrained(folder)  # fmt: skip
-    (folder / "editor.json").write_text(json.dumps({"steps": 2, "guidance": 3.0}))
-    return folder
 
 
 @pytest.fixture(scope="module", params=list(XL))
@@ -83,7 +46,7 @@ def region(name):
 
 def test_it_loads_by_the_same_function_and_edits(editor, name, region):
     assert isinstance(editor, PlainPipeline) and editor.name == name and editor.takes_region == (name == "inpaint")
-    assert editor.working_size == 32 and editor.batch_size == 1 and editor.dtype == "float32"
+    assert editor.working_size == 32 and editor.batch_size == (1 if region else 8) and editor.dtype == "float32"
     expected = {"steps": 2, "guidance": 3.0} | ({} if region else {"image_guidance": 1.5})
     assert editor.settings == expected
     before = torch.get_rng_state()
@@ -142,46 +105,14 @@ def test_what_it_reads(editor):
 
 def test_a_word_is_lost_only_where_every_text_encoder_loses_it(tmp_path, capfd):
     """FLUX.1 Kontext, whose T5 reads more than its CLIP, and which makes pictures of a size of its own."""
-    editor = load_editor("instruct-pix2pix", weights=str(flux_folder(tmp_path)), steps=1)
-    assert editor.settings == {"steps": 1, "guidance": 3.5} and editor.working_size == 1024
+    editor = load_editor("instruct-pix2pix", weights=str(kontext_folder(tmp_path)), steps=1)
+    assert editor.settings == {"steps": 1, "guidance": 2.5} and editor.working_size == 1024
     capfd.readouterr()
     assert editor.lost_words("word " * 80) == [] and len(editor.lost_words("abcdef " * 100)) == 27
     assert len(editor.token_embeddings("word " * 80)) == 320
     editor.working_size = 64
     assert editor.edit(picture((64, 48)), ["make it snow"], seed=0)[0].size == (64, 48)
     assert "".join(capfd.readouterr()) == ""
-
-
-def flux_folder(folder):
-    from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel, T5TokenizerFast
-
-    torch.manual_seed(0)
-    tokenizer = byte_tokenizer()
-    letters = [(letter, -1.0) for letter in "▁abcdefghijklmnopqrstuvwxyz"]
-    other = T5TokenizerFast(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *letters], model_max_length=512, extra_ids=0)
-    text = CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-    )  # fmt: skip
-    diffusers.FluxKontextPipeline(
-        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
-        vae=diffusers.AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-            block_out_channels=(4, 4, 4, 4), norm_num_groups=2, layers_per_block=1, latent_channels=4, use_quant_conv=False,
-            use_post_quant_conv=False, shift_factor=0.06, scaling_factor=1.5, mid_block_add_attention=False,
-        ),
-        text_encoder=CLIPTextModel(text),
-        tokenizer=tokenizer,
-        text_encoder_2=T5EncoderModel(
-            T5Config(vocab_size=len(other), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
-        ),
-        tokenizer_2=other,
-        transformer=diffusers.FluxTransformer2DModel(
-            patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=1,
-            joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=(4, 4, 8),
-        ),
-    ).save_pretrained(folder)  # fmt: skip
-    return folder
 
 
 def test_a_pipeline_that_reads_no_tokens_has_no_embeddings_to_offer(folder, name, region):
@@ -244,7 +175,7 @@ def test_a_pipeline_that_makes_no_pictures_is_one_sentence(editor, region):
     ],
 )
 def test_known_classes_suit(name, ours, settings):
-    found = find_class({"_class_name": name}, ours, "somewhere")
+    found = find_class({"_class_name": name}, "somewhere", ours.takes_region)
     names = map_settings(inspect.signature(found.__call__).parameters)
     assert list(names) == settings
     assert (names["guidance"] == "true_cfg_scale") == name.startswith("Qwen")

@@ -231,7 +231,11 @@ def test_what_is_downloaded_is_known(tmp_path, monkeypatch):
     assert EDITORS["inpaint"].is_downloaded("somebody/own") is None
     folder = tmp_path / "models--stable-diffusion-v1-5--stable-diffusion-inpainting" / "snapshots" / "abc"
     folder.mkdir(parents=True)
-    (folder / "model_index.json").write_text("{}")
+    (folder / "model_index.json").write_text(json.dumps({"unet": ["diffusers", "UNet2DConditionModel"]}))
+    assert not EDITORS["inpaint"].is_downloaded("full"), "its index alone is not the model"
+    (folder / "unet").mkdir()
+    (folder / "unet" / "config.json").write_text("{}")
+    (folder / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
     assert EDITORS["inpaint"].is_downloaded("full")
 
 

@@ -16,7 +16,7 @@ from smile.explanation import Explanation, load
 from smile.io.atomic import write_file
 from smile.io.own_folder import TRUST
 from smile.method.units import words
-from smile.models.editors import EDITORS
+from smile.models.editors import EDITORS, is_place
 from smile.report.trust_html import TrustEntry
 from smile.toyroad.grammar import label_words
 
@@ -100,7 +100,7 @@ def _load_editor_of(explanation: Explanation, device: str | None) -> Any:
     from smile import load_editor
 
     of = explanation.settings
-    if of["editor"] not in EDITORS:
+    if of["editor"] not in EDITORS and not is_place(of["editor"]):
         raise InputError(f"This explanation is of an editor that is not here, {of['editor']}; measure it in Python.")
     editor = load_editor(of["editor"], of.get("editor_weights", "auto"), device)
     return editor.with_settings(**of["editor_settings"]) if hasattr(editor, "with_settings") else editor

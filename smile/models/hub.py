@@ -7,6 +7,7 @@ is only ever a path.
 import contextlib
 import json
 import logging
+import os
 import re
 import sys
 import warnings
@@ -20,6 +21,8 @@ from smile.paths import MODELS
 
 PATIENCE = 10  # seconds that the Hub has to say whether it is there
 INSTEAD = 'use the bundled weights (weights="bundled")'
+# transformers would ask the Hub for a converted copy of weights that are pickles, in a thread of its own.
+os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
 SMALL = 200e6  # bytes; weights of more are worth computing in half precision
 
 
@@ -43,9 +46,14 @@ def find_weights(weights: str | Path, *, bundled: str, full: str) -> tuple[str, 
         return "bundled", str(MODELS / bundled)
     if Path(weights).expanduser().is_dir():
         return weights, str(Path(weights).expanduser())
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", weights) and not weights.startswith("."):
+    if is_repository(weights):
         return weights, weights
     raise InputError(f'There are no weights at “{shown(weights)}”; use "bundled", "full", a local folder or a repository id.')
+
+
+def is_repository(weights: str) -> bool:
+    """Whether this could be the id of a repository on the Hub, "owner/name"."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", weights) is not None and not weights.startswith(".")
 
 
 def is_bundled(weights: str) -> bool:
@@ -74,6 +82,8 @@ def load_pretrained(from_pretrained: Callable, location: str, what: str, instead
         if known:
             get_hf_file_metadata(hf_hub_url(location, known[-1].rfilename), timeout=PATIENCE)
         return from_pretrained(location, **options)
+    except InputError:  # what was downloaded is not complete
+        raise
     except Exception as error:  # the client's, the network's, and the reader's again, which can be anything
         if is_out_of_memory(error):
             raise
@@ -91,6 +101,7 @@ def _explain_failure(error: BaseException) -> str:
         (errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE forbids it; unset it"),
         (errors.GatedRepoError, f"one must accept their terms; do so on their page on the Hub and {login}"),
         (errors.RepositoryNotFoundError, f"the Hub has none of that name, or it is private; check the name, {login}"),
+        (errors.RevisionNotFoundError, "the repository has no such revision; check its name"),
         (errors.RemoteEntryNotFoundError, "the repository lacks a file that is needed; choose another"),
         (httpx.TimeoutException, "the Hub does not answer; try again later"),
         (errors.HfHubHTTPError, "the Hub answers with an error; try again later"),
@@ -109,14 +120,15 @@ def _explain_failure(error: BaseException) -> str:
     return f"{str(error).strip().splitlines()[0].rstrip('.') if str(error).strip() else type(error).__name__}; try again"
 
 
-def read_index(location: str, what: str) -> dict[str, Any]:
-    """What the `model_index.json` of a diffusers folder or repository says. Raises InputError where there is none."""
+def read_index(location: str, what: str, revision: str | None = None) -> dict[str, Any]:
+    """What the `model_index.json` of a diffusers folder or repository says, without its weights. Raises InputError where there
+    is none."""
     from huggingface_hub import hf_hub_download
 
     path = Path(location) / "model_index.json"
     if not Path(location).is_dir():
         with silence_libraries():
-            path = Path(load_pretrained(hf_hub_download, location, what, filename=path.name))
+            path = Path(load_pretrained(hf_hub_download, location, what, filename=path.name, revision=revision))
     return _read_json(path, f"so it is no {what} editor")
 
 

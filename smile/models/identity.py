@@ -27,10 +27,10 @@ def find_revision(editor: Any) -> str | None:
     if getattr(editor, "revision", None):
         return str(editor.revision)
     location, weights = getattr(editor, "location", None), getattr(editor, "weights", None)
-    revision = None if location is None else _hash_place(location)
+    revision = None if location is None else hash_place(location)
     if revision is None:
         return None
-    return revision + (_hash_place(weights) or "" if weights and str(weights) != str(location) else "")
+    return revision + (hash_place(weights) or "" if weights and str(weights) != str(location) else "")
 
 
 def describe_arithmetic(editor: object) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _describe_code() -> dict[str, str]:
     return versions | {"code": hash_bytes(b"".join(path.read_bytes() for path in code))}
 
 
-def _hash_place(place: Any) -> str | None:
+def hash_place(place: Any) -> str | None:
     """What is in a folder or a file of weights; of a repository, the commit that is on this machine; None if neither."""
     path = Path(place).expanduser()
     if path.is_dir():

@@ -27,6 +27,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from smile.errors import InputError, shown
+from smile.models.folders import is_whole
 from smile.models.hub import is_bundled
 from smile.paths import MODELS
 
@@ -42,12 +43,19 @@ class Entry:
     needs_region: bool = False
     problem: str = ""  # one sentence, where it cannot be used
 
-    def load(self, weights: str, device: str | None) -> Any:
-        """What the callable returns. Raises InputError where there is a `problem`, and whatever the callable raises."""
+    def load(self, weights: str, device: str | None, **extras: Any) -> Any:
+        """What the callable returns. `extras`: what else is asked for, by the callable's names.
+
+        Raises InputError where there is a `problem` or it does not take one of them, and whatever the callable raises."""
         if self.problem:
             raise InputError(self.problem)
         make = resolve_name(self.target)
-        return make(**{name: value for name, value in (("weights", weights), ("device", device)) if _takes(make, name)})
+        for name in extras:
+            if not _takes(make, name):
+                raise InputError(f"This model has no {name} to choose; leave {name} out.")
+        return make(
+            **{name: value for name, value in (("weights", weights), ("device", device)) if _takes(make, name)} | extras
+        )
 
     def is_downloaded(self, weights: str) -> bool | None:
         """Whether this set of weights is on this machine; None where nobody can know."""
@@ -58,7 +66,8 @@ class Entry:
             return (MODELS / place).is_dir()
         from huggingface_hub.constants import HF_HUB_CACHE
 
-        return any(Path(HF_HUB_CACHE, f"models--{place.replace('/', '--')}", "snapshots").glob("*/*"))
+        snapshots = Path(HF_HUB_CACHE, f"models--{place.replace('/', '--')}", "snapshots").glob("*")
+        return any(is_whole(snapshot) for snapshot in snapshots)
 
 
 class Registry(Mapping[str, Entry]):
@@ -82,12 +91,12 @@ class Registry(Mapping[str, Entry]):
     def __getitem__(self, name: str) -> Entry:
         return self.bundled[name] if name in self.bundled else _read_entry(find_entry_points(self.group)[name])
 
-    def load(self, name: str, weights: str, device: str | None) -> Any:
+    def load(self, name: str, weights: str, device: str | None, **extras: Any) -> Any:
         """The model called `name`, ready to use. Raises InputError where there is none, or it lacks `method`."""
         if name not in self:
             there = f"there is {', '.join(self)}" if self else f"install a package with an entry point in “{self.group}”"
             raise InputError(f"There is no {self.kind} called “{shown(name)}”; {there}.")
-        model = self[name].load(weights, device)
+        model = self[name].load(weights, device, **extras)
         if not callable(getattr(model, self.method, None)):
             raise InputError(f"{name} is no {self.kind}: a {type(model).__name__} has no method “{self.method}”.")
         if name not in self.bundled:

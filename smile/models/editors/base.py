@@ -33,7 +33,8 @@ class DiffusionEditor:
     `settings` are read at every edit. `SETTINGS` says which of them people may set, and between which values; `DEFAULTS` and
     `PIPELINE` are the settings and the diffusers class that `smile.models.editors.pipelines` loads it with.
     `location` is the folder or repository that the pipeline came from, if there is one. `checker`, where there is one,
-    takes a batch of edits and returns it with None in place of what it blocks (`smile.models.editors.safety`).
+    takes a batch of edits and returns it with None in place of what it blocks (`smile.models.editors.safety`). `lora`: what was
+    merged into the weights; `revision`: what they are known by, where a branch or a LoRA was asked for.
     """
 
     name: str
@@ -42,6 +43,8 @@ class DiffusionEditor:
     SETTINGS: ClassVar[dict[str, tuple[float, float]]] = {}
     DEFAULTS: ClassVar[dict[str, Any]] = {}
     checker: Callable[[list], list] | None = None
+    lora: str | None = None
+    revision: str | None = None
 
     def __init__(
         self,

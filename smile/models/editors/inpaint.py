@@ -76,6 +76,6 @@ class Inpaint(DiffusionEditor):
         return [Image.composite(image, picture, region) for image in decode(self.pipeline, edited)]
 
 
-def load(weights: str = "auto", device: str | None = None) -> DiffusionEditor:
+def load(weights: str = "auto", device: str | None = None, **extras: str | None) -> DiffusionEditor:
     """The editor with its weights loaded. See `smile.load_editor`."""
-    return load_pipeline(Inpaint, weights, device, bundled="inpaint", full=FULL)
+    return load_pipeline(Inpaint, weights, device, bundled="inpaint", full=FULL, **extras)

@@ -50,6 +50,6 @@ class InstructPix2Pix(DiffusionEditor):
         return decode(self.pipeline, denoise(self.pipeline, self.settings["steps"], noise, generators, predict))
 
 
-def load(weights: str = "auto", device: str | None = None) -> DiffusionEditor:
+def load(weights: str = "auto", device: str | None = None, **extras: str | None) -> DiffusionEditor:
     """The editor with its weights loaded. See `smile.load_editor`."""
-    return load_pipeline(InstructPix2Pix, weights, device, bundled="instruct-pix2pix", full=FULL)
+    return load_pipeline(InstructPix2Pix, weights, device, bundled="instruct-pix2pix", full=FULL, **extras)

@@ -40,6 +40,7 @@ class Memory:
     def __init__(self, pipeline: Any, device: str, pixels: int):
         self.pipeline, self.device, self.pixels = pipeline, device, pixels
         self.batch_size: int | None = None  # not known yet
+        self.most: int | None = None  # texts that the pipeline takes in one call, where that is known
         self._left: list[Callable[[], None]] = [self._slice]
         if is_cuda(device) and hasattr(pipeline, "enable_sequential_cpu_offload"):
             self._left += [self._offload_models, self._offload_layers]
@@ -51,6 +52,7 @@ class Memory:
             if is_cuda(self.device):
                 free, _ = torch.cuda.mem_get_info(self.device)
                 self.batch_size = max(1, min(MOST, free // (PER_PIXEL * self.pixels)))
+            self.batch_size = min(self.batch_size, self.most or MOST)
         return self.batch_size
 
     def reduce(self, batch: int) -> bool:

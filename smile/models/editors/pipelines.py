@@ -1,81 +1,139 @@
-"""Diffusers folders and repositories as editors: by our own steps where we have them for the class, else by its call.
-
-`PlainPipeline` knows nothing of a pipeline but its signature: one text at a time goes in with the picture, and the edited
-picture comes out. It is slower, because nothing is computed once for all texts.
-"""
+"""Diffusers folders, repositories and single files as editors: by our own steps where we have them for the class, else by its
+call (`smile.models.editors.plain`)."""
 
 import inspect
 from collections.abc import Mapping
-from importlib import import_module
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 import torch
-from PIL import Image
 
-from smile.errors import InputError
-from smile.io.images import cover_cells
+from smile.errors import InputError, shown
 from smile.models.devices import choose_device, is_out_of_memory
-from smile.models.editors.base import DiffusionEditor, find_lost_words, find_token_limit
+from smile.models.editors.base import DiffusionEditor
+from smile.models.editors.catalogue import find_class
 from smile.models.editors.memory import move_to_device
-from smile.models.hub import (
-    choose_dtype,
-    find_shared_parts,
-    find_weights,
-    load_pretrained,
-    read_index,
-    read_settings,
-    silence_libraries,
-)
+from smile.models.editors.pictures import load_processor
+from smile.models.editors.plain import PlainPipeline, read_defaults
+from smile.models.folders import fetch_pipeline, load_parts
+from smile.models.hub import choose_dtype, find_weights, read_index, read_settings, silence_libraries
+from smile.models.identity import hash_place
 
-# Our names of settings, and what pipelines call them; of two, the one that has a value by default is the one in use.
-ARGUMENTS = {
-    "steps": ("num_inference_steps",),
-    "guidance": ("guidance_scale", "true_cfg_scale"),
-    "image_guidance": ("image_guidance_scale",),
-}
 UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+SINGLE = (".safetensors", ".ckpt")  # files that hold a whole pipeline
 
 
-def load_pipeline(ours: type[DiffusionEditor], weights: str, device: str | None, *, bundled: str, full: str) -> DiffusionEditor:
-    """The editor on the pipeline in a diffusers folder or repository: `ours`, a subclass of DiffusionEditor, where the
-    pipeline's class is `ours.PIPELINE`, else a `PlainPipeline` in its place.
+class Extras(NamedTuple):
+    """What somebody may ask for beside weights and device."""
 
-    The settings are the editor's defaults; an `editor.json` in the folder overrides them. Pipelines come without their
+    lora: str | None = None  # a file, folder or repository with updates to the weights
+    revision: str | None = None  # a branch, tag or commit of the repository
+    base: str | None = None  # for a single file: the folder or repository whose configuration it has
+
+
+def load_pipeline(
+    ours: type[DiffusionEditor], weights: str, device: str | None, *, bundled: str, full: str, **extras: str | None
+) -> DiffusionEditor:
+    """The editor on the pipeline in a diffusers folder, repository or single file: `ours`, a subclass of DiffusionEditor, where
+    the pipeline's class is `ours.PIPELINE`, else a `PlainPipeline` in its place.
+
+    The settings are the editor's defaults; an `editor.json` beside the weights overrides them. Pipelines come without their
     own safety checker, see `smile.models.editors.safety`. Raises InputError where the weights are missing, incomplete, of an
     unsuitable class, too large for the device, or cannot be downloaded.
     """
-    kind, location = find_weights(weights, bundled=bundled, full=full)
     device = choose_device(device)
-    index = read_index(location, ours.name)
+    if str(weights).endswith(SINGLE) and Path(weights).expanduser().is_file():
+        return _load_file(ours, Path(weights).expanduser(), device, Extras(**extras), full)
+    kind, location = find_weights(weights, bundled=bundled, full=full)
+    index = read_index(location, ours.name, extras.get("revision"))
+    pipeline_class = find_class(index, location, ours.takes_region, ours.name)
+    own = ours if pipeline_class.__name__ == ours.PIPELINE else None
+    name = {"name": ours.name, "takes_region": ours.takes_region}
+    return load_place(location, kind, device, index, pipeline_class, own, name, Extras(**extras))
+
+
+def load_place(
+    location: str,
+    kind: str,
+    device: str,
+    index: Mapping[str, Any],
+    pipeline_class: Any,
+    ours: type[DiffusionEditor] | None,
+    named: dict[str, Any],
+    extras: Extras,
+) -> DiffusionEditor:
+    """The editor on the pipeline of that class in a folder or repository. `named`: the name of a `PlainPipeline` and whether it
+    takes a region, where it is not `ours`."""
+    what = named["name"]
     with silence_libraries():
-        pipeline_class = find_class(index, ours, location)
         dtype = choose_dtype(device, kind)
         if dtype == torch.float16 and "transformer" in index:  # such models are trained in bfloat16 and exceed float16
             dtype = torch.bfloat16
         takes = inspect.signature(pipeline_class.__init__).parameters
         given: dict[str, Any] = {n: value for n, value in UNCHECKED.items() if "safety_checker" in takes and n in takes}
-        given |= _load_shared(location, index, given, dtype, ours.name)
+        wanted = {name: entry for name, entry in index.items() if name not in given}
+        download = partial(_download, pipeline_class, location, extras.revision, given)
+        folder, variant = fetch_pipeline(location, what, download, wanted, dtype == torch.float16)
         try:
-            pipeline = load_pretrained(pipeline_class.from_pretrained, location, ours.name, dtype=dtype, **given)
-            for part in (getattr(pipeline, name, None) for name in ("unet", "vae")):
-                if isinstance(part, torch.nn.Module):
-                    part.to(memory_format=torch.channels_last)  # measured faster: assets/docs/tables/cost.md
-            move_to_device(pipeline, device)
+            processors = load_processor(folder, index)
+            given |= dict.fromkeys(processors)
+            given |= load_parts(folder, index, given, what, dtype, variant)
+            pipeline = _assemble(pipeline_class, folder, what, given)
+            for name, processor in processors.items():  # afterwards, because the loader insists on transformers' own kind
+                setattr(pipeline, name, processor)
+            merged = _add_lora(pipeline, extras.lora, what) if extras.lora else ""
+            _place(pipeline, device)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            raise InputError(
-                f"The {ours.name} weights do not fit into the memory of {device}; use the bundled weights."
-            ) from error
+            raise InputError(f"The {what} weights do not fit into the memory of {device}; use the bundled weights.") from error
+    editor = _make_editor(pipeline, ours, named, read_settings(folder), kind, device, location)
+    if extras.lora or extras.revision:
+        editor.revision = f"{hash_place(location) if Path(location).is_dir() else folder.name} {merged}"
+        editor.lora = extras.lora
+    return editor
+
+
+def _download(pipeline_class: Any, location: str, revision: str | None, given: dict, *, variant, local_files_only: bool) -> str:
+    """The folder in the Hub's cache, with the files that the class needs and, if there is one, our `editor.json`."""
+    from huggingface_hub import errors, hf_hub_download
+
+    common: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only}
+    folder = pipeline_class.download(location, variant=variant, **common, **given)
+    with suppress(errors.EntryNotFoundError):  # here it is, or there is none
+        hf_hub_download(location, "editor.json", **common)
+    return folder
+
+
+def _assemble(pipeline_class: Any, folder: Path, what: str, given: dict[str, Any]) -> Any:
+    """The pipeline with the parts that are given; its tokenizers and its scheduler are read from the folder."""
+    try:
+        return pipeline_class.from_pretrained(str(folder), local_files_only=True, **given)
+    except Exception as error:  # what is missing or damaged can make its reader raise anything
+        if is_out_of_memory(error):
+            raise
+        said = f"{str(error).strip().splitlines()[0][:150].rstrip('.')}" if str(error).strip() else type(error).__name__
+        raise InputError(f"The folder {folder} does not hold complete {what} weights that can be read ({said}).") from error
+
+
+def _place(pipeline: Any, device: str) -> None:
+    for part in (getattr(pipeline, name, None) for name in ("unet", "vae")):
+        if isinstance(part, torch.nn.Module) and not any(each.ndim == 5 for each in part.parameters()):
+            part.to(memory_format=torch.channels_last)  # measured faster: assets/docs/tables/cost.md
+    move_to_device(pipeline, device)
     pipeline.set_progress_bar_config(disable=True)
     for module in pipeline.components.values():
         if isinstance(module, torch.nn.Module):
             module.eval().requires_grad_(False)
-    own = read_settings(location) if Path(location).is_dir() else {}
+
+
+def _make_editor(
+    pipeline: Any, ours: Any, named: dict[str, Any], own: dict[str, Any], kind: str, device: str, location: str
+) -> DiffusionEditor:
     own.pop("shared", None)
-    plain = pipeline_class.__name__ != ours.PIPELINE
-    settings = read_defaults(pipeline) if plain else dict(ours.DEFAULTS)
+    settings = read_defaults(pipeline) if ours is None else dict(ours.DEFAULTS)
     size = own.pop("size", settings["size"])
     if type(size) is not int or size < 8:
         raise InputError(f"The size in {location}/editor.json must be a whole number of at least 8 pixels.")
@@ -87,119 +145,51 @@ def load_pipeline(ours: type[DiffusionEditor], weights: str, device: str | None,
         "working_size": size,
         "location": location,
     }
-    editor = PlainPipeline(ours, pipeline, **common) if plain else ours(pipeline, **common)
+    editor = PlainPipeline(pipeline, **named, **common) if ours is None else ours(pipeline, **common)
     return editor.with_settings(**own)
 
 
-def find_class(index: dict, ours: type[DiffusionEditor], location: str) -> Any:
-    """The diffusers class that `index` names. Raises InputError where it does not edit a picture as `ours` does."""
+def _add_lora(pipeline: Any, lora: str, what: str) -> str:
+    """Merge the LoRA into the pipeline's weights. Returns what it is known by."""
+    path = Path(lora).expanduser()
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise InputError(f"A {type(pipeline).__name__} takes no LoRA; leave lora out.")
+    if path.suffix and not path.exists() and lora.count("/") != 1:
+        raise InputError(f"There is no LoRA at “{shown(lora)}”; give a .safetensors file, a folder or a repository.")
+    try:
+        pipeline.load_lora_weights(str(path) if path.exists() else lora)
+        pipeline.fuse_lora()
+        pipeline.unload_lora_weights()
+    except Exception as error:  # what is damaged, or of another model, can make its reader raise anything
+        if is_out_of_memory(error):
+            raise
+        said = str(error).strip().splitlines()[0][:150].rstrip(".") if str(error).strip() else type(error).__name__
+        raise InputError(f"The LoRA {shown(lora)} does not fit {what}, or cannot be read ({said}).") from error
+    return f"lora {hash_place(lora)}"
+
+
+def _load_file(ours: type[DiffusionEditor], path: Path, device: str, extras: Extras, full: str) -> DiffusionEditor:
+    """The editor on a whole pipeline in one file, as diffusers reads it for this class, with the configuration of the base or
+    else of the `full` repository."""
     import diffusers
 
-    name = index.get("_class_name")
-    pipeline_class = getattr(diffusers, name, None) if isinstance(name, str) else None
-    if isinstance(pipeline_class, type) and issubclass(pipeline_class, diffusers.DiffusionPipeline):
-        takes = inspect.signature(pipeline_class.__call__).parameters
-        if {"prompt", "image", "generator"} <= set(takes) and ("mask_image" in takes) == ours.takes_region:
-            return pipeline_class
-    wanted = "a prompt, an image and a mask_image" if ours.takes_region else "a prompt and an image, and no mask_image"
-    raise InputError(
-        f"{location} holds a {name}, so it is no {ours.name} editor; choose a diffusers pipeline that takes {wanted}."
-    )
-
-
-def _load_shared(location: str, index: dict, given: dict, dtype: torch.dtype, what: str) -> dict[str, Any]:
-    """The components that `index` names and a folder does not hold, from the folder that it shares them with."""
-    folder = find_shared_parts(location) if Path(location).is_dir() else None
-    parts = {}
-    for name, entry in index.items() if folder else ():
-        if not isinstance(entry, list) or None in entry or name in given or (Path(location) / name).is_dir():
-            continue
-        library, class_name = entry
-        if library not in ("diffusers", "transformers"):
-            raise InputError(f"The {what} weights {location} name a part of {library}, which is not known here.")
-        part = getattr(import_module(library), class_name)
-        options = {"dtype": dtype} if issubclass(part, torch.nn.Module) else {}
-        parts[name] = load_pretrained(part.from_pretrained, str(folder), what, subfolder=name, **options)
-    return parts
-
-
-def map_settings(takes: Mapping[str, inspect.Parameter]) -> dict[str, str]:
-    """By our names, what a call with these parameters calls the settings that it has."""
-    names: dict[str, str] = {}
-    for ours, theirs in ARGUMENTS.items():
-        used = [name for name in theirs if name in takes and isinstance(takes[name].default, (int, float))]
-        names |= {ours: used[0]} if used else {}
-    return names
-
-
-def read_defaults(pipeline: Any) -> dict[str, Any]:
-    """The pipeline's own settings, by our names, and `size`, the pixels it was trained at."""
-    takes = inspect.signature(pipeline.__call__).parameters
-    settings = {ours: takes[name].default for ours, name in map_settings(takes).items()}
-    settings = {ours: value if ours == "steps" else float(value) for ours, value in settings.items()}
-    model = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
-    cells = getattr(pipeline, "default_sample_size", None) or getattr(getattr(model, "config", None), "sample_size", None)
-    return settings | {"size": cells * pipeline.vae_scale_factor if isinstance(cells, int) else 1024}
-
-
-class PlainPipeline(DiffusionEditor):
-    """Any pipeline whose call takes `prompt`, `image` and `generator`, and `mask_image` where the editor takes a region.
-
-    `settings`: those of steps, guidance and image_guidance that the pipeline has, with its own defaults.
-    """
-
-    SETTINGS: ClassVar = {"steps": (1, 200), "guidance": (0, 30), "image_guidance": (0, 30)}
-
-    def __init__(self, ours: type[DiffusionEditor], pipeline: Any, **common: Any):
-        super().__init__(pipeline, **common)
-        self.name, self.takes_region, self.memory.batch_size = ours.name, ours.takes_region, 1
-
-    def prepare_picture(self, picture: Image.Image, region: Image.Image | None) -> Any:
-        return picture, region
-
-    def edit_batch(self, prepared: Any, texts: list[str], generators: list[torch.Generator]) -> list[Image.Image | None]:
-        picture, region = prepared
-        takes = inspect.signature(self.pipeline.__call__).parameters
-        options = {"image": picture, "height": picture.height, "width": picture.width}
-        if region is not None:
-            options["mask_image"] = cover_cells(region, getattr(self.pipeline, "vae_scale_factor", 8))
-        options |= {name: self.settings[ours] for ours, name in map_settings(takes).items()}
-        if "true_cfg_scale" in options:  # which has no effect without
-            options["negative_prompt"] = " "
-        options = {name: value for name, value in options.items() if name in takes}
-        edited: list[Image.Image | None] = []
-        for text, generator in zip(texts, generators, strict=True):
-            with silence_libraries():  # some warn of sizes that they adjust
-                images = getattr(self.pipeline(prompt=text, generator=generator, **options), "images", None)
-            if not images or not isinstance(images[0], Image.Image):
-                raise InputError(f"A {type(self.pipeline).__name__} does not return a picture; choose other weights.")
-            image = images[0].convert("RGB")
-            image = image if image.size == picture.size else image.resize(picture.size, Image.Resampling.LANCZOS)
-            edited.append(image if region is None else Image.composite(image, picture, region))
-        return edited
-
-    # What it reads. Some have several text encoders, and a word is lost where all of them lose it.
-
-    @property
-    def dtype(self) -> str:
-        return str(self.pipeline.dtype).removeprefix("torch.")
-
-    @property
-    def _readers(self) -> list[tuple]:
-        parts = self.pipeline.components
-        pairs = [(parts.get(f"tokenizer{n}"), parts.get(f"text_encoder{n}")) for n in ("", "_2", "_3")]
-        return [pair for pair in pairs if None not in pair]
-
-    @property
-    def _token_limit(self) -> int:
-        return max(find_token_limit(*pair) for pair in self._readers)
-
-    @property
-    def token_embeddings(self):
-        if None in (self.pipeline.components.get("tokenizer"), self.pipeline.components.get("text_encoder")):
-            raise AttributeError(f"a {type(self.pipeline).__name__} has no tokens to show")  # for hasattr
-        return super().token_embeddings
-
-    def lost_words(self, text):
-        lost = [find_lost_words(text, tokenizer, find_token_limit(tokenizer, encoder)) for tokenizer, encoder in self._readers]
-        return min(lost, key=len, default=[])
+    pipeline_class = getattr(diffusers, ours.PIPELINE)
+    base = Path(extras.base or full).expanduser()
+    config = str(base) if base.is_dir() else extras.base or full
+    read_index(config, ours.name)  # which says in a sentence, and soon, where there is none
+    dtype = choose_dtype(device, str(path))
+    with silence_libraries():
+        try:
+            pipeline = pipeline_class.from_single_file(str(path), torch_dtype=dtype, config=config, **UNCHECKED)
+        except Exception as error:  # what is damaged, or of another model, can make its reader raise anything
+            if is_out_of_memory(error):
+                raise
+            said = str(error).strip().splitlines()[0][:150].rstrip(".") if str(error).strip() else type(error).__name__
+            raise InputError(
+                f"The file {path} cannot be read as {ours.name} ({said}); give the folder or repository whose configuration it "
+                "has as base, or a folder in diffusers' layout."
+            ) from error
+        if extras.lora:
+            _add_lora(pipeline, extras.lora, ours.name)
+        _place(pipeline, device)
+    return _make_editor(pipeline, ours, {"name": ours.name}, {}, str(path), device, str(path))
