@@ -9,6 +9,12 @@ class InputError(ValueError):
     """Bad input: the message says what is wrong and what to do."""
 
 
+def shown_error(error: BaseException, longest: int = 150) -> str:
+    """What a library said, for such a message: its first line, short, without a full stop."""
+    lines = str(error).strip().splitlines()
+    return shown(lines[0], longest).rstrip(".…") if lines else type(error).__name__
+
+
 def shown(value, longest: int = 80) -> str:
     """What somebody gave, for such a message: short, and on one line."""
     try:

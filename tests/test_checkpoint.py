@@ -1,14 +1,17 @@
 """Img2Img-Turbo's checkpoints: read, merged and saved; those that do not fit, and those that are none."""
 
 import pickle
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from turbo import small, tensors
 
 from smile import InputError
 from smile.models.editors import checkpoint
-from smile.models.editors.checkpoint import read_checkpoint, save_checkpoint
+from smile.models.editors.checkpoint import PARTS, read_checkpoint, save_checkpoint
 from smile.models.editors.img2img_turbo import load
 
 
@@ -52,21 +55,49 @@ def test_a_checkpoint_that_does_not_fit(sd_turbo, published, tmp_path, change, r
         load(path, base=sd_turbo)
 
 
-def test_a_module_that_is_listed_must_have_its_lora(sd_turbo, published, tmp_path):
+def test_a_module_that_is_listed_and_has_no_lora_keeps_its_weights(sd_turbo, published, tmp_path):
     def drop(held):
         for which in "AB":
             del held["state_dict_unet"][f"conv_out.lora_{which}.default.weight"]
 
-    torch.save(changed(published["edges"][0].held, drop), tmp_path / "wrong.pkl")
-    with pytest.raises(InputError, match="in its unet, conv_out.lora_A is missing"):
-        load(tmp_path / "wrong.pkl", base=sd_turbo)
+    torch.save(changed(published["edges"][0].held, drop), tmp_path / "fewer.pkl")
+    with_all, fewer = (load(path, base=sd_turbo).get_turbo().unet for path in (published["edges"][1], tmp_path / "fewer.pkl"))
+    base = UNet2DConditionModel.from_pretrained(sd_turbo / "unet")
+    assert torch.equal(fewer.conv_out.weight, base.conv_out.weight)
+    assert not torch.equal(with_all.conv_out.weight, base.conv_out.weight)
+    assert torch.equal(fewer.mid_block.resnets[0].conv1.weight, with_all.mid_block.resnets[0].conv1.weight)
+
+
+TARGETS = [f"{part}_lora_target_modules" for part in PARTS]
+AS_THEIRS = {
+    "other entries": lambda held: held | {"alpha": 16, "notes": ["a"], "optimizer": {"step": torch.tensor(3)}},
+    "targets as a set": lambda held: held | {name: set(held[name]) for name in TARGETS},
+    "targets as a tuple": lambda held: (
+        held | {f"{p}_lora_target_modules": tuple(held[f"{p}_lora_target_modules"]) for p in PARTS}
+    ),
+    "ranks as tensors": lambda held: held | {f"rank_{part}": torch.tensor(held[f"rank_{part}"]) for part in PARTS},
+    "ranks as NumPy's": lambda held: held | {f"rank_{part}": np.int64(held[f"rank_{part}"]) for part in PARTS},
+    "ranks as floats": lambda held: held | {f"rank_{part}": np.float64(held[f"rank_{part}"]) for part in PARTS},
+}
+
+
+@pytest.mark.parametrize("change", AS_THEIRS.values(), ids=AS_THEIRS)
+def test_what_the_authors_loader_takes_too(published, tmp_path, change):
+    torch.save(change(published["edges"][0].held), tmp_path / "other.pkl")
+    found, expected = read_checkpoint(tmp_path / "other.pkl"), read_checkpoint(published["edges"][1])
+    assert found.rank == expected.rank == {"unet": 3, "vae": 2}
+    assert all(torch.equal(found.weights[p][key], value) for p in PARTS for key, value in expected.weights[p].items())
 
 
 UNREADABLE = {
-    "unknown entry": lambda held: held | {"alpha": 16},
+    "an entry of another kind": lambda held: held | {"path": Path("/")},
+    "half a rank": lambda held: held | {"rank_unet": 2.5},
+    "rank no finite number": lambda held: held | {"rank_unet": float("nan")},
+    "ranks in a tensor": lambda held: held | {"rank_unet": torch.tensor([3, 3])},
     "entry missing": lambda held: {key: value for key, value in held.items() if key != "rank_vae"},
     "rank no number": lambda held: held | {"rank_unet": "3"},
     "targets no list": lambda held: held | {"unet_lora_target_modules": "to_k"},
+    "targets no names": lambda held: held | {"unet_lora_target_modules": [1]},
     "weights no tensors": lambda held: held | {"state_dict_unet": {"conv_in.weight": [1.0]}},
     "weights no floats": lambda held: held | {"state_dict_unet": {"conv_in.weight": torch.zeros(2, dtype=int)}},
     "a list": lambda held: [held],

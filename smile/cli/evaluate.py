@@ -102,7 +102,7 @@ def _load_editor_of(explanation: Explanation, device: str | None) -> Any:
     of = explanation.settings
     if of["editor"] not in EDITORS and not is_place(of["editor"]):
         raise InputError(f"This explanation is of an editor that is not here, {of['editor']}; measure it in Python.")
-    editor = load_editor(of["editor"], of.get("editor_weights", "auto"), device)
+    editor = load_editor(of["editor"], of.get("editor_weights", "auto"), device, lora=of.get("editor_lora"))
     return editor.with_settings(**of["editor_settings"]) if hasattr(editor, "with_settings") else editor
 
 

@@ -13,6 +13,11 @@ from smile.models.threads import limit_threads
 from smile.options import OPTIONS
 from smile.scenarios.distributed import is_distributed
 
+EXTRAS = {
+    "lora": ("PLACE", "a file, folder or repository with a LoRA, merged into the weights"),
+    "revision": ("NAME", "a branch, tag or commit of the repository"),
+    "base": ("PLACE", "a folder or repository in place of the one that the weights build on, for example of SD-Turbo"),
+}
 HELP = "which words of an instruction made an editor change a picture as it did"
 
 
@@ -29,10 +34,14 @@ def add_arguments(parser, required: bool) -> None:
     names = ", ".join(EDITORS).replace("%", "%%")  # packages of anybody's may add any
     parser.add_argument("--image", required=required, metavar="PATH", help="the picture to edit")
     parser.add_argument("--instruction", required=required, metavar="TEXT", help="the edit instruction, 1 to 64 words")
-    parser.add_argument("--editor", required=required, metavar="NAME", help=f"the editor: {names}")
+    parser.add_argument(
+        "--editor", required=required, metavar="NAME", help=f"the editor: {names}, or a diffusers folder or repository"
+    )
     parser.add_argument(
         "--weights", default="auto", help=f"auto (default), a set of the editor ({sets}), a folder or a repository id"
     )
+    for name, (metavar, about) in EXTRAS.items():
+        parser.add_argument(f"--{name}", metavar=metavar, help=about)
     one = "a setting of the editor, for example steps=30; may be given several times"
     parser.add_argument("--setting", action="append", default=[], type=_parse_setting, metavar="NAME=VALUE", help=one)
     parser.add_argument("--embedder", metavar="WEIGHTS", help="DINOv2 weights, as for --weights")
@@ -93,7 +102,8 @@ def load_chosen_editor(args) -> Any:
     """The editor with its settings."""
     from smile import load_editor
 
-    editor = load_editor(args.editor, args.weights, args.device)
+    extras = {name: getattr(args, name) for name in EXTRAS}
+    editor = load_editor(args.editor, args.weights, args.device, **extras)
     if not args.setting:
         return editor
     if not hasattr(editor, "with_settings"):

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from smile.errors import InputError
+from smile.errors import InputError, shown_error
 from smile.models.devices import is_out_of_memory
 from smile.models.hub import find_shared_parts, load_pretrained
 
@@ -115,7 +115,7 @@ def _find_damage_of_part(part: Path, entry: Any, variant: str | None) -> str | N
         except (OSError, RuntimeError):
             return f"{part.name}/{file} is missing or cannot be read"
         except ValueError:
-            return _describe_pointer(part / file) or f"{part.name}/{file} holds no JSON"
+            return f"{part.name}/{file} {_describe_pointer(part / file) or 'holds no JSON'}"
     if not is_model:
         return None
     files = list_weights(part, entry[0], variant)
@@ -233,8 +233,7 @@ def _load_model(loader: Any, folder: str, name: str, what: str, dtype: Any, vari
     except Exception as error:  # what is damaged can make its reader raise anything
         if is_out_of_memory(error):
             raise
-        reason = _explain_reader(str(error))
-        raise InputError(f"The {what} weights in {folder} cannot be read: {name} {reason}.") from error
+        raise InputError(f"The {what} weights in {folder} cannot be read: {name} {_explain_reader(error)}.") from error
     missing = sorted(found["missing_keys"])
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
@@ -242,11 +241,12 @@ def _load_model(loader: Any, folder: str, name: str, what: str, dtype: Any, vari
     return model
 
 
-def _explain_reader(said: str) -> str:
+def _explain_reader(error: Exception) -> str:
     """What a library says of weights that do not fit, in a few words."""
+    said = str(error)
     shape = re.search(r"(\S+) expected shape .*?\[([\d, ]*)\]\)?, but got .*?\[([\d, ]*)\]", said)
     if shape:
         return f"has {shape[1]} of another shape, [{shape[3]}] and not [{shape[2]}]"
     if "ignore_mismatched_sizes" in said:
         return "has weights of another shape than its config.json says"
-    return f"says “{said.strip().splitlines()[0][:150].rstrip('.')}”" if said.strip() else "is damaged"
+    return f"says “{shown_error(error)}”"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from smile.errors import InputError, shown
+from smile.errors import InputError, shown, shown_error
 from smile.models.devices import choose_device, has_fast_bfloat16, is_out_of_memory
 from smile.paths import MODELS
 
@@ -117,7 +117,7 @@ def _explain_failure(error: BaseException) -> str:
     for kind, reason in reasons:
         if any(isinstance(each, kind) for each in chain):
             return reason
-    return f"{str(error).strip().splitlines()[0].rstrip('.') if str(error).strip() else type(error).__name__}; try again"
+    return f"{shown_error(error, 300)}; try again"
 
 
 def read_index(location: str, what: str, revision: str | None = None) -> dict[str, Any]:

@@ -308,4 +308,6 @@ def describe_models(editor: object, embedder: object) -> dict[str, Any]:
     for name in ("weights", "device", "dtype"):
         said |= {f"editor_{name}": str(getattr(editor, name))} if hasattr(editor, name) else {}
         said |= {f"embedder_{name}": str(getattr(embedder, name))} if hasattr(embedder, name) else {}
+    for name in ("lora", "revision"):  # most have neither
+        said |= {f"editor_{name}": str(getattr(editor, name))} if getattr(editor, name, None) else {}
     return said | {"editor_settings": _keep_plain(getattr(editor, "settings", {}))}

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 
 from smile.errors import InputError
@@ -20,6 +21,12 @@ from smile.models.hub import silence_libraries
 ALPHA = 8  # peft's default, which the published LoRAs were trained with: their updates count 8 / rank
 SUFFIXES = (".pkl", ".safetensors")
 PARTS = ("unet", "vae")
+# What a number of NumPy's is pickled as, under the names of its first and its second version.
+NUMBERS: list[Any] = [
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in ("int32", "int64", "float32", "float64")},
+    *((np.float64(0).__reduce__()[0], f"numpy.{room}.multiarray.scalar") for room in ("core", "_core")),
+]
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,6 @@ class Checkpoint:
     name: str
     weights: dict[str, dict[str, torch.Tensor]]
     rank: dict[str, int]  # of the LoRA; 0 without one
-    targets: dict[str, list[str]]  # ends of the names of the modules that have a LoRA; a safetensors file does not say
 
     @property
     def stochastic(self) -> bool:
@@ -38,9 +44,10 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint in a `.safetensors` file or a pickle, of which only tensors, numbers, lists and dicts are read.
+    """The checkpoint in a `.safetensors` file or a pickle, of which only tensors, numbers, lists, sets and dicts are read.
 
-    Raises InputError where there is anything else in it, anything missing, or it is damaged.
+    As in the authors' own loader, a rank may be a tensor or a NumPy number, and other entries beside ours are not looked at.
+    Raises InputError where there is any other kind of object in it, anything missing, or it is damaged.
     """
     try:
         checkpoint = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
@@ -49,9 +56,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 raise TypeError(key)
         if not all(type(rank) is int and rank >= 0 for rank in checkpoint.rank.values()):
             raise TypeError(checkpoint.rank)
-        for ends in checkpoint.targets.values():
-            if not (isinstance(ends, list) and all(isinstance(end, str) for end in ends)):
-                raise TypeError(ends)
     except Exception as error:  # a damaged or hostile file can make its reader raise anything
         raise InputError(
             f"{path} is not an Img2Img-Turbo checkpoint, which holds plain tensors, numbers and lists only, or it is "
@@ -61,12 +65,24 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read_pickle(path: Path) -> Checkpoint:
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    names = {"weights": "state_dict_{}", "rank": "rank_{}", "targets": "{}_lora_target_modules"}
-    fields = {name: {part: content.pop(key.format(part)) for part in PARTS} for name, key in names.items()}
-    if content:
-        raise KeyError(*content)
-    return Checkpoint(path.name, **fields)
+    with torch.serialization.safe_globals(NUMBERS):
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, dict):
+        raise TypeError(content)
+    for part in PARTS:  # which modules have a LoRA is told by the factors themselves; one without is left as it is
+        ends = content[f"{part}_lora_target_modules"]
+        if not (isinstance(ends, (list, set, tuple, frozenset)) and all(isinstance(end, str) for end in ends)):
+            raise TypeError(ends)
+    rank = {part: _read_whole(content[f"rank_{part}"]) for part in PARTS}
+    return Checkpoint(path.name, {part: content[f"state_dict_{part}"] for part in PARTS}, rank)
+
+
+def _read_whole(number: Any) -> int:
+    """A whole number, which may be a tensor or NumPy's. Raises TypeError for any other value."""
+    value = number.item() if isinstance(number, (torch.Tensor, np.number)) else number
+    if isinstance(value, bool) or int(value) != value:
+        raise TypeError(number)
+    return int(value)
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
@@ -78,7 +94,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
         for key in file.keys():  # noqa: SIM118 - the file is no dict
             part, _, rest = key.partition(".")
             weights[part][rest] = file.get_tensor(key)
-    return Checkpoint(path.name, weights, rank, {part: [] for part in PARTS})
+    return Checkpoint(path.name, weights, rank)
 
 
 def save_checkpoint(path: str | Path, *, unet: dict, vae: dict, rank_unet: int = 0, rank_vae: int = 0) -> None:
@@ -97,8 +113,8 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
 
     `gamma` in (0, 1] scales the LoRA updates, and mixes the two input convolutions of a stochastic checkpoint: a sum of
     convolutions is the convolution with the summed weights. Raises InputError, naming the first weight concerned, where
-    checkpoint and base do not fit: a name or shape that the base has not, a LoRA of another rank than the checkpoint
-    says, and one that is missing although the checkpoint lists its module.
+    checkpoint and base do not fit: a name or shape that the base has not, or a LoRA of another rank than the checkpoint
+    says. A module without a LoRA keeps its weights, whether the checkpoint lists it or not.
     """
 
     def refuse(key: str, why: str) -> NoReturn:
@@ -140,11 +156,8 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
     # 4. Nothing that should be there is missing.
     written = {key.replace(".base_layer.", ".") for key in left}
     for name in own:
-        module, ends = name.removesuffix(".weight"), checkpoint.targets[part]
         if "skip_conv" in name and name not in written:
             refuse(name, "is missing")
-        if name.endswith(".weight") and f".{module}".endswith(tuple(f".{end}" for end in ends)) and module not in factors:
-            refuse(f"{module}.lora_A", "is missing")
 
     # 5. The LoRA's updates are added.
     for module, (a, b) in factors.items():

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from smile.errors import InputError, shown
+from smile.errors import InputError, shown, shown_error
 from smile.models.devices import choose_device, is_out_of_memory
 from smile.models.editors.base import DiffusionEditor
 from smile.models.editors.catalogue import find_class
@@ -18,7 +18,7 @@ from smile.models.editors.memory import move_to_device
 from smile.models.editors.pictures import load_processor
 from smile.models.editors.plain import PlainPipeline, read_defaults
 from smile.models.folders import fetch_pipeline, load_parts
-from smile.models.hub import choose_dtype, find_weights, read_index, read_settings, silence_libraries
+from smile.models.hub import choose_dtype, find_weights, is_bundled, read_index, read_settings, silence_libraries
 from smile.models.identity import hash_place
 
 UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
@@ -68,14 +68,15 @@ def load_place(
     takes a region, where it is not `ours`."""
     what = named["name"]
     with silence_libraries():
-        dtype = choose_dtype(device, kind)
-        if dtype == torch.float16 and "transformer" in index:  # such models are trained in bfloat16 and exceed float16
-            dtype = torch.bfloat16
+        half = choose_dtype(device, kind) == torch.float16 and "transformer" not in index
         takes = inspect.signature(pipeline_class.__init__).parameters
         given: dict[str, Any] = {n: value for n, value in UNCHECKED.items() if "safety_checker" in takes and n in takes}
         wanted = {name: entry for name, entry in index.items() if name not in given}
         download = partial(_download, pipeline_class, location, extras.revision, given)
-        folder, variant = fetch_pipeline(location, what, download, wanted, dtype == torch.float16)
+        folder, variant = fetch_pipeline(location, what, download, wanted, half)
+        dtype = choose_dtype(device, kind if is_bundled(kind) else str(folder))  # small ones alike, wherever they come from
+        if dtype == torch.float16 and "transformer" in index:  # such models are trained in bfloat16 and exceed float16
+            dtype = torch.bfloat16
         try:
             processors = load_processor(folder, index)
             given |= dict.fromkeys(processors)
@@ -114,7 +115,7 @@ def _assemble(pipeline_class: Any, folder: Path, what: str, given: dict[str, Any
     except Exception as error:  # what is missing or damaged can make its reader raise anything
         if is_out_of_memory(error):
             raise
-        said = f"{str(error).strip().splitlines()[0][:150].rstrip('.')}" if str(error).strip() else type(error).__name__
+        said = shown_error(error)
         raise InputError(f"The folder {folder} does not hold complete {what} weights that can be read ({said}).") from error
 
 
@@ -158,13 +159,14 @@ def _add_lora(pipeline: Any, lora: str, what: str) -> str:
         raise InputError(f"There is no LoRA at “{shown(lora)}”; give a .safetensors file, a folder or a repository.")
     try:
         pipeline.load_lora_weights(str(path) if path.exists() else lora)
+        if not any(pipeline.get_list_adapters().values()):
+            raise ValueError("none of its names are this model's")
         pipeline.fuse_lora()
         pipeline.unload_lora_weights()
     except Exception as error:  # what is damaged, or of another model, can make its reader raise anything
         if is_out_of_memory(error):
             raise
-        said = str(error).strip().splitlines()[0][:150].rstrip(".") if str(error).strip() else type(error).__name__
-        raise InputError(f"The LoRA {shown(lora)} does not fit {what}, or cannot be read ({said}).") from error
+        raise InputError(f"The LoRA {lora} does not fit {what}, or cannot be read ({shown_error(error)}).") from error
     return f"lora {hash_place(lora)}"
 
 
@@ -184,10 +186,9 @@ def _load_file(ours: type[DiffusionEditor], path: Path, device: str, extras: Ext
         except Exception as error:  # what is damaged, or of another model, can make its reader raise anything
             if is_out_of_memory(error):
                 raise
-            said = str(error).strip().splitlines()[0][:150].rstrip(".") if str(error).strip() else type(error).__name__
             raise InputError(
-                f"The file {path} cannot be read as {ours.name} ({said}); give the folder or repository whose configuration it "
-                "has as base, or a folder in diffusers' layout."
+                f"The file {path} cannot be read as {ours.name} ({shown_error(error)}); give the folder or repository "
+                "whose configuration it has as base, or a folder in diffusers' layout."
             ) from error
         if extras.lora:
             _add_lora(pipeline, extras.lora, ours.name)
