@@ -254,7 +254,7 @@ def test_a_cache_makes_no_edit_twice(models, monkeypatch):
             asked.extend(texts)
             return super().edit(image, texts, **how)
 
-    monkeypatch.setattr("smile.load_editor", lambda *_: Known())
+    monkeypatch.setattr("smile.load_editor", lambda *_, **__: Known())
     assert main(command(models, "first", cache=models / "edits")) == 0
     made = len(asked)
     assert main(command(models, "second", cache=models / "edits", distance="cosine", surrogate="ridge")) == 0

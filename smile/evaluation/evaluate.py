@@ -31,7 +31,7 @@ NEUTRAL = ("###", "please", "kindly", "now")  # the first is the published one
 INSERTED = 2  # of them, each at the start, in the middle and at the end
 SEEDS = 3  # repeats
 LAST_SEED = 2**32
-MODELS = ("editor", "editor_weights", "editor_settings", "embedder", "embedder_weights")
+MODELS = ("editor", "editor_weights", "editor_lora", "editor_settings", "embedder", "embedder_weights")
 
 
 class Measurement(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 from smile.method import design as designs
 from smile.method import kernel
 from smile.models.editors import EDITORS
+from smile.models.hub import is_repository
 from smile.options import DEFAULT_DISTANCE, DEFAULTS, count_permutations
 from smile.report.protocols import ExplanationLike
 
@@ -47,12 +48,14 @@ def write_python(explanation: ExplanationLike, picture: str = "input.png", regio
     Where editor or embedder are somebody's own, a comment says where to put them.
     """
     e, settings = explanation, explanation.settings
-    ours, own_embedder = settings["editor"] in EDITORS, settings["embedder"] != "dinov2"
+    ours, own_embedder = is_named(settings["editor"]), settings["embedder"] != "dinov2"
     lines = "" if ours else OWN.format("editor", f"your own editor, {settings['editor']!r}")
     lines += OWN.format("embedder", f"your own embedder, {settings['embedder']!r}") if own_embedder else ""
     lines += f"from smile import explain{', load_editor' if ours else ''}\n\n"
     if ours:
-        arguments = [repr(settings["editor"]), repr(settings.get("editor_weights", "auto"))]
+        names = dict.fromkeys((settings["editor"], settings.get("editor_weights", "auto")))  # one, of a repository by its class
+        arguments = [repr(name) for name in names]
+        arguments += [_write_argument("lora", settings["editor_lora"])] if settings.get("editor_lora") else []
         arguments += [_write_argument(name, value) for name, value in settings["editor_settings"].items()]
         lines += f"editor = load_editor({', '.join(arguments)})\n"
     arguments = [repr(picture), repr(e.instruction), "editor"]
@@ -61,6 +64,11 @@ def write_python(explanation: ExplanationLike, picture: str = "input.png", regio
     arguments += [_write_argument("region", region)] if settings["region"] else []
     lines += "explanation = explain(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")\n"
     return lines + "print(explanation.finding)\n"
+
+
+def is_named(editor: str) -> bool:
+    """Whether others can load this editor by its name: one of ours, of a package's, or a repository on the Hub."""
+    return editor in EDITORS or is_repository(editor)
 
 
 def write_query(explanation: ExplanationLike, example: str | None = None) -> str:
