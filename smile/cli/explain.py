@@ -40,8 +40,8 @@ def add_arguments(parser, required: bool) -> None:
     parser.add_argument(
         "--weights", default="auto", help=f"auto (default), a set of the editor ({sets}), a folder or a repository id"
     )
-    for name, (metavar, about) in EXTRAS.items():
-        parser.add_argument(f"--{name}", metavar=metavar, help=about)
+    for extra, (metavar, explained) in EXTRAS.items():
+        parser.add_argument(f"--{extra}", metavar=metavar, help=explained)
     one = "a setting of the editor, for example steps=30; may be given several times"
     parser.add_argument("--setting", action="append", default=[], type=_parse_setting, metavar="NAME=VALUE", help=one)
     parser.add_argument("--embedder", metavar="WEIGHTS", help="DINOv2 weights, as for --weights")
