@@ -57,10 +57,10 @@ class Embedder(Protocol):
 
 
 class Answer(str):
-    """What a language model has written: a text that also knows the `ids` of its tokens, without the end token, and whether
-    it `ended` by itself or was cut off. Ids that nobody kept are (), and a model then reads the text again.
+    """What a language model has written: a text that also knows the `ids` of its tokens, the end token's among them if it has
+    one, and whether it `ended` by itself or was cut off. Ids that nobody kept are (), and a model then reads the text again.
 
-    It is passed on as the plain text that it is; what is cut out of it is a plain `str` again.
+    It is passed on as the plain text that it is; slices of it are plain `str` again, so parts are made with `cut`.
     """
 
     ids: tuple[int, ...]
@@ -70,6 +70,11 @@ class Answer(str):
         answer = super().__new__(cls, text)
         answer.ids, answer.ended = tuple(ids), bool(ended)
         return answer
+
+    def cut(self, tokens: Sequence[str], start: int, stop: int) -> "Answer":
+        """The part from token `start` up to token `stop`, with the ids that it was written in. `tokens`: their texts, as the
+        model splits this answer."""
+        return Answer("".join(tokens[start:stop]), self.ids[start:stop], self.ended and stop >= len(tokens))
 
 
 class LanguageModel(Protocol):

@@ -1,22 +1,28 @@
 """The language models by name, and any other causal model by its folder or its repository on the Hub. Packages add theirs as
 `smile.models.registry` says. What a language model is, `smile.models.protocols.LanguageModel` says."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from smile.errors import InputError, shown
 from smile.models.devices import choose_device, release_memory
 from smile.models.protocols import LanguageModel
-from smile.models.registry import Registry
+from smile.models.registry import Entry, Registry
 
 MAX_TOKENS = 128  # of an answer, unless somebody says otherwise
+CAUSAL = "smile.models.language_models.causal:load"
 QWEN, SMOLLM = "Qwen/Qwen3-0.6B", "HuggingFaceTB/SmolLM2-360M-Instruct"
 
 LANGUAGE_MODELS = Registry(
     "smile.language_models",
     "language model",
     "write",
-    {},
+    {
+        "toyroad": Entry(CAUSAL, {"bundled": "toyroad-language"}),
+        QWEN: Entry(CAUSAL, {QWEN: QWEN}),
+        SMOLLM: Entry(CAUSAL, {SMOLLM: SMOLLM}),
+    },
 )
 
 
@@ -30,8 +36,8 @@ def load_language_model(
 ) -> LanguageModel:
     """The language model called `name`, ready to use (`smile.models.protocols.LanguageModel`).
 
-    `name`: "toyroad" (bundled), a Hub repository or a local folder with a causal model of transformers, "endpoint" (an
-    OpenAI-compatible server, see `smile.models.language_models.endpoint`), or what an installed package adds.
+    `name`: "toyroad" (bundled), a Hub repository or a local folder with a causal model of transformers, or what an
+    installed package adds.
     `weights`: other weights for a name of the table: a folder or a repository. `device`: a torch device; by default CUDA
     where there is one, else the CPU.
     `temperature`: 0 writes the likeliest token each time, above that tokens are drawn; by default the model's own
@@ -43,8 +49,11 @@ def load_language_model(
     if "\0" in name or any(len(part) > 255 for part in Path(name).parts):
         raise InputError(f"There is no language model at {shown(name)}.")
     release_memory()  # of a model before this one
-    sets = LANGUAGE_MODELS[name].weights if name in LANGUAGE_MODELS else {"auto": ""}
-    model = LANGUAGE_MODELS.load(name, weights or next(iter(sets)), device)
+    if name not in LANGUAGE_MODELS and _is_place(name):
+        model = Entry(CAUSAL).load(weights or name, device)
+    else:
+        sets = LANGUAGE_MODELS[name].weights if name in LANGUAGE_MODELS else {"auto": ""}
+        model = LANGUAGE_MODELS.load(name, weights or next(iter(sets)), device)
     settings = {"temperature": temperature, "max_tokens": max_tokens}
     settings = {setting: value for setting, value in settings.items() if value is not None}
     if settings and not hasattr(model, "with_settings"):
@@ -64,3 +73,8 @@ def ensure_language_model(model: Any) -> LanguageModel:
     if not callable(getattr(model, "write", None)):
         raise InputError("The language model must be a name or an object with write(prompts, *, seed).")
     return model
+
+
+def _is_place(name: str) -> bool:
+    """Whether this is a folder, or may be a repository on the Hub."""
+    return Path(name).expanduser().is_dir() or bool(re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name))

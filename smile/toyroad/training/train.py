@@ -16,9 +16,9 @@ import torch
 from smile.io.atomic import write_file
 from smile.paths import MODELS
 from smile.toyroad.scene import SIZE
-from smile.toyroad.training import inpainting, models, onestep, stages, text
+from smile.toyroad.training import inpainting, language, models, onestep, stages, text
 
-PARTS = ("instruct-pix2pix", "dinov2", "inpaint", "img2img-turbo", "img2img-turbo-edges")
+PARTS = ("instruct-pix2pix", "dinov2", "inpaint", "img2img-turbo", "img2img-turbo-edges", "toyroad-language")
 STEPS = {
     "vae": 4200,
     "text": 1500,
@@ -29,6 +29,7 @@ STEPS = {
     "turbo-pixels": 1200,
     "edges": 2000,
     "edges-pixels": 800,
+    "language": 3600,
 }
 CHUNKS = 8  # of training examples, 4,800 pairs or 4,000 holes or edges each
 SHARED = {"shared": "../instruct-pix2pix"}  # the folder with the VAE, text encoder and tokenizer
@@ -131,11 +132,21 @@ class Training:
         self.stage("embedder", stages.train_embedder, embedder)
         return embedder
 
+    def language(self):
+        tokenizer = language.build_tokenizer(self.options.seed)
+        model = self.fresh(language.build_model, tokenizer)
+        self.stage("language", language.train_language, model, tokenizer)
+        self.record["language"] |= {"examples": self.record["language"]["steps"] * language.BATCH}
+        return model, tokenizer
+
 
 def save(part: str, training: Training, folder: Path) -> None:
     """Train one part and write its folder."""
     if part == "dinov2":
         models.save_embedder(folder, training.dinov2(), *stages.IMAGENET)
+    elif part == "toyroad-language":
+        for each in training.language():
+            each.save_pretrained(folder)
     elif part == "instruct-pix2pix":
         base, unet, scheduler = training.instruct_pix2pix()
         models.save_instruct_pix2pix(folder, unet, scheduler, base)

@@ -1,0 +1,173 @@
+"""The toy language model: Llama's layout, a byte-level BPE tokenizer with a chat template, and how it is trained.
+
+The explainer scores one answer after prompts with words left out, and a part of an answer with the parts before it left
+out. The model has seen both: the right answer to what is left of a prompt; the right next part after a part that is given
+as the whole prompt's answer has it; the right last part where nothing is given before it; and how a sentence goes on that
+what is left of the prompt does not support.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from smile.toyroad.questions import (
+    COLOURS,
+    NAMES,
+    SKIPPED,
+    STATES,
+    THINGS,
+    UNKNOWN,
+    WORDS,
+    Prompt,
+    draw_prompt,
+    normalise_word,
+    read_words,
+)
+from smile.toyroad.training.data import FILLERS
+from smile.toyroad.training.loop import step_rng, train
+
+PAD, END, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"
+TEMPLATE = (
+    "{%- for message in messages %}{% if message.role not in ('user', 'assistant') %}"
+    "{{ raise_exception('There is no ' + message.role + ' role.') }}{% endif %}"
+    "{{ '<|' + message.role + '|>' + message.content + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+VOCABULARY, POSITIONS = 560, 512
+BATCH, GROUP = 64, 8  # examples of a step; steps whose examples are drawn together
+SHORT, LONGEST = 18, 42  # words of a prompt, at most
+SMOOTHING = 0.02  # of the labels: what the model rules out has one floor instead of any small number
+KEYS = {*THINGS, *COLOURS, *WORDS, *STATES, *SKIPPED, *(name.lower() for name in NAMES),
+        *"colour it who where what stands drive drives".split()}  # fmt: skip
+STRANGE = [word for word in FILLERS if normalise_word(word) not in KEYS]
+
+
+def build_tokenizer(seed: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE with GPT-2's rules, merges learned from prompts and answers: any text has tokens, none is unknown."""
+    rng = np.random.default_rng((seed, 5))
+    prompts = [draw_prompt(rng) for _ in range(6000)]
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, min_frequency=3, show_progress=False, special_tokens=[PAD, END, USER, ASSISTANT],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )  # fmt: skip
+    bpe.train_from_iterator([text for each in prompts for text in (each.text, each.answer, UNKNOWN)], trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe, pad_token=PAD, eos_token=END, additional_special_tokens=[USER, ASSISTANT],
+        model_max_length=POSITIONS, padding_side="left", clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """Four layers of width 128 with four heads; input and output embeddings are one table."""
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=128, intermediate_size=352, num_hidden_layers=4, num_attention_heads=4,
+            num_key_value_heads=4, max_position_embeddings=POSITIONS, tie_word_embeddings=True, rms_norm_eps=1e-5,
+            bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        )
+    )  # fmt: skip
+
+
+def drop_words(prompt: Prompt, rng: np.random.Generator) -> list[int]:
+    """The positions of the words that are kept: all, a random part of them, or all but one or two that matter."""
+    k, how = len(prompt.words), rng.random()
+    if how < 0.35:
+        return list(range(k))
+    if how < 0.8:
+        share = 0.8 * rng.random()
+        return [i for i in range(k) if rng.random() >= share]
+    out = rng.choice(sorted(prompt.essential), size=min(len(prompt.essential), rng.integers(1, 3)), replace=False)
+    return [i for i in range(k) if i not in out]
+
+
+def join_kept(text: str, kept: list[int]) -> str:
+    """The kept words of the text with the separators that stand before them."""
+    pieces, start = [], 0
+    for word in text.split():
+        end = text.index(word, start) + len(word)
+        pieces.append(text[start:end])
+        start = end
+    return "".join(pieces[i] for i in kept).lstrip()
+
+
+def draw_example(prompt: Prompt, rng: np.random.Generator) -> tuple[str, str, str, bool]:
+    """(prompt, given, target, whether the answer ends there): what the model is to write after what is given of the answer."""
+    kept, how = drop_words(prompt, rng), rng.random()
+    text, words = join_kept(prompt.text, kept), [prompt.words[i] for i in kept]
+    reading = prompt.read(kept)
+    if len(prompt.parts) > 1 and how < 0.2:
+        second = prompt.find_part(kept, 1)
+        return text, prompt.parts[0], "" if second is None else "\n" + second, True
+    if len(prompt.parts) > 1 and how < 0.4:
+        return text, "\n", prompt.find_part_alone(kept), True
+    if how > 0.88:
+        part = int(rng.integers(len(prompt.parts)))
+        before, said = "".join(each + "\n" for each in prompt.parts[:part]), prompt.parts[part].split(" ")
+        cut = int(rng.integers(1, len(said)))
+        return text, before + " ".join(said[:cut]), " " + " ".join(said[cut:]), False
+    if how > 0.8:  # words that mean nothing here
+        words = list(words)
+        for _ in range(rng.integers(1, 4)):
+            words.insert(rng.integers(len(words) + 1), STRANGE[rng.integers(len(STRANGE))])
+        text, reading = " ".join(words), read_words(words)
+    return text, "", "\n".join(reading.answer_all()), True
+
+
+def make_batch(tokenizer, examples: list[tuple[str, str, str, bool]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(ids, labels), each (n, length), padded on the right; a label is -100 where nothing is learned."""
+    before = [f"{USER}{text}{END}{ASSISTANT}{given}" for text, given, _, _ in examples]
+    known = tokenizer(before, add_special_tokens=False).input_ids
+    after = tokenizer([target for _, _, target, _ in examples], add_special_tokens=False).input_ids
+    rows = [a + b + [tokenizer.eos_token_id] * e[3] for a, b, e in zip(known, after, examples, strict=True)]
+    longest = max(map(len, rows))
+    ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
+    labels = torch.full((len(rows), longest), -100)
+    for i, (row, start) in enumerate(zip(rows, map(len, known), strict=True)):
+        ids[i, : len(row)] = torch.tensor(row)
+        labels[i, start : len(row)] = torch.tensor(row[start:])
+    return ids, labels
+
+
+def draw_batches(seed: int, group: int, longest: int) -> list[list[tuple[str, str, str, bool]]]:
+    """The examples of `GROUP` steps, those of a length together, so that little is padded; in random order."""
+    rng = step_rng(seed, "language examples", group)
+    examples = [draw_example(draw_prompt(rng, words=(11, longest)), rng) for _ in range(GROUP * BATCH)]
+    examples.sort(key=lambda example: sum(map(len, example[:3])))
+    return [examples[i * BATCH : (i + 1) * BATCH] for i in rng.permutation(GROUP)]
+
+
+def train_language(model: LlamaForCausalLM, tokenizer, *, steps: int, seed: int, folder, device) -> float:
+    """Cross-entropy of what is to be written, on fresh prompts in every step; short ones only in the first eighth."""
+    model.to(device)
+    draw = functools.lru_cache(maxsize=1)(draw_batches)
+
+    def loss(step, rng):
+        batches = draw(seed, step // GROUP, SHORT if step < steps // 8 else LONGEST)
+        ids, labels = make_batch(tokenizer, batches[step % GROUP])
+        states = model.model(ids[:, :-1].to(device)).last_hidden_state
+        learned = labels[:, 1:] != -100
+        logits = model.lm_head(states[learned.to(device)])
+        return F.cross_entropy(logits.float(), labels[:, 1:][learned].to(device), label_smoothing=SMOOTHING)
+
+    return train("language", model, loss, steps=steps, rate=3e-3, seed=seed, folder=folder, decay=0.99, save_every=50)
+
+
+@torch.inference_mode()
+def answer_greedily(model: LlamaForCausalLM, tokenizer, texts: list[str], longest: int = 32) -> list[str]:
+    """The likeliest answers, for looking at a model in training; the explainer's own path is `smile.models.language_models`."""
+    tokenizer.padding_side = "left"
+    given = tokenizer(
+        [f"{USER}{text}{END}{ASSISTANT}" for text in texts], add_special_tokens=False, padding=True, return_tensors="pt"
+    )
+    written = model.generate(given.input_ids, attention_mask=given.attention_mask, do_sample=False, max_new_tokens=longest)
+    return tokenizer.batch_decode(written[:, given.input_ids.shape[1] :], skip_special_tokens=True)
