@@ -227,7 +227,7 @@ class Prompt:
 
     def label_words(self) -> np.ndarray:
         """(k,) bool: whether a word matters for any part of the answer."""
-        return self.label_parts().any(axis=0)
+        return np.any(self.label_parts(), axis=0)
 
 
 class _Scene:
@@ -266,7 +266,7 @@ class _Scene:
 
 
 def _pick(rng: np.random.Generator, options: Sequence[str]) -> str:
-    return options[rng.integers(len(options))]
+    return options[int(rng.integers(len(options)))]
 
 
 PLAIN, SEVERAL = ("colour", "weather", "time", "season"), ("driver", "where", "drives", "at")

@@ -86,7 +86,8 @@ def drop_words(prompt: Prompt, rng: np.random.Generator) -> list[int]:
     if how < 0.8:
         share = 0.8 * rng.random()
         return [i for i in range(k) if rng.random() >= share]
-    out = rng.choice(sorted(prompt.essential), size=min(len(prompt.essential), rng.integers(1, 3)), replace=False)
+    able = np.array(sorted(prompt.essential))
+    out = rng.choice(able, size=min(len(able), int(rng.integers(1, 3))), replace=False)
     return [i for i in range(k) if i not in out]
 
 
