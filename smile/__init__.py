@@ -5,9 +5,10 @@ left out, measures how far each result moves, and fits a small linear model that
 picture it did it, and how far to believe that. Importing it loads neither torch nor gradio.
 """
 
+from smile.ask import explain_answer, explain_answer_stream
 from smile.errors import InputError
 from smile.explain import explain, explain_stream
-from smile.explanation import Explanation, load
+from smile.explanation import AnswerExplanation, Explanation, load
 from smile.models.editors import load_editor
 from smile.models.embedders import load_embedder
 from smile.models.language_models import load_language_model
@@ -15,9 +16,12 @@ from smile.models.segmenter import load_segmenter
 
 __version__ = "0.1.0"
 __all__ = [
+    "AnswerExplanation",
     "Explanation",
     "InputError",
     "explain",
+    "explain_answer",
+    "explain_answer_stream",
     "explain_stream",
     "load",
     "load_editor",

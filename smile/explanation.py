@@ -4,7 +4,7 @@ An explanation that is still being computed is the same object with `provisional
 yet, so whatever can show, save or download a finished explanation can do so with one that was stopped.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,19 @@ import numpy as np
 from PIL import Image
 
 from smile.errors import InputError, shown
-from smile.io import bundle, schema
+from smile.io import answer_bundle, bundle, schema
 from smile.io.atomic import write_file
 from smile.method import group_sequential
 from smile.method.evident import find_evident, find_visible
 from smile.method.maps import find_places
 from smile.method.noise_floor import exceeds_noise
+from smile.method.segments import Original
+from smile.method.trace import LEVEL, Edge
+from smile.report.answer_finding import write_answer_sentences
 from smile.report.finding import write_finding
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
+NOTHING, SMALL = 0.25, 0.05  # of the weight, and of the largest distance: leaving out less than that alone does nothing
 
 
 @dataclass
@@ -186,10 +190,99 @@ class Explanation(BaseExplanation):
         return vars(self) | {"finding": self.finding}
 
 
-def load(source, *, refit: bool = True) -> Explanation:
+@dataclass
+class AnswerExplanation(BaseExplanation):
+    """Which units of a prompt made a language model's answer. `instruction` is the prompt, `words` are its units; maps and
+    places are (k, segments): how much likelier the unit makes each segment of the answer."""
+
+    answers: list[str | None]  # (n,) what the model wrote; None where it wrote nothing
+    noise_answers: list[str | None]  # to the full prompt under other seeds
+    log_probs: list[np.ndarray | None] | None  # (n,) of (t,): of the tokens of the block's answer, in nat; None: not known
+    tokens: list[list[str]] | None  # by block, the texts of the answer's tokens; empty where the model does not say
+    segment_p_values: np.ndarray | None = None  # (k, segments) `smile.method.segments.test_segments`
+    alone: np.ndarray | None = None  # (k,) what leaving out this unit alone does, on the scale of the weights
+    alone_outcomes: list | None = None  # (k,) log-probabilities, or the answers of a model that only writes
+    trace: list[Edge] | None = None  # `smile.method.trace`; None where there is none
+    trace_log_probs: list[list[np.ndarray]] | None = None  # by segment, for each row of its design
+
+    @property
+    def answer(self) -> str:
+        """The answer to the full prompt, which is what is explained."""
+        return self.answers[0] or ""
+
+    @property
+    def original(self) -> Original:
+        """The answer in its segments."""
+        tokens, count = (None, 0) if self.log_probs is None else (self.tokens[0], len(self.log_probs[0]))
+        return Original.divide(self.answer, self.settings["segments"], tokens, count)
+
+    @property
+    def segments(self) -> list[str]:
+        """The texts of the answer's segments."""
+        return [self.answer[start:end] for start, end in self.original.segments]
+
+    @property
+    def was_cut_off(self) -> bool | None:
+        """Whether the answer ended because the model might not write more; None where that is not known."""
+        return None if not self.tokens or not self.tokens[0] else self.tokens[0][-1] != ""
+
+    @property
+    def places(self) -> np.ndarray | None:
+        """(k, segments) bool: the segments that a unit with a star evidently acts on."""
+        places = super().places
+        return places if places is None or self.segment_p_values is None else places & (self.segment_p_values < LEVEL)
+
+    @property
+    def said_twice(self) -> np.ndarray:
+        """(k,) bool: units that evidently act, although leaving out each alone does next to nothing."""
+        if self.alone is None:
+            return np.zeros(len(self.words), bool)
+        return self.significant & (np.abs(self.alone) <= np.maximum(NOTHING * np.abs(self.weights), SMALL))
+
+    @property
+    def finding(self) -> str:
+        """What was found, in plain sentences, not more than the answers can carry."""
+        return " ".join(write_answer_sentences(self))
+
+    def to_dict(self) -> dict:
+        """Everything, as plain JSON values; NaN becomes None."""
+        edges = None if self.trace is None else [asdict(edge) for edge in self.trace]
+        return schema.to_plain(vars(self) | {"trace": edges, "finding": self.finding})
+
+    def to_json(self) -> str:
+        """`to_dict()` as JSON, one line for each field."""
+        return schema.encode(self.to_dict())
+
+    def encode(self, ending: str) -> bytes:
+        """The content of a file with this ending, one of `FORMATS`. Raises InputError for another."""
+        from smile.report.answer_html import render_answer_page
+        from smile.report.plots import draw_heatmap
+
+        match ending:
+            case ".zip":
+                return answer_bundle.pack(self.to_json())
+            case ".json":
+                return self.to_json().encode("utf-8")
+            case ".html":
+                return render_answer_page(self).encode("utf-8")
+            case ".png":
+                draw_heatmap(self).save(data := BytesIO(), "PNG")
+                return data.getvalue()
+        raise InputError(f"An explanation is no “{shown(ending)}” file; let the name end in {', '.join(FORMATS)}.")
+
+    def save(self, folder) -> Path:
+        """Write heatmap.html (self-contained), heatmap.png and, last, explanation.json. Raises OSError where that fails."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for name, ending in (("heatmap.html", ".html"), ("heatmap.png", ".png"), ("explanation.json", ".json")):
+            write_file(Path(folder, name), self.encode(ending))
+        return Path(folder)
+
+
+def load(source, *, refit: bool = True) -> Explanation | AnswerExplanation:
     """The explanation that was written as a zip (a path or a seekable binary file), or saved into a folder.
 
-    refit: compute the numbers again from the edits, and compare. Raises InputError where there is no explanation, where
-    it is not as it was written, or where its numbers do not follow from its edits.
+    refit: compute the numbers again from the edits, or from the log-probabilities of an answer, and compare. Raises InputError
+    where there is no explanation, where it is not as it was written, or where its numbers do not follow.
     """
-    return Explanation(**bundle.read(source, refit=refit))
+    fields = bundle.read(source, refit=refit)
+    return AnswerExplanation(**fields) if "answers" in fields else Explanation(**fields)

@@ -5,6 +5,8 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from smile.method.trace import Edge
+
 
 class NumbersLike(Protocol):
     """What is said of any subject: k words, n outcomes; the meaning of every field is in `smile.explanation`."""
@@ -64,3 +66,26 @@ class ExplanationLike(NumbersLike, Protocol):
 
     @property
     def reference(self) -> Image.Image: ...
+
+
+class AnswerLike(NumbersLike, Protocol):
+    """The same with the answers of a language model."""
+
+    answers: list[str | None]  # (n,)
+    noise_answers: list[str | None]
+    log_probs: list[np.ndarray | None] | None
+    segment_p_values: np.ndarray | None
+    alone: np.ndarray | None
+    trace: list[Edge] | None
+
+    @property
+    def answer(self) -> str: ...
+
+    @property
+    def segments(self) -> list[str]: ...
+
+    @property
+    def said_twice(self) -> np.ndarray: ...  # (k,) bool
+
+    @property
+    def was_cut_off(self) -> bool | None: ...
