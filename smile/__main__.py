@@ -9,12 +9,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from smile.cli import editors, evaluate, explain, export, language_models, scenarios
+from smile.cli import ask, editors, evaluate, explain, export, language_models, scenarios
 from smile.cli.terminal import Interrupted, catch_signals, prepare_terminal, show_progress
 from smile.errors import InputError, shown
 from smile.scenarios import distributed
 
-COMMANDS = (explain, evaluate, export, scenarios, editors, language_models)  # in the order of --help
+COMMANDS = (explain, ask, evaluate, export, scenarios, editors, language_models)  # in the order of --help
 LONGEST = 1000  # letters of a sentence on stderr; none of them moves a terminal's cursor
 
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; `command` of what it parses runs the one that was asked for."""
-    parser = _Parser(prog="smile", description="Which words of an edit instruction did it?")
+    parser = _Parser(prog="smile", description="Which words of an edit instruction, or of a prompt, did it?")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_command(commands)

@@ -11,7 +11,7 @@ from smile.explain import explain_subject
 from smile.explanation import AnswerExplanation
 from smile.method import segments as parts
 from smile.method import trace as traces
-from smile.method.prompts import split_prompt
+from smile.method.prompts import find_sentences, split_prompt
 from smile.options import Options, takes_options
 from smile.subjects.answers import Answers
 
@@ -67,7 +67,8 @@ def complete(subject: Answers, e: AnswerExplanation, traced: bool) -> AnswerExpl
     alone = [split.perturb(row) for row in ~np.eye(len(e.words), dtype=bool)]
     outcomes, distances = subject.ask_alone(alone)
     found |= {"alone": parts.measure_alone(e.distances, e.distances[0], distances), "alone_outcomes": outcomes}
-    if traced and subject.scored and 2 <= len(e.segments) <= MOST_TRACED and len(e.words) + len(e.segments) <= 65:
+    sentences = len(find_sentences(e.answer)) > 1 and e.settings["segments"] != "words"
+    if traced and subject.scored and sentences and 2 <= len(e.segments) <= MOST_TRACED and len(e.words) + len(e.segments) <= 65:
         rows = traces.plan_trace(len(e.words), len(e.segments), e.settings["seed"])
         log_probs = _score_trace(subject, e, split, rows)
         found |= {"trace": traces.fit_trace(rows, log_probs, **chance), "trace_log_probs": log_probs}
@@ -84,7 +85,7 @@ def _score_trace(subject: Answers, e: AnswerExplanation, split, masks: list[np.n
         for has, answer in ((True, piece), (False, piece.lstrip())):
             for at in np.array_split(np.flatnonzero(rows == has), -(-(rows == has).sum() // subject.batch_size) or 1):
                 if len(at):
-                    made = subject.score([texts[i] for i in at], answer, [given[i] for i in at] if has else None)
+                    made = subject.score([texts[i] for i in at], answer, [given[i] for i in at])
                     for i, row in zip(at, made, strict=True):
                         scores[i] = row
         found.append(scores)

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image
 
 from smile.errors import InputError, shown
-from smile.io import answer_bundle, bundle, schema
+from smile.io import bundle, schema
 from smile.io.atomic import write_file
+from smile.io.own_folder import replace_files
 from smile.method import group_sequential
 from smile.method.evident import find_evident, find_visible
 from smile.method.maps import find_places
@@ -202,7 +203,7 @@ class AnswerExplanation(BaseExplanation):
     segment_p_values: np.ndarray | None = None  # (k, segments) `smile.method.segments.test_segments`
     alone: np.ndarray | None = None  # (k,) what leaving out this unit alone does, on the scale of the weights
     alone_outcomes: list | None = None  # (k,) log-probabilities, or the answers of a model that only writes
-    trace: list[Edge] | None = None  # `smile.method.trace`; None where there is none
+    trace: list[Edge] | None = None  # all that there might be (`smile.method.trace`), `edges` survive; None: not traced
     trace_log_probs: list[list[np.ndarray]] | None = None  # by segment, for each row of its design
 
     @property
@@ -213,13 +214,17 @@ class AnswerExplanation(BaseExplanation):
     @property
     def original(self) -> Original:
         """The answer in its segments."""
-        tokens, count = (None, 0) if self.log_probs is None else (self.tokens[0], len(self.log_probs[0]))
-        return Original.divide(self.answer, self.settings["segments"], tokens, count)
+        return Original.of_first(self.answers, self.tokens, self.log_probs, self.settings["segments"])
 
     @property
     def segments(self) -> list[str]:
         """The texts of the answer's segments."""
         return [self.answer[start:end] for start, end in self.original.segments]
+
+    @property
+    def edges(self) -> list[Edge]:
+        """The edges of the trace that survive the correction, in reading order."""
+        return [edge for edge in self.trace or [] if edge.survives]
 
     @property
     def was_cut_off(self) -> bool | None:
@@ -247,7 +252,7 @@ class AnswerExplanation(BaseExplanation):
     def to_dict(self) -> dict:
         """Everything, as plain JSON values; NaN becomes None."""
         edges = None if self.trace is None else [asdict(edge) for edge in self.trace]
-        return schema.to_plain(vars(self) | {"trace": edges, "finding": self.finding})
+        return schema.to_plain(vars(self) | {"trace": edges, "finding": self.finding, "files": []})
 
     def to_json(self) -> str:
         """`to_dict()` as JSON, one line for each field."""
@@ -260,7 +265,7 @@ class AnswerExplanation(BaseExplanation):
 
         match ending:
             case ".zip":
-                return answer_bundle.pack(self.to_json())
+                return bundle.pack_numbers(self.to_json())
             case ".json":
                 return self.to_json().encode("utf-8")
             case ".html":
@@ -270,11 +275,10 @@ class AnswerExplanation(BaseExplanation):
                 return data.getvalue()
         raise InputError(f"An explanation is no “{shown(ending)}” file; let the name end in {', '.join(FORMATS)}.")
 
-    def save(self, folder) -> Path:
-        """Write heatmap.html (self-contained), heatmap.png and, last, explanation.json. Raises OSError where that fails."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for name, ending in (("heatmap.html", ".html"), ("heatmap.png", ".png"), ("explanation.json", ".json")):
-            write_file(Path(folder, name), self.encode(ending))
+    def save(self, folder, *, overwrite: bool = False) -> Path:
+        """Write heatmap.html (self-contained), heatmap.png and explanation.json; replaces and raises as `Explanation.save`."""
+        files = {"explanation.json": ".json", "heatmap.html": ".html", "heatmap.png": ".png"}
+        replace_files(Path(folder), {name: self.encode(ending) for name, ending in files.items()}, overwrite)
         return Path(folder)
 
 
@@ -286,3 +290,11 @@ def load(source, *, refit: bool = True) -> Explanation | AnswerExplanation:
     """
     fields = bundle.read(source, refit=refit)
     return AnswerExplanation(**fields) if "answers" in fields else Explanation(**fields)
+
+
+def load_edits(source, *, refit: bool = True) -> Explanation:
+    """As `load`, for places that show pictures. Raises InputError where the explanation is of an answer, too."""
+    explanation = load(source, refit=refit)
+    if isinstance(explanation, AnswerExplanation):
+        raise InputError("This explanation is of a language model's answer; open it under “Ask a model”, or with smile export.")
+    return explanation

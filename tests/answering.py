@@ -37,16 +37,19 @@ class RuleModel:
         return np.array([self.log_probs(p, answer, g) for p, g in zip(prompts, given, strict=True)])
 
     def log_probs(self, prompt, answer, given):
-        own = self.continuation(prompt, given).split()
-        tokens = answer.split()
-        match = [i < len(own) and own[i] == token for i, token in enumerate(tokens)] + [len(own) == len(tokens)]
+        own = [sentence.split() for sentence in re.split(r"(?<=\.) ", self.continuation(prompt, given))]
+        match = []  # word by word within each sentence: whoever is given a sentence goes on with the next
+        for number, sentence in enumerate(re.split(r"(?<=\.) ", answer.strip())):
+            mine = own[number] if number < len(own) else []
+            match += [i < len(mine) and mine[i] == word for i, word in enumerate(sentence.split())]
+        match.append(len(own) == number + 1)
         digest = hashlib.blake2b(repr((prompt, given)).encode(), digest_size=8).digest()
         noise = np.random.default_rng(int.from_bytes(digest, "big")).normal(0, self.noise, len(match))
         return np.minimum(np.where(match, np.log(0.95), np.log(0.1)) + noise, -1e-6)
 
     def continuation(self, prompt, given):
         whole = self.answer(prompt)
-        return whole if not given else " ".join(whole.split()[len(given.split()) :])
+        return whole if not given else " ".join(re.split(r"(?<=\.) ", whole)[given.count(".") :])
 
 
 class WritingModel:

@@ -1,7 +1,7 @@
 """`smile evaluate ... --out DIR`: how far to believe an explanation, made for it or saved before."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,10 @@ from smile.cli import explain
 from smile.cli.output import follow_stream, make_folder, print_columns, print_explanation, save_explanation
 from smile.cli.terminal import defer_signals, show
 from smile.errors import InputError
-from smile.evaluation import relevance, report_card
+from smile.evaluation import answer_trust, relevance, report_card
 from smile.evaluation.evaluate import PARTS, measure_trust
 from smile.evaluation.relevance import Labels
-from smile.explanation import Explanation, load
+from smile.explanation import AnswerExplanation, Explanation, load
 from smile.io.atomic import write_file
 from smile.io.own_folder import TRUST
 from smile.method.units import words
@@ -43,6 +43,8 @@ def run_evaluate(args, get_default: Callable[[str], Any]) -> int:
     explain.prepare_process(args.threads)
     parts = _split_parts(args.parts)
     explanation = None if args.bundle is None else _open_bundle(args, get_default)
+    if isinstance(explanation, AnswerExplanation):
+        return _evaluate_answer(args, explanation, parts)
     for name in ("image", "instruction", "editor"):
         if explanation is None and getattr(args, name) is None:
             raise InputError(f"There is nothing to evaluate; give --{name}, or --bundle.")
@@ -64,12 +66,36 @@ def run_evaluate(args, get_default: Callable[[str], Any]) -> int:
         measurement, status = follow_stream(stream, "further edits")
     entries = report_card.report_explanation(explanation, None if labels is None else labels.relevant)
     entries += [] if measurement is None else measurement.entries.values()
-    report = report_card.build_report(explanation, entries, labels, 0 if measurement is None else measurement.done)
-    text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
-    with defer_signals():
-        write_file(Path(args.out) / TRUST, f"{text}\n")
+    done = 0 if measurement is None else measurement.done
+    _write_report(args.out, report_card.build_report(explanation, entries, labels, done))
     _print_report(entries, labels)
     return status
+
+
+def _evaluate_answer(args, explanation: AnswerExplanation, parts: Collection[str]) -> int:
+    """The same of a language model's answer; its further prompts are asked together."""
+    from smile import load_language_model
+
+    labels = None if args.relevant is None else relevance.parse_labels(args.relevant, explanation.words)
+    save_explanation(explanation, args.out, args.overwrite)
+    print_explanation(explanation)
+    measurement, status = None, 0
+    if parts and explanation.log_probs is not None:
+        of = explanation.settings
+        model = load_language_model(of["language_model"], device=args.device)
+        measurement, status = follow_stream(answer_trust.measure_answer_trust(explanation, model), "further prompts")
+    entries = answer_trust.report_answer(explanation, labels)
+    entries += [] if measurement is None else measurement.entries.values()
+    done = 0 if measurement is None else measurement.done
+    _write_report(args.out, report_card.build_report(explanation, entries, labels, done))
+    _print_report(entries, labels)
+    return status
+
+
+def _write_report(folder: str, report: dict[str, Any]) -> None:
+    text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
+    with defer_signals():
+        write_file(Path(folder) / TRUST, f"{text}\n")
 
 
 def _split_parts(text: str) -> tuple[str, ...]:
@@ -79,7 +105,7 @@ def _split_parts(text: str) -> tuple[str, ...]:
     return parts
 
 
-def _open_bundle(args, get_default: Callable[[str], Any]) -> Explanation:
+def _open_bundle(args, get_default: Callable[[str], Any]) -> Explanation | AnswerExplanation:
     """The saved explanation. Raises InputError, too, where something was asked for that the bundle has decided."""
     for name, value in vars(args).items():
         if name not in WITH_BUNDLE and value != get_default(name):

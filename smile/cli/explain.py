@@ -46,11 +46,7 @@ def add_arguments(parser, required: bool) -> None:
     parser.add_argument("--setting", action="append", default=[], type=_parse_setting, metavar="NAME=VALUE", help=one)
     parser.add_argument("--embedder", metavar="WEIGHTS", help="DINOv2 weights, as for --weights")
     parser.add_argument("--device", help="a torch device; by default CUDA where there is one")
-    for name, option in OPTIONS.items():
-        about, default = option.metadata, "" if option.default is None else f" (default {option.default})"
-        choices = f" [{', '.join(about['choices'])}]" if about["choices"] else ""
-        flag, said = f"--{name.replace('_', '-')}", f"{about['help']}{choices}{default}".replace("%", "%%")
-        parser.add_argument(flag, type=about["kind"], default=option.default, help=said)
+    add_options(parser)
     region = parser.add_mutually_exclusive_group()
     region.add_argument("--region", metavar="PATH", help="the part that may change, white on black")
     region.add_argument("--region-phrase", metavar="TEXT", help="what shows there, for example “the sky”")
@@ -60,6 +56,15 @@ def add_arguments(parser, required: bool) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results, which replace earlier ones")
     overwrite = "write into --out although it holds other files, and replace those of the same names"
     parser.add_argument("--overwrite", action="store_true", help=overwrite)
+
+
+def add_options(parser) -> None:
+    """The options of the method (`smile.options`)."""
+    for name, option in OPTIONS.items():
+        about, default = option.metadata, "" if option.default is None else f" (default {option.default})"
+        choices = f" [{', '.join(about['choices'])}]" if about["choices"] else ""
+        flag, said = f"--{name.replace('_', '-')}", f"{about['help']}{choices}{default}".replace("%", "%%")
+        parser.add_argument(flag, type=about["kind"], default=option.default, help=said)
 
 
 def run_explain(args) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from smile.cli.terminal import Interrupted, defer_signals, show, show_progress
 from smile.errors import InputError, shown
-from smile.explanation import Explanation
+from smile.explanation import AnswerExplanation, Explanation
 from smile.io.own_folder import check_folder
 
 BROKE_OFF = "smile: It broke off; what there is stays."
@@ -20,7 +20,7 @@ def print_columns(rows: Sequence[Sequence[str]]) -> bool:
     return show("\n".join(lines))
 
 
-def print_explanation(explanation: Explanation) -> None:
+def print_explanation(explanation: Explanation | AnswerExplanation) -> None:
     """Print the table of the words, and the finding."""
     from smile.report.plots import COLUMN_NAMES, tabulate_words
 
@@ -67,7 +67,7 @@ def make_parent(file: str) -> None:
         raise InputError(f"The results cannot be written to {parent} ({error.strerror}).") from error
 
 
-def save_explanation(explanation: Explanation, folder: str, overwrite: bool = False) -> None:
+def save_explanation(explanation: Explanation | AnswerExplanation, folder: str, overwrite: bool = False) -> None:
     """Write it into the folder, whatever signal comes. Raises InputError where that fails, as on a disk that is full; then
     what there was is still there."""
     try:

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from smile.errors import InputError
-from smile.io import schema
+from smile.io import answer_schema, schema
 from smile.io.images import MAX_PIXELS, PICTURE_ERRORS, average_all_cells
 from smile.io.own_folder import RECORD, read_file, replace_files
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
@@ -29,6 +29,11 @@ MAX_BYTES = 512_000_000  # of all files, uncompressed
 MAX_JSON = 16_000_000  # bytes
 MAX_ALL_PIXELS = 4 * MAX_PIXELS  # of all pictures: they are in memory together
 PNG_HEADER = struct.Struct(">8s4x4sII")  # signature, chunk's length, its name, width, height
+
+
+def pack_numbers(numbers: str) -> bytes:
+    """The zip of an explanation that is explanation.json alone, as that of an answer; equal numbers are equal bytes."""
+    return pack_zip([("explanation.json", numbers.encode("utf-8"))])
 
 
 def pack(fields: Mapping[str, Any]) -> bytes:
@@ -126,7 +131,11 @@ def _read_zip(file, refit: bool) -> dict[str, Any]:
 
 def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str] | None = None) -> dict[str, Any]:
     """The fields from what `read_content(name)` gives; with `names`, there must be no other files."""
-    fields = schema.decode(read_content(RECORD))
+    values = schema.decode(read_content(RECORD))
+    if isinstance(values, dict) and "answers" in values:
+        require(names in (None, {RECORD}), "an explanation of an answer is explanation.json alone")
+        return answer_schema.read_fields(values, refit)
+    fields = schema.check_fields(values)
     listed = fields.pop("files")
     edits, noise_edits = (
         [_name_file(folder, number) if pictured else None for number, pictured in enumerate(which)]

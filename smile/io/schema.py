@@ -54,14 +54,19 @@ def to_plain(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def decode(data: bytes) -> dict[str, Any]:
-    """The fields that `encode` wrote, from the bytes of explanation.json; as `check_fields`, and raises as it does."""
-
+def decode(data: bytes) -> Any:
+    """The values that `encode` wrote, from the bytes of explanation.json. Raises InputError for what is no JSON."""
     try:
-        values = parse_json(data)
+        return parse_json(data)
     except ValueError as error:
         raise make_error("explanation.json is no JSON, or nested too deeply") from error
-    return check_fields(values)
+
+
+def check_size(values: Any) -> None:
+    """Raise InputError unless it is an object of a possible number of values: a complaint for each item is too much."""
+    require(isinstance(values, dict), "explanation.json holds no object")
+    tables = [values, *(value for value in values.values() if isinstance(value, dict))]
+    require(all(len(table) <= MAX_ITEMS for table in tables), f"a table in it has more than {MAX_ITEMS} values")
 
 
 def parse_json(data: bytes) -> Any:
@@ -83,13 +88,11 @@ def check_fields(values: Any) -> dict[str, Any]:
     `finding` is left out: it is a sentence about the rest. Raises InputError where anything is missing, or of the wrong
     kind, shape or range.
     """
-    require(isinstance(values, dict), "explanation.json holds no object")
-    tables = [values, *(value for value in values.values() if isinstance(value, dict))]  # a complaint for each item is too much
-    require(all(len(table) <= MAX_ITEMS for table in tables), f"a table in it has more than {MAX_ITEMS} values")
+    check_size(values)
     try:
         record = _Record.model_validate(values)
     except ValidationError as error:
-        raise _translate(error) from error
+        raise translate(error) from error
     fields = {name: values[name] if isinstance(value, (dict, BaseModel)) else value for name, value in record}
     del fields["finding"]
     return fields
@@ -113,7 +116,7 @@ def require(condition: Any, why: str) -> None:
         raise make_error(why)
 
 
-def _translate(error: ValidationError) -> InputError:
+def translate(error: ValidationError) -> InputError:
     """The first of pydantic's complaints as one sentence."""
     first = error.errors(include_url=False)[0]
     cause = first.get("ctx", {}).get("error")
@@ -130,7 +133,7 @@ def _translate(error: ValidationError) -> InputError:
 # The kinds of values
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= MAX_SETTING and value.isprintable()
     return value is None or (isinstance(value, (bool, int, float)) and -(2**63) <= value <= 2**63)
@@ -155,15 +158,15 @@ def _parse_array(axes: str, kinds: tuple[type, ...], low: float, high: float, va
     return array.astype(kinds[0]).reshape(shape)
 
 
-def _require_array(axes: str, *kinds: type, low: float = 0, high: float = 1) -> PlainValidator:
+def require_array(axes: str, *kinds: type, low: float = 0, high: float = 1) -> PlainValidator:
     return PlainValidator(partial(_parse_array, axes, kinds, low, high))
 
 
 KNOWN, UNKNOWN = (float, int), (float, int, type(None))
-Weights = Annotated[np.ndarray, _require_array("k", *UNKNOWN, low=-HUGE, high=HUGE)]
-WordShares = Annotated[np.ndarray, _require_array("k", *UNKNOWN)]
-EditShares = Annotated[np.ndarray, _require_array("n", *UNKNOWN)]
-Distances = Annotated[np.ndarray, _require_array("n", *UNKNOWN, high=HUGE)]
+Weights = Annotated[np.ndarray, require_array("k", *UNKNOWN, low=-HUGE, high=HUGE)]
+WordShares = Annotated[np.ndarray, require_array("k", *UNKNOWN)]
+EditShares = Annotated[np.ndarray, require_array("n", *UNKNOWN)]
+Distances = Annotated[np.ndarray, require_array("n", *UNKNOWN, high=HUGE)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Count = Annotated[int, Field(ge=0, lt=LARGEST)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -171,11 +174,11 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TwoCounts = Annotated[list[Count], Field(min_length=2, max_length=2)]
 
 
-class _Strict(BaseModel, strict=True, extra="forbid"):
+class Strict(BaseModel, strict=True, extra="forbid"):
     """Kinds are not converted: 1 is no truth, and "1" no number."""
 
 
-class _Settings(_Strict, extra="allow"):
+class _Settings(Strict, extra="allow"):
     """What is needed to run it again: all options of `smile.options`, and plain values of the subject's own."""
 
     edits: Count
@@ -199,7 +202,7 @@ class _Settings(_Strict, extra="allow"):
         for name, value in settings.items():
             items = [name, *(value if isinstance(value, list) else [value])]
             items = [name, *value.keys(), *value.values()] if isinstance(value, dict) else items
-            plain = len(items) <= MAX_ITEMS and all(map(_is_plain, items))
+            plain = len(items) <= MAX_ITEMS and all(map(is_plain, items))
             require(plain, f"the setting “{shown(name, 40)}” is no plain value")
         for name in OPTIONS:
             require(name in settings, f"explanation.json lacks “settings.{name}”")
@@ -224,7 +227,7 @@ class _Settings(_Strict, extra="allow"):
         return self
 
 
-class _Pair(_Strict):
+class Pair(Strict):
     """`smile.method.interaction.Interaction`, or nothing yet."""
 
     pairs: Annotated[list[TwoCounts], Field(max_length=units.MAX_WORDS**2)] = []
@@ -233,15 +236,15 @@ class _Pair(_Strict):
     untested: Text = ""
 
 
-class _Record(_Strict):
+class _Record(Strict):
     """The fields, those first whose sizes are the others'. What they mean is said in `smile.explanation.Explanation`."""
 
     instruction: Text
     words: Annotated[list[str], Field(max_length=units.MAX_WORDS)]
     texts: Annotated[list[str], Field(min_length=1, max_length=MAX_EDITS)]
     settings: _Settings
-    mask: Annotated[np.ndarray, _require_array("nk", bool)]
-    blocks: Annotated[np.ndarray, _require_array("n", int, high=MAX_SEEDS - 1)]
+    mask: Annotated[np.ndarray, require_array("nk", bool)]
+    blocks: Annotated[np.ndarray, require_array("n", int, high=MAX_SEEDS - 1)]
     weights: Weights
     ci_low: Weights
     ci_high: Weights
@@ -251,11 +254,11 @@ class _Record(_Strict):
     distances_from_full: Distances
     responses: EditShares
     edit_p_values: EditShares
-    locality_weights: Annotated[np.ndarray, _require_array("n", *KNOWN)]
-    noise_distances: Annotated[np.ndarray, _require_array("m", *UNKNOWN, high=HUGE)]
+    locality_weights: Annotated[np.ndarray, require_array("n", *KNOWN)]
+    noise_distances: Annotated[np.ndarray, require_array("m", *UNKNOWN, high=HUGE)]
     noise_floor: NotNegative | None
-    maps: Annotated[np.ndarray, _require_array("khw", *KNOWN, low=-1)] | None
-    interaction: _Pair
+    maps: Annotated[np.ndarray, require_array("khw", *KNOWN, low=-1)] | None
+    interaction: Pair
     untested: Text
     fidelity: dict[str, Number | None]
     seconds: dict[str, NotNegative | None]
@@ -342,14 +345,14 @@ def compare_results(fields: Mapping[str, Any], appearance: np.ndarray | None) ->
         results["p_values_holm"] = holm(fields["p_values"])
     if settings["reference"] == "edit":
         results["distances_from_full"] = fields["distances"]
-    if not all(_agree(fields[name], computed) for name, computed in results.items()):
+    if not all(agree(fields[name], computed) for name, computed in results.items()):
         raise InputError(CHANGED)
 
 
-def _agree(held: Any, computed: Any) -> bool:
+def agree(held: Any, computed: Any) -> bool:
     """Whether they are the same but for rounding; None and NaN are unknown, and so is a computed infinity."""
     if isinstance(computed, dict):
-        return set(held) == set(computed) and all(_agree(held[name], value) for name, value in computed.items())
+        return set(held) == set(computed) and all(agree(held[name], value) for name, value in computed.items())
     if isinstance(computed, (str, list)):
         return held == computed
     held, computed = (np.array(np.nan if value is None else value, float) for value in (held, computed))

@@ -15,7 +15,7 @@ from smile.errors import InputError, shown
 from smile.method.units import MAX_WORDS, SAYING, TURNS, UNSEEN, Units
 
 UNITS = ("auto", "words", "sentences")
-SEGMENTS = ("auto", "sentences", "words")
+SEGMENTS = ("auto", "sentences", "words", "whole")
 MAX_LETTERS = 10_000
 MOST_SEGMENTS = 24
 WHITE = "\n\r\t"  # control characters that a prompt may hold
@@ -110,10 +110,10 @@ def find_sentences(text: str) -> list[Span]:
 
 def find_segments(answer: str, how: str = "auto") -> list[Span]:
     """(start, end) of the segments of an answer, at most 24: its sentences or words. "auto": sentences where there are two or
-    more, else words. Where there would be more, neighbours are one."""
+    more, else words; “whole”: one. Where there would be more, neighbours are one."""
     if how not in SEGMENTS:
         raise InputError(f"There are no segments “{shown(how)}”; there is {', '.join(SEGMENTS)}.")
-    spans = find_sentences(answer)
+    spans = find_sentences(answer) if how != "whole" else [(0, len(answer))]
     if how == "words" or (how == "auto" and len(spans) < 2):
         spans = [at.span() for at in re.finditer(r"\S+", answer)]
     groups = np.array_split(np.arange(len(spans)), min(len(spans), MOST_SEGMENTS)) if spans else []

@@ -7,6 +7,8 @@ import numpy as np
 
 from smile.method import likelihood, prompts, surrogate
 
+ENOUGH = 999  # permutations: Holm's correction is over the segments of one unit only
+
 
 @dataclass(frozen=True)
 class Original:
@@ -26,6 +28,14 @@ class Original:
             return cls(text, list(tokens), segments, prompts.assign_tokens(tokens, segments))
         return cls(text, [], segments if tokens is None else [(0, len(text))], np.zeros(count, int))
 
+    @classmethod
+    def of_first(cls, answers: Sequence, tokens: Sequence | None, log_probs: Sequence | None, how: str) -> "Original":
+        """That of the first block: of answers (n,), and of the tokens by block and the log-probabilities (n,) where they are
+        known, as an explanation holds them."""
+        if tokens is None or log_probs is None:
+            return cls.divide(answers[0], how)
+        return cls.divide(answers[0], how, tokens[0], len(log_probs[0]))
+
     def share(self, answer: str | None, log_probs=None) -> np.ndarray:
         """(S,) in [0, 1] how much of each segment stays: its likelihood, from log_probs (t,) of the tokens, or the share of its
         words in another answer; NaN where there is neither."""
@@ -44,7 +54,8 @@ class Original:
 def test_segments(mask, shares, *, permutations: int, seed: int) -> np.ndarray:
     """(k, S) p-values of each unit of mask (n, k) on each segment's share (n, S) by itself, after Holm's correction over the
     segments of the unit: they say where a unit acts that evidently acts at all. 1 for a segment that never varies."""
-    found = np.array([surrogate.fit(mask, share, permutations=permutations, seed=seed).p_values for share in shares.T]).T
+    count = min(permutations, ENOUGH)
+    found = np.array([surrogate.fit(mask, share, permutations=count, seed=seed).p_values for share in shares.T]).T
     return np.array([surrogate.holm(row) for row in found])
 
 

@@ -27,7 +27,12 @@ class Edge:
     weight: float  # how much likelier the segment is with the source than without, on average
     ci_low: float
     ci_high: float
-    p_value_holm: float
+    p_value_holm: float  # over all edges that there might be
+
+    @property
+    def survives(self) -> bool:
+        """Whether it is drawn: it can be told from chance, and is no smaller than one would look at."""
+        return self.p_value_holm < LEVEL and abs(self.weight) >= LEAST
 
 
 def plan_trace(units: int, segments: int, seed: int) -> list[np.ndarray]:
@@ -40,7 +45,7 @@ def plan_trace(units: int, segments: int, seed: int) -> list[np.ndarray]:
 
 
 def fit_trace(masks: Sequence[np.ndarray], log_probs: Sequence[Sequence], *, permutations: int, seed: int) -> list[Edge]:
-    """The edges that survive, of masks (n, k + s) and the log-probabilities (n rows of t tokens) of each segment s."""
+    """All edges that there might be, of masks (n, k + s) and the log-probabilities (n rows of t tokens) of each segment s."""
     fitted = []
     for mask, rows in zip(masks, log_probs, strict=True):
         response = np.array([measure_likelihood(row) for row in rows])
@@ -49,9 +54,8 @@ def fit_trace(masks: Sequence[np.ndarray], log_probs: Sequence[Sequence], *, per
     edges, at = [], 0
     for target, each in enumerate(fitted):
         for source, weight in enumerate(each.weights):
-            p = float(p_values[at + source])
-            if p < LEVEL and abs(weight) >= LEAST:
-                edges.append(Edge(source, target, float(weight), float(each.ci_low[source]), float(each.ci_high[source]), p))
+            low, high, p = each.ci_low[source], each.ci_high[source], p_values[at + source]
+            edges.append(Edge(source, target, float(weight), float(low), float(high), float(p)))
         at += len(each.weights)
     return edges
 

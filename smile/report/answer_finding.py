@@ -51,7 +51,7 @@ def _write_all(e: AnswerLike) -> list[str]:
     if not e.beyond_noise:
         return [f"No {noun} changed the answer more than chance does: another seed alone changes it as much or more."]
     starred = np.flatnonzero(e.significant)
-    said = [_say_first(e, starred), _say_numbers(e, starred), _say_segments(e, starred), _say_twice(e), _say_trace(e)]
+    said = [_say_first(e, starred), _say_numbers(e, starred), _say_segments(e), _say_twice(e), _say_trace(e)]
     return [each for each in [*said, _say_scope(e), _say_fit(e), _say_cut(e)] if each]
 
 
@@ -80,15 +80,14 @@ def _say_numbers(e: AnswerLike, starred: np.ndarray) -> str:
     return f"Weights: {', '.join(named)}."
 
 
-def _say_segments(e: AnswerLike, starred: np.ndarray) -> str:
+def _say_segments(e: AnswerLike) -> str:
     """Which words act on which part of the answer."""
-    if e.places is None or len(e.segments) < 2:
+    if e.places is None or e.maps is None or len(e.segments) < 2 or not any(" " in segment for segment in e.segments):
         return ""
     parts = []
     for number, segment in enumerate(e.segments):
-        own = [j for j in starred if e.places[j, number]]
+        own = [j for j in np.argsort(-np.abs(e.maps[:, number]), kind="stable") if e.places[j, number]]
         if own:
-            own.sort(key=lambda j: -abs(e.maps[j, number]))
             parts.append(f"{quote(segment)} rests on {_list_words(e, own)}")
     return f"In the answer, {'; '.join(parts)}." if parts else ""
 
@@ -115,7 +114,7 @@ def _say_trace(e: AnswerLike) -> str:
     if e.trace is None:
         return ""
     k = len(e.words)
-    between = [edge for edge in e.trace if edge.source >= k]
+    between = [edge for edge in e.edges if edge.source >= k]
     said = [f"{quote(e.segments[edge.target])} follows from {name_source(e, edge.source)}" for edge in between]
     return f"{'; '.join(said)}. {TRACED}" if said else TRACED
 

@@ -9,6 +9,7 @@ _HERE = Path(__file__).parent
 _SCRIPTS = {
     "explanation": ("common", "heatmap", "where", "gallery", "explanation"),
     "comparison": ("common", "comparison"),
+    "answer": ("common", "answer"),
 }
 
 
@@ -17,11 +18,13 @@ def _read(name: str) -> str:
 
 
 def read_script(name: str) -> str:
-    """The script of "explanation" or "comparison": the body of a function of `element`, `props`, `watch`, `trigger`."""
+    """The script of that name in `_SCRIPTS`: the body of a function of `element`, `props`, `watch`, `trigger`."""
     return "\n".join(_read(f"static/{part}.js") for part in _SCRIPTS[name])
 
 
 EXPLANATION = _read("templates/explanation.html")
 COMPARISON = _read("templates/comparison.html")
 STYLE = _read("static/view.css") + _read("static/trust.css")
+ANSWER = _read("templates/answer.html")
+ANSWER_STYLE = _read("static/answer.css")
 STANDALONE_STYLE = _read("static/alone.css")  # what Gradio's page says itself

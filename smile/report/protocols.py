@@ -85,6 +85,9 @@ class AnswerLike(NumbersLike, Protocol):
     def segments(self) -> list[str]: ...
 
     @property
+    def edges(self) -> list[Edge]: ...
+
+    @property
     def said_twice(self) -> np.ndarray: ...  # (k,) bool
 
     @property

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from smile.errors import InputError
-from smile.method import distance, likelihood, prompts
+from smile.method import design, distance, likelihood, prompts
 from smile.method.schedule import Batch
 from smile.method.segments import Original
 from smile.method.units import Units
-from smile.models import answering
+from smile.models import protocols
+from smile.models.language_models import ensure_language_model
 from smile.models.text_embedders import ensure_text_embedder
 from smile.subjects.subject import INPUT, Key, Reference
 
 LIKELIHOOD = "likelihood"
+FEW = 5  # units: with more, twice the rows of an edit
+BATCH = 16  # prompts at a time, where the model does not say
 
 
 @dataclass(frozen=True)
@@ -51,26 +54,28 @@ class Answers:
         self._embedded: dict[Key, np.ndarray] = {}
 
     def split(self, text: str, settings: dict[str, Any]) -> Units:
-        """The prompt in its units. Raises InputError."""
-        return prompts.split_prompt(text, *self._units)
+        """The prompt in its units, and how many prompts are asked unless somebody says otherwise: twice as many as
+        edits, since a prompt has more words that do not matter. Raises InputError."""
+        units = prompts.split_prompt(text, *self._units)
+        if settings["edits"] is None and settings["smallest_effect"] is None:
+            settings["edits"] = design.default_edits(len(units.names)) * (1 if len(units.names) <= FEW else 2)
+        return units
 
     def prepare(self, units: Units, settings: dict[str, Any]) -> None:
         """Load the model and, where it is needed, the embedder. Raises InputError."""
         model, embedder = self._given
         if settings["distance"] == "patches":
             raise InputError("Answers have no patches; choose wasserstein or cosine, or leave the distance out.")
-        self.model = answering.ensure_language_model(model)
-        self.scored = settings["distance"] is None and answering.can_score(self.model)
-        lost = self.model.lost_words(units.text) if hasattr(self.model, "lost_words") else []
-        if lost:
-            raise InputError(
-                f"The prompt is longer than this model reads; it would lose “{' '.join(lost)[:200]}”, so shorten it."
-            )
+        self.model = ensure_language_model(model)
+        self.scored = settings["distance"] is None and callable(getattr(self.model, "score", None))
+        protocols.check_prompts(self.model, [units.text])
         self.embedder = None if self.scored else ensure_text_embedder(embedder)
         self.distance = LIKELIHOOD if self.scored else settings["distance"] or "cosine"
         if settings["reference"] == INPUT:
             raise InputError("An answer is compared with the answer to the full prompt; leave the reference out.")
         settings["reference"] = INPUT if self.scored else settings["reference"]
+        if self.scored and settings["seeds"] > 1:
+            self._segments = "whole"  # each seed has an answer of its own
         self.first, self.seeds = units.text, range(settings["seed"], settings["seed"] + settings["seeds"])
 
     @property
@@ -81,7 +86,7 @@ class Answers:
     @property
     def batch_size(self) -> int:
         """The model's own, or 16."""
-        return getattr(self.model, "batch_size", answering.BATCH)
+        return getattr(self.model, "batch_size", BATCH)
 
     @property
     def nothing_to_compare(self) -> str:
@@ -92,7 +97,7 @@ class Answers:
         """Ask, score and embed batch by batch."""
         for seed, texts in batches:
             with self._timed("answers"):
-                written = answering.write_checked(self.model, texts, seed)
+                written = protocols.write_checked(self.model, texts, seed)
             made = dict(zip(texts, written, strict=True))
             if seed in self.seeds and self.first in made:
                 self._settle_original(seed, made[self.first])
@@ -111,7 +116,7 @@ class Answers:
     def score(self, texts: list[str], answer: str, given: Sequence[str | None] | None = None) -> np.ndarray:
         """(N, t) log-probabilities of the tokens of `answer` after each prompt (and what is given of the answer before)."""
         with self._timed("scores"):
-            return answering.score_checked(self.model, texts, answer, given)
+            return protocols.score_checked(self.model, texts, answer, given)
 
     def ask_alone(self, texts: list[str]) -> tuple[list, np.ndarray]:
         """(what the model made of each prompt under the first seed, its distance (n,)): log-probabilities, or the answers of
@@ -126,7 +131,7 @@ class Answers:
                 }
                 continue
             with self._timed("answers"):
-                answers = answering.write_checked(self.model, batch, seed)
+                answers = protocols.write_checked(self.model, batch, seed)
             known |= {text: Outcome(answer) for text, answer in zip(batch, answers, strict=True)}
             self._embed({(seed, text): answer for text, answer in zip(batch, answers, strict=True) if answer is not None})
         full: Key = (seed, self.first)
@@ -147,9 +152,7 @@ class Answers:
 
     def show(self, keys: list[Key]) -> np.ndarray | None:
         """(n, S, 1) how much of each segment of the original answer stays, in [0, 1]: its likelihood, or the share of its words
-        in the answer; of the whole answer where several seeds have answers of their own. NaN for a failed one."""
-        if self.scored and len(self.seeds) > 1:
-            return np.array([[[self._share(key)]] for key in keys])
+        in the answer. NaN for a failed one."""
         return np.array([self.measure_segments(key) for key in keys])[..., None]
 
     def measure_segments(self, key: Key) -> np.ndarray:
@@ -167,7 +170,7 @@ class Answers:
         """Model, embedder, distance, units and segments."""
         names = {"units": self._units[0], "within": self._units[1], "segments": self._segments, "distance": self.distance}
         embedder = None if self.embedder is None else str(getattr(self.embedder, "name", type(self.embedder).__name__))
-        return names | {"embedder": embedder} | answering.describe_language_model(self.model)
+        return names | {"embedder": embedder} | protocols.describe_language_model(self.model)
 
     def collect(self, keys: list[Key], noise_keys: list[Key]) -> dict[str, Any]:
         """The answers of an `AnswerExplanation`."""
@@ -194,7 +197,9 @@ class Answers:
         original = self.originals[seed]
         if scores is None or len(original.of):
             return
-        tokens = answering.split_checked(self.model, original.text, len(scores))
+        tokens = protocols.split_checked(self.model, original.text) if hasattr(self.model, "split") else []
+        if tokens and len(tokens) != len(scores):
+            raise InputError("The language model splits its answer into more or fewer tokens than it scores.")
         self.originals[seed] = Original.divide(original.text, self._segments, tokens, len(scores))
 
     def _share(self, key: Key) -> float:
@@ -216,7 +221,7 @@ class Answers:
         )
 
     def _embed(self, answers: dict[Key, str]) -> None:
-        if not answers:
+        if not answers or self.embedder is None:
             return
         with self._timed("embedding"):
             vectors, _ = self.embedder.embed(list(answers.values()))

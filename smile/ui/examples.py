@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from smile import Explanation, InputError, load
+from smile import Explanation, InputError
 from smile.errors import shown as quote
+from smile.explanation import load_edits
 from smile.paths import EXAMPLES
 from smile.report import citation, payload
 from smile.ui import texts
@@ -100,4 +101,4 @@ def draw_comparison(example: Example) -> dict | None:
 
 @functools.cache
 def _read_bundle(name: str) -> Explanation:
-    return load(EXAMPLES / f"{name}.zip", refit=False)
+    return load_edits(EXAMPLES / f"{name}.zip", refit=False)

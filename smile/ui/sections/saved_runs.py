@@ -11,7 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from smile import Explanation, InputError, load
+from smile import Explanation, InputError
+from smile.explanation import load_edits
 from smile.models.editors import EDITORS
 from smile.report import citation, payload
 from smile.ui import examples, machine, texts, validation
@@ -90,7 +91,7 @@ class SavedRuns:
     def open_bundle(self, file: str) -> Iterator[Changes]:
         """The bundle in a file. A generator, so that its picture is there until Gradio has it."""
         try:
-            explanation = load(file)
+            explanation = load_edits(file)
         except InputError as error:
             yield {self.form.progress: texts.say_problem(error)}
             return

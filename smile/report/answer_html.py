@@ -1,0 +1,26 @@
+"""An explanation of an answer as one HTML file: what the page shows, without a server and without a request elsewhere."""
+
+from markupsafe import Markup
+
+from smile.report import files
+from smile.report.answer_citation import write_answer_python
+from smile.report.answer_payload import answer_payload
+from smile.report.jinja import render
+from smile.report.protocols import AnswerLike
+
+TITLE = 90  # letters of the prompt in the title
+
+
+def render_answer_page(explanation: AnswerLike) -> str:
+    """One self-contained page."""
+    prompt = " ".join(explanation.instruction.split())
+    return str(
+        render(
+            "report/templates/answer_page.html",
+            title=f"“{prompt if len(prompt) <= TITLE else prompt[: TITLE - 1] + '…'}”",
+            style=Markup(files.STANDALONE_STYLE + files.ANSWER_STYLE),
+            plotly=Markup(files.PLOTLY_JS.read_text(encoding="utf-8")),
+            script=Markup(files.read_script("answer")),
+            payload=answer_payload(explanation, python=write_answer_python(explanation)),
+        )
+    )
