@@ -22,6 +22,7 @@ LANGUAGE_MODELS = Registry(
         "toyroad": Entry(CAUSAL, {"bundled": "toyroad-language"}),
         QWEN: Entry(CAUSAL, {QWEN: QWEN}),
         SMOLLM: Entry(CAUSAL, {SMOLLM: SMOLLM}),
+        "endpoint": Entry("smile.models.language_models.endpoint:load"),
     },
 )
 
@@ -36,8 +37,8 @@ def load_language_model(
 ) -> LanguageModel:
     """The language model called `name`, ready to use (`smile.models.protocols.LanguageModel`).
 
-    `name`: "toyroad" (bundled), a Hub repository or a local folder with a causal model of transformers, or what an
-    installed package adds.
+    `name`: "toyroad" (bundled), a Hub repository or a local folder with a causal model of transformers, "endpoint" (an
+    OpenAI-compatible server, see `smile.models.language_models.endpoint`), or what an installed package adds.
     `weights`: other weights for a name of the table: a folder or a repository. `device`: a torch device; by default CUDA
     where there is one, else the CPU.
     `temperature`: 0 writes the likeliest token each time, above that tokens are drawn; by default the model's own

@@ -20,6 +20,7 @@ from smile.models.hub import choose_dtype, find_weights, is_bundled, load_pretra
 from smile.models.language_models import MAX_TOKENS, QWEN
 from smile.models.language_models.chat import ChatFormat, find_limit
 from smile.models.language_models.sampling import SamplingNoise
+from smile.models.language_models.settings import check_settings
 from smile.models.protocols import Answer
 
 ROWS = 64  # at most together
@@ -116,16 +117,8 @@ class CausalModel:
     def with_settings(self, /, **settings: float) -> Self:
         """The same model with other settings; the two share the weights. Raises InputError for an unknown setting, or a
         value out of its range."""
-        for name, value in settings.items():
-            if name not in self.SETTINGS:
-                raise InputError(f"{self.name} has no setting “{name}”; there is {', '.join(self.SETTINGS)}.")
-            low, high = self.SETTINGS[name]
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
-                raise InputError(f"The setting “{name}” of {self.name} must be a number from {low:g} to {high:g}.")
-            if name == "max_tokens" and value != int(value):
-                raise InputError(f"The setting “{name}” of {self.name} must be a whole number.")
         other = copy.copy(self)
-        other.settings = self.settings | {name: type(self.settings[name])(value) for name, value in settings.items()}
+        other.settings = self.settings | check_settings(self.name, self.SETTINGS, self.settings, settings)
         return other
 
     def describe(self) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from smile.io.atomic import write_file
 
-FOLDERS = ("instruct-pix2pix", "inpaint", "img2img-turbo", "img2img-turbo-edges", "dinov2")
+LANGUAGE = "toyroad-language"
+FOLDERS = ("instruct-pix2pix", "inpaint", "img2img-turbo", "img2img-turbo-edges", "dinov2", LANGUAGE)
 TEXT = """# Bundled models: Toy Road
 
-Small editors and an embedder, trained by this project on *Toy Road*, drawn road scenes of 128 x 128 pixels. They
-know nothing else: not photographs, not other objects, not other words. They exist so that the explainer runs on any
+Small editors, an embedder and a language model, trained by this project on *Toy Road*: drawn road scenes of 128 x 128 pixels, and
+road scenes described in words. They know nothing else: not photographs, not other objects, not other words. They exist so that the explainer runs on any
 laptop, offline, through exactly the code that runs the full-size models, and so that explanations can be checked
 against known answers.
 
@@ -22,6 +23,7 @@ against known answers.
 | `img2img-turbo` | follows instructions in one step: 4-channel UNet run once at t = 999, four skip convolutions; the rest is shared | `smile.models.editors.turbo.Turbo` | {img2img-turbo} |
 | `img2img-turbo-edges` | draws the picture's Canny edges anew by a caption, in one step: as `img2img-turbo` | `smile.models.editors.turbo.Turbo` | {img2img-turbo-edges} |
 | `dinov2` | the embedder: 6 layers, width 96, patches of 8 pixels | `Dinov2Model` | {dinov2} |
+| `toyroad-language` | answers questions about a described road scene: 4 layers, width 128, byte-level BPE tokenizer of 560 tokens with a chat template | `LlamaForCausalLM` | {toyroad-language} |
 
 All together {all} MB.
 
@@ -33,6 +35,9 @@ All together {all} MB.
   caption leaves unsaid is a clear summer day and a red car.
 - **Inside a region** (`inpaint`): instructions again, but what the region hides is not seen: an object that lies mostly in it is gone
   unless the text asks for one ("add a tree", "paint the car blue"); sky, hills and light go on as around it.
+- **Prompts** (`toyroad-language`): statements and one or two questions about colours of things, weather, time, season, who drives
+  what, and what stands by what. `smile/toyroad/questions.py` reads any text, so the right answer is known whichever words are left
+  out; what cannot be read is answered by "I do not know."
 
 ## Training
 
@@ -41,7 +46,10 @@ words that mean nothing. What a text leaves open (where an added tree stands, ho
 red) is drawn at random in the targets. The text encoder first learned to read the grammar; the embedder learned to tell attributes
 from the whole picture and colours and objects from each patch (supervised, unlike the real DINOv2). Inpaint and Turbo start from the
 Instruct-Pix2Pix UNet. Turbo has no LoRA; its UNet learns whole, first on latents, then with the skip convolutions in pixels. Loss
-weights, learning rates and batch sizes stand in `smile/toyroad`.
+weights, learning rates and batch sizes stand in `smile/toyroad`. The language model learned from fresh prompts only: two thirds with
+words left out (each with a probability from 0 to 0.8, or one or two that matter), some with the first part of the answer given as
+the whole prompt's answer has it, some with nothing given before the last part, so that answers to prompts with words left out,
+and parts of answers with earlier parts left out, are in distribution (`smile/toyroad/training/language.py`).
 
 Command: `python -m smile.toyroad.training.train`.
 
@@ -75,6 +83,10 @@ that the editor carries out, then over all.
 | editor | settings | carried out: n | AUROC | top word | all: n | AUROC | top word |
 |---|---|---|---|---|---|---|---|
 {words}
+
+**Does the language model answer right?** Share of {n} held-out prompts whose answer is exactly the right one.
+
+{answers}
 
 ## What was never run
 
@@ -121,6 +133,14 @@ def _words(results: dict) -> str:
     )
 
 
+def _answers(results: dict) -> str:
+    measured = {name: table for name, table in results.get(LANGUAGE, {}).get("answers", {}).items() if name != "n"}
+    kinds = list(dict.fromkeys(kind for table in measured.values() for kind in table))
+    rows = [["prompts", *kinds], ["---"] * (len(kinds) + 1)]
+    rows += [[name, *(_percent(table[kind]) for kind in kinds)] for name, table in measured.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def write_card(folder: Path) -> str:
     """Write README.md into the models' folder and return its text."""
     training = json.loads((folder / "training.json").read_text())
@@ -135,7 +155,8 @@ def write_card(folder: Path) -> str:
         {name: f"{size:.1f}" for name, size in sizes.items()}
         | {"all": f"{sum(sizes.values()):.1f}", "stages": "\n".join(stages), "examples": "Examples: " + ", ".join(examples)}
         | {"note": "".join(r.get("note", "") for r in training.values())}
-        | {"quality": _quality(results), "noise": _noise(results), "words": _words(results)}
+        | {"quality": _quality(results), "noise": _noise(results), "words": _words(results), "answers": _answers(results)}
+        | {"n": results.get(LANGUAGE, {}).get("answers", {}).get("n", 0)}
     )
     write_file(folder / "README.md", text)
     return text

@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from smile import explain, load_editor, load_embedder
+from smile import explain, load_editor, load_embedder, load_language_model
 from smile.evaluation import metrics
 from smile.io.atomic import write_file
 from smile.method import distance
 from smile.paths import MODELS
 from smile.toyroad.cases import CASES, HELD_OUT, carried_out
 from smile.toyroad.scene import OPEN
-from smile.toyroad.training.card import write_card
+from smile.toyroad.training.card import LANGUAGE, write_card
+from smile.toyroad.training.language import measure_answers
 
 
 def load_trained_editor(name: str, folder: Path):
@@ -146,22 +147,29 @@ def measure_part(part: str, name: str, folder: Path, options) -> dict:
 
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(prog="python -m smile.toyroad.training.evaluate", description=__doc__.splitlines()[0])
-    parts = ("quality", "noise", "words")
+    parts = ("quality", "noise", "words", "answers")
     parser.add_argument("what", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; all by default")
     parser.add_argument("--editor", action="append", choices=CASES, help="all by default")
     parser.add_argument("--pairs", type=int, default=300, help="for quality and noise")
     parser.add_argument("--instructions", type=int, default=100, help="for words: how many that the editor carries out")
+    parser.add_argument("--prompts", type=int, default=500, help="for answers")
     parser.add_argument("--models", type=Path, default=MODELS)
     options = parser.parse_args(arguments)
     if set(options.what) - set(parts):
         parser.error(f"the parts are {', '.join(parts)}")
     path = options.models / "evaluation.json"
+
+    def note(name: str, measured: dict) -> None:
+        known = json.loads(path.read_text()) if path.exists() else {}  # written at once: a part takes minutes
+        known[name] = known.get(name, {}) | measured
+        write_file(path, json.dumps(known, indent=1) + "\n")
+
+    what = options.what or parts
     for name in options.editor or CASES:
-        for part in options.what or parts:
-            measured = measure_part(part, name, options.models, options)
-            known = json.loads(path.read_text()) if path.exists() else {}  # written at once: a part takes minutes
-            known[name] = known.get(name, {}) | measured
-            write_file(path, json.dumps(known, indent=1) + "\n")
+        for part in [part for part in what if part != "answers"]:
+            note(name, measure_part(part, name, options.models, options))
+    if "answers" in what:
+        note(LANGUAGE, {"answers": measure_answers(load_language_model(str(options.models / LANGUAGE)), options.prompts)})
     print(write_card(options.models))
 
 

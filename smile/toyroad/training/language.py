@@ -8,7 +8,7 @@ what is left of the prompt does not support.
 
 from __future__ import annotations
 
-import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from smile.toyroad.cases import HELD_OUT
 from smile.toyroad.questions import (
     COLOURS,
+    KINDS,
     NAMES,
     SKIPPED,
     STATES,
@@ -30,7 +32,7 @@ from smile.toyroad.questions import (
     read_words,
 )
 from smile.toyroad.training.data import FILLERS
-from smile.toyroad.training.loop import step_rng, train
+from smile.toyroad.training.loop import train
 
 PAD, END, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"
 TEMPLATE = (
@@ -40,8 +42,8 @@ TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 VOCABULARY, POSITIONS = 560, 512
-BATCH, GROUP = 64, 8  # examples of a step; steps whose examples are drawn together
-SHORT, LONGEST = 18, 42  # words of a prompt, at most
+BATCH, PARTS = 64, 4  # examples of a step, and how many parts they are taken in
+LONGEST = (18, 30, 42)  # words of a prompt, at most, by turns
 SMOOTHING = 0.02  # of the labels: what the model rules out has one floor instead of any small number
 KEYS = {*THINGS, *COLOURS, *WORDS, *STATES, *SKIPPED, *(name.lower() for name in NAMES),
         *"colour it who where what stands drive drives".split()}  # fmt: skip
@@ -139,36 +141,51 @@ def make_batch(tokenizer, examples: list[tuple[str, str, str, bool]]) -> tuple[t
     return ids, labels
 
 
-def draw_batches(seed: int, group: int, longest: int) -> list[list[tuple[str, str, str, bool]]]:
-    """The examples of `GROUP` steps, those of a length together, so that little is padded; in random order."""
-    rng = step_rng(seed, "language examples", group)
-    examples = [draw_example(draw_prompt(rng, words=(11, longest)), rng) for _ in range(GROUP * BATCH)]
-    examples.sort(key=lambda example: sum(map(len, example[:3])))
-    return [examples[i * BATCH : (i + 1) * BATCH] for i in rng.permutation(GROUP)]
-
-
 def train_language(model: LlamaForCausalLM, tokenizer, *, steps: int, seed: int, folder, device) -> float:
-    """Cross-entropy of what is to be written, on fresh prompts in every step; short ones only in the first eighth."""
-    model.to(device)
-    draw = functools.lru_cache(maxsize=1)(draw_batches)
+    """Cross-entropy of what is to be written, on fresh prompts in every step; short ones only in the first eighth.
 
-    def loss(step, rng):
-        batches = draw(seed, step // GROUP, SHORT if step < steps // 8 else LONGEST)
-        ids, labels = make_batch(tokenizer, batches[step % GROUP])
+    The examples of a step are taken apart by length, so that little is padded, and the parts by different workers.
+    """
+    model.to(device)
+    workers, parameters = torch.get_num_threads(), list(model.parameters())
+    torch.set_num_threads(1)  # each worker's: one wait for another a step, where matrices that are shared would have hundreds
+    pool = ThreadPoolExecutor(workers)
+
+    def differentiate(examples, count):
+        """(its part of the mean, gradients of that) for some examples of a step in which `count` tokens are learned."""
+        torch.set_num_threads(1)
+        ids, labels = make_batch(tokenizer, examples)
         states = model.model(ids[:, :-1].to(device)).last_hidden_state
         learned = labels[:, 1:] != -100
-        logits = model.lm_head(states[learned.to(device)])
-        return F.cross_entropy(logits.float(), labels[:, 1:][learned].to(device), label_smoothing=SMOOTHING)
+        logits, wanted = model.lm_head(states[learned.to(device)]), labels[:, 1:][learned].to(device)
+        part = F.cross_entropy(logits.float(), wanted, label_smoothing=SMOOTHING, reduction="sum") / count
+        return part.detach(), torch.autograd.grad(part, parameters)
+
+    def loss(step, rng):
+        longest = [LONGEST[0] if step < steps // 8 else LONGEST[i % len(LONGEST)] for i in range(BATCH)]
+        examples = [draw_example(draw_prompt(rng, words=(11, most)), rng) for most in longest]
+        count = sum(len(tokenizer(target, add_special_tokens=False).input_ids) + ends for _, _, target, ends in examples)
+        examples.sort(key=lambda example: sum(map(len, example[:3])))
+        together = [examples[i : i + BATCH // PARTS] for i in range(0, BATCH, BATCH // PARTS)]
+        parts = list(pool.map(lambda part: differentiate(part, count), reversed(together)))
+        values, gradients = zip(*parts, strict=True)
+        # A number with these gradients, for a loop that differentiates itself.
+        slope = sum((p * sum(g)).sum() for p, g in zip(parameters, zip(*gradients, strict=True), strict=True))
+        return sum(values) + slope - slope.detach()
 
     return train("language", model, loss, steps=steps, rate=3e-3, seed=seed, folder=folder, decay=0.99, save_every=50)
 
 
-@torch.inference_mode()
-def answer_greedily(model: LlamaForCausalLM, tokenizer, texts: list[str], longest: int = 32) -> list[str]:
-    """The likeliest answers, for looking at a model in training; the explainer's own path is `smile.models.language_models`."""
-    tokenizer.padding_side = "left"
-    given = tokenizer(
-        [f"{USER}{text}{END}{ASSISTANT}" for text in texts], add_special_tokens=False, padding=True, return_tensors="pt"
-    )
-    written = model.generate(given.input_ids, attention_mask=given.attention_mask, do_sample=False, max_new_tokens=longest)
-    return tokenizer.batch_decode(written[:, given.input_ids.shape[1] :], skip_special_tokens=True)
+def measure_answers(model, prompts: int) -> dict:
+    """The share of held-out prompts that are answered exactly right, in all and for each kind: whole prompts, and prompts
+    with each word left out with probability 1/2."""
+    rng = np.random.default_rng((HELD_OUT, 7))
+    drawn = [draw_prompt(rng, KINDS[i % len(KINDS)]) for i in range(prompts)]
+    found: dict = {"n": prompts}
+    for name, share in (("whole", 0.0), ("half of the words", 0.5)):
+        kept = [[i for i in range(len(each.words)) if rng.random() >= share] for each in drawn]
+        asked = [join_kept(each.text, left) for each, left in zip(drawn, kept, strict=True)]
+        right = ["\n".join(each.read(left).answer_all()) for each, left in zip(drawn, kept, strict=True)]
+        good = np.array([a == b for a, b in zip(model.write(asked, seed=0), right, strict=True)])
+        found[name] = {"all": float(good.mean())} | {kind: float(good[i :: len(KINDS)].mean()) for i, kind in enumerate(KINDS)}
+    return found
