@@ -77,9 +77,13 @@ def complete(subject: Answers, e: AnswerExplanation, traced: bool) -> AnswerExpl
 
 def _score_trace(subject: Answers, e: AnswerExplanation, split, masks: list[np.ndarray]) -> list[list[np.ndarray]]:
     """For each segment and row the log-probabilities of its tokens. Where nothing is given before a segment, the answer begins
-    with it, so it is scored without the white space before it."""
+    with it, so it is scored without the white space before it. A line break before it is given in each row: that there is an
+    earlier line is then no news, which would be taken for an effect of what that line says."""
     pieces, k, found = e.original.list_parts(), len(e.words), []
     for piece, mask, given in zip(pieces, masks, traces.list_given(masks, len(pieces), pieces), strict=True):
+        space = piece[: len(piece) - len(piece.lstrip())]
+        if "\n" in space:
+            piece, given = piece.lstrip(), [(before or "") + space for before in given]
         texts, rows = [split.perturb(row[:k]) for row in mask], np.array([before is not None for before in given])
         scores: list[np.ndarray] = [np.zeros(0)] * len(mask)
         for has, answer in ((True, piece), (False, piece.lstrip())):

@@ -277,7 +277,8 @@ def draw_prompt(rng: np.random.Generator, kind: str | None = None, words: tuple[
 
     plain: one question that one or two words answer; several: one that three words answer; twice: the fact that answers
     the question is said twice; two: two questions, neither of which has to do with the other; chained: the second asks
-    about what the first one's answer names.
+    about what the first one's answer names. A sixth kind, "many", is for training: three to five questions like those of
+    two, which say more about a scene than one does.
     """
     kind = kind or KINDS[rng.choice(len(KINDS), p=(0.25, 0.25, 0.15, 0.2, 0.15))]
     scene = _Scene(rng)
@@ -289,7 +290,8 @@ def draw_prompt(rng: np.random.Generator, kind: str | None = None, words: tuple[
         whats = {"plain": PLAIN, "several": SEVERAL}.get(kind, (*PLAIN, *SEVERAL))
         asks = [scene.draw_ask(rng, whats)]
         facts = [scene.find_fact(asks[0])]
-        while kind == "two" and len(asks) < 2:
+        number = 2 if kind == "two" else int(rng.integers(3, 6)) if kind == "many" else 1
+        while len(asks) < number:
             other = scene.draw_ask(rng, whats)
             if scene.find_fact(other) not in facts:
                 asks.append(other)

@@ -83,7 +83,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 def drop_words(prompt: Prompt, rng: np.random.Generator) -> list[int]:
     """The positions of the words that are kept: all, a random part of them, or all but one or two that matter."""
     k, how = len(prompt.words), rng.random()
-    if how < 0.35:
+    if how < (0.6 if prompt.kind == "many" else 0.35):
         return list(range(k))
     if how < 0.8:
         share = 0.8 * rng.random()
@@ -109,8 +109,10 @@ def draw_example(prompt: Prompt, rng: np.random.Generator) -> tuple[str, str, st
     text, words = join_kept(prompt.text, kept), [prompt.words[i] for i in kept]
     reading = prompt.read(kept)
     if len(prompt.parts) > 1 and how < 0.2:
-        second = prompt.find_part(kept, 1)
-        return text, prompt.parts[0], "" if second is None else "\n" + second, True
+        at = int(rng.integers(1, len(prompt.parts)))
+        following = prompt.find_part(kept, at)
+        ends = following is None or at + 1 == len(prompt.parts)
+        return text, "\n".join(prompt.parts[:at]), "" if following is None else "\n" + following, ends
     if len(prompt.parts) > 1 and how < 0.4:
         return text, "\n", prompt.find_part_alone(kept), True
     if how > 0.88:
@@ -163,7 +165,9 @@ def train_language(model: LlamaForCausalLM, tokenizer, *, steps: int, seed: int,
 
     def loss(step, rng):
         longest = [LONGEST[0] if step < steps // 8 else LONGEST[i % len(LONGEST)] for i in range(BATCH)]
-        examples = [draw_example(draw_prompt(rng, words=(11, most)), rng) for most in longest]
+        kinds = ["many" if i % 5 < 2 else None for i in range(BATCH)]
+        prompts = [draw_prompt(rng, kind, (11, most)) for kind, most in zip(kinds, longest, strict=True)]
+        examples = [draw_example(prompt, rng) for prompt in prompts]
         count = sum(len(tokenizer(target, add_special_tokens=False).input_ids) + ends for _, _, target, ends in examples)
         examples.sort(key=lambda example: sum(map(len, example[:3])))
         together = [examples[i : i + BATCH // PARTS] for i in range(0, BATCH, BATCH // PARTS)]
@@ -173,7 +177,9 @@ def train_language(model: LlamaForCausalLM, tokenizer, *, steps: int, seed: int,
         slope = sum((p * sum(g)).sum() for p, g in zip(parameters, zip(*gradients, strict=True), strict=True))
         return sum(values) + slope - slope.detach()
 
-    return train("language", model, loss, steps=steps, rate=3e-3, seed=seed, folder=folder, decay=0.99, save_every=50)
+    return train(
+        "language", model, loss, steps=steps, rate=3e-3, seed=seed, folder=folder, decay=0.99, save_every=50, muon=True
+    )
 
 
 def measure_answers(model, prompts: int) -> dict:

@@ -28,6 +28,39 @@ def half_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16)
 
 
+class Optimizers:
+    """AdamW, and Muon for the matrices inside if wanted, as one optimizer."""
+
+    def __init__(self, module: torch.nn.Module, rate: float, muon: bool):
+        tables = {id(m.weight) for m in module.modules() if isinstance(m, torch.nn.Embedding)}
+        inside = [p for p in module.parameters() if muon and p.ndim == 2 and id(p) not in tables]
+        known = {id(p) for p in inside}
+        others = [p for p in module.parameters() if id(p) not in known]
+        self.parts: list = [torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)]
+        if inside:
+            self.parts += [torch.optim.Muon(inside, lr=rate, weight_decay=1e-3, adjust_lr_fn="match_rms_adamw")]
+
+    @property
+    def param_groups(self) -> list[dict]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    def zero_grad(self) -> None:
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> list[dict] | dict:
+        states = [part.state_dict() for part in self.parts]
+        return states if len(states) > 1 else states[0]
+
+    def load_state_dict(self, states: list[dict] | dict) -> None:
+        for part, state in zip(self.parts, states if isinstance(states, list) else [states], strict=True):
+            part.load_state_dict(state)
+
+
 def train(
     stage: str,
     module: torch.nn.Module,
@@ -39,15 +72,17 @@ def train(
     folder: Path,
     decay: float | None = None,
     save_every: int = 250,
+    muon: bool = False,
 ) -> float:
     """Train `module` in place; returns the seconds spent over all resumed runs.
 
     loss: called with the step and its random generator, gives a scalar. rate: peak learning rate, reached after 2 % of
     the steps, then a cosine to zero. decay: of the exponential moving average that is left in `module` at the end.
+    muon: whether matrices other than embeddings are trained by Muon (arXiv 2502.16982) in place of AdamW.
     folder: where `<stage>.pt`, the checkpoint, lives; a finished one is loaded and nothing is trained.
     """
     path = folder / f"{stage}.pt"
-    optimizer = torch.optim.AdamW(module.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    optimizer = Optimizers(module, rate, muon)
     average = {k: v.clone() for k, v in module.state_dict().items()} if decay else None
     first, spent = 0, 0.0
     if path.exists():
@@ -67,7 +102,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
             value = loss(step, step_rng(seed, stage, step))
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
             value.backward()
             torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
             optimizer.step()
