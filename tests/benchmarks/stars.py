@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from smile import explain, load_editor
 from smile.evaluation.metrics import accuracy
 from smile.toyroad.cases import CASES, DRAWS, Case, carried_out
+from smile.toyroad.grammar import COLOURS
 from smile.toyroad.regions import compose_pictures
 from smile.toyroad.scene import OPEN, draw, redraw
 
@@ -46,13 +47,18 @@ def list_cases(editor: str):
 
 def find_true_places(case: Case, edit, rng) -> np.ndarray:
     """(k, 16, 16) bool: where the ideal pictures with all words, and without that one, differ. What an instruction leaves
-    open, say where a tree stands, is drawn as it is nearest to the edit that was made."""
+    open, say where a tree stands, is drawn as it is nearest to the edit that was made; a car whose colour is open only once
+    a word is left out has another colour."""
     change = case.find_changes(case.words)
     draws = [case.scene] + [redraw(case.scene, sorted(change), rng) for _ in range(DRAWS - 1)]
-    nearest = min(draws, key=lambda scene: case.measure_error(edit, draw(replace(scene, **change))))
+    changes = [change | {"car": colour} for colour in COLOURS] if change.get("car") == "any" else [change]
+    pairs = [(scene, whole) for scene in draws for whole in changes]
+    nearest, change = min(pairs, key=lambda pair: case.measure_error(edit, draw(replace(pair[0], **pair[1]))))
+    other = next(colour for colour in COLOURS if colour != change.get("car")) if len(changes) == 1 else change["car"]
 
     def picture(words):
-        edited = replace(nearest, **case.find_changes(words))
+        changed = case.find_changes(words)
+        edited = replace(nearest, **changed | ({"car": other} if changed.get("car") == "any" else {}))
         return np.asarray(draw(edited) if case.region is None else compose_pictures(case.behind, case.region, edited), int)
 
     whole, words = picture(case.words), case.words
