@@ -61,7 +61,8 @@ class Game:
         values, sizes = self.values if values is None else values, self.every.sum(axis=1)
         weight = np.array([1 / (self.k * comb(self.k - 1, s)) if s < self.k else 0.0 for s in range(self.k + 1)])
         without = [np.flatnonzero(~self.every[:, j]) for j in range(self.k)]
-        return np.array([weight[sizes[rows]] @ (values[rows + bit] - values[rows]) for rows, bit in zip(without, self.bits)])
+        pairs = zip(without, self.bits, strict=True)
+        return np.array([weight[sizes[rows]] @ (values[rows + bit] - values[rows]) for rows, bit in pairs])
 
     def banzhaf(self) -> np.ndarray:
         """(k,) exact Banzhaf values of the responses."""
@@ -86,7 +87,7 @@ def draw_pairs(k: int, edits: int, by_size, rng) -> np.ndarray:
 
 
 def regress(game: Game, mask: np.ndarray, weight: np.ndarray, terms: list[tuple[int, ...]]) -> np.ndarray:
-    """(k,) Shapley values of the weighted polynomial in these terms that fits the rows, and exactly what no words and all do."""
+    """(k,) Shapley values of the weighted polynomial in these terms that fits the rows, and exactly no words and all words."""
     full, empty = game.values[-1], game.values[0]
     columns = np.array([mask[:, list(term)].all(axis=1) for term in terms], float).T
     share = np.full(len(terms), 1 / len(terms))  # any split of the total: the constraint moves the rest
@@ -243,7 +244,7 @@ def main() -> None:
     lines = [
         "# Estimators side by side",
         "",
-        f"Made by `python tests/benchmarks/estimators.py --instructions {given.instructions}`, which says what each estimator is: "
+        f"Made by `python tests/benchmarks/estimators.py --instructions {given.instructions}`, which says what each is: "
         + ", ".join(f"{count} instructions carried out by {editor}" for editor, count in counts.items())
         + f", {DRAWS} draws each. Error: squared, over the squared exact values. Rank: Spearman's correlation with the",
         "estimator's own exact value. All columns are AUROC / top word / rank / error.",
