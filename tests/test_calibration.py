@@ -54,7 +54,7 @@ def test_noise_that_drifts_from_edit_to_edit(k, edits):
 def test_words_beside_three_that_act_together(k, truth):
     found = beside_three_words(k, default_edits(k), truth, 0.1, 100)
     assert found["Holm"] < 0.065 + error(0.065, 100)
-    assert truth != "most" or found["stars"] > 0.9
+    assert truth not in ("most", "inside") or found["stars"] > (0.9 if k > 5 or truth == "most" else 0.7)
 
 
 @pytest.mark.parametrize("rule", RULES)

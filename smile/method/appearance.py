@@ -7,8 +7,10 @@ Student's t of `smile.method.inference` where there is one part, and the pseudo-
 robust denominator where there are many. Whole outcomes are permuted, so parts may go together in any way.
 
 Two words that act only together leave a remainder that would hide both. So pairs whose product explains the remainder
-evidently are columns of the model in which words are tested. What three words do together, a small design mixes with other
-words. So a word that seems to act beside three that act more must also stand out beside what those do together.
+evidently are columns of the model in which words are tested. A third word may act only where both are in, as “blue” does in
+“add a blue car”, and by itself change little. So each word is tested in the context of every such pair, too. What three words
+do together, a small design mixes with other words. So a word that seems to act beside three that act more must also stand
+out beside what those do together.
 """
 
 from dataclasses import dataclass
@@ -38,8 +40,10 @@ def test_words(mask, looks, *, permutations: int = 999, seed: int = 0) -> Appear
 
     Freedman & Lane (1983): what is permuted is the remainder of a model without the word, which holds the pairs and the
     other words that act evidently (p <= .05 in a first pass over the remainder of the whole model). Counted with the +1
-    (Phipson & Smyth 2010). Pairs enter one by one, at most three, as long as the one that explains most of the remainder
-    does so beyond chance: compared with the largest of all pairs in each permutation (Westfall & Young 1993).
+    (Phipson & Smyth 2010). A word is also tested by its product with each pair in the model, beside the words that act and
+    the pairs; the smallest p-value counts, times the number of tests (Bonferroni). Pairs enter one by one, at most three, as
+    long as the one that explains most of the remainder does so beyond chance: compared with the largest of all pairs in each
+    permutation (Westfall & Young 1993).
     """
     mask, looks = np.asarray(mask, float), np.asarray(looks, float)
     scores, order = _reduce(looks), inference.orders(np.zeros(len(mask), int), permutations, seed)
@@ -55,7 +59,10 @@ def test_words(mask, looks, *, permutations: int = 999, seed: int = 0) -> Appear
         others = np.r_[acts & (np.arange(k) != word), np.ones(len(pairs), bool)]
         errors = _fit(columns * others, scores).residual(scores)
         if np.abs(errors).max() > ROUND_OFF * np.abs(scores).max():
-            p_values[word] = _chance(model, errors, order, observed, [word])[0]
+            alone = _chance(model, errors, order, observed, [word])[0]
+            pair_words = np.isin(np.arange(k), pairs)
+            others = columns[:, np.r_[(acts | pair_words) & (np.arange(k) != word), np.ones(len(pairs), bool)]]
+            p_values[word] = _correct([alone, *_test_columns(_find_contexts(mask, word, pairs), others, scores, order)])
     stronger: list[int] = []
     for word in sorted(np.flatnonzero(p_values <= LEVEL), key=lambda j: (-round(np.linalg.norm(model.weights[j]), 9), j)):
         if len(stronger) >= 3:
@@ -68,10 +75,29 @@ def _beside_triples(mask, scores, order, word, stronger, pairs) -> float:
     """The p-value of a word in the model of stronger ones, their pairs that act, and what any three of them do together."""
     triples = multiply_words(mask, list(combinations(stronger, 3))[: max(1, len(mask) - len(stronger) - len(pairs) - 5)])
     others = np.hstack([mask[:, stronger], multiply_words(mask, pairs), triples])
-    model, errors = _fit(np.hstack([mask[:, [word]], others]), scores), _fit(others, scores).residual(scores)
-    if not model.estimable[0] or np.abs(errors).max() <= ROUND_OFF * np.abs(scores).max():
-        return 1.0
-    return _chance(model, errors, order, _statistic(model, scores[:, None], [0])[:, 0], [0])[0]
+    return _correct(_test_columns([mask[:, word], *_find_contexts(mask, word, pairs)], others, scores, order))
+
+
+def _find_contexts(mask, word, pairs) -> list[np.ndarray]:
+    """Columns (n,): 1 where the word is in together with both words of one of the pairs that do not hold it."""
+    return [mask[:, [*pair, word]].prod(axis=1) for pair in pairs if word not in pair]
+
+
+def _test_columns(tested, others, scores, order) -> list[float]:
+    """The p-value of each column (n,) in a model of it and others (n, m); 1 for one that the others determine."""
+    errors, p_values = _fit(others, scores).residual(scores), []
+    for column in tested:
+        model = _fit(np.hstack([column[:, None], others]), scores)
+        if not model.estimable[0] or np.abs(errors).max() <= ROUND_OFF * np.abs(scores).max():
+            p_values.append(1.0)
+        else:
+            p_values.append(_chance(model, errors, order, _statistic(model, scores[:, None], [0])[:, 0], [0])[0])
+    return p_values
+
+
+def _correct(p_values) -> float:
+    """The smallest of several p-values of one word, by Bonferroni."""
+    return min(1.0, len(p_values) * min(p_values))
 
 
 def solve_effects(mask, looks) -> np.ndarray:

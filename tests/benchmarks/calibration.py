@@ -43,7 +43,7 @@ from smile.method.surrogate import fit, holm
 PAIRS = ((3, 16), (5, 16), (5, 32), (7, 16), (7, 24), (7, 48), (7, 64), (12, 24), (12, 48), (20, 40), (20, 80))
 SIZES = tuple((k, times * default_edits(k)) for k in (5, 7, 12) for times in (1, 2))
 NOISES = ("gaussian", "t2", "cauchy", "lognormal", "rising", "falling", "drifting")
-TRUTHS = ("all", "any", "most")  # of three words
+TRUTHS = ("all", "any", "most", "inside")  # of three words; inside: the third acts only where the first two are in
 RULES = {  # of two words
     "each": lambda a, b: 0.6 * a + 0.3 * b,
     "both": lambda a, b: a * b,
@@ -151,9 +151,12 @@ def beside_three_words(k, edits, truth, noise, runs, seed=0):
     for run in range(runs):
         mask, rng = choose(k, edits, seed=run), np.random.default_rng((seed, run))
         kept = mask[:, :3].sum(axis=1)
-        acts = {"all": kept == 3, "any": kept > 0, "most": kept > 1}[truth].astype(float)
-        way = rng.normal(size=8)
-        looks = acts[:, None] * way / np.linalg.norm(way) + noise * rng.normal(size=(len(mask), 8))
+        both, ways = mask[:, :2].all(axis=1), rng.normal(size=(2, 8))
+        parts = {"all": [kept == 3], "any": [kept > 0], "most": [kept > 1], "inside": [both, both & (kept == 3)]}[truth]
+        ways = ways[: len(parts)]
+        looks = np.array(parts, float).T @ (ways / np.linalg.norm(ways, axis=1, keepdims=True)) + noise * rng.normal(
+            size=(len(mask), 8)
+        )
         stars = holm(test_words(mask, looks, permutations=max(499, permutations(k)), seed=run).p_values) < 0.05
         acting.append(stars[:3].mean())
         false.append(stars[3:].any())
