@@ -73,7 +73,7 @@ class Options:
         choices=distance.NAMES,
     )
     locality: str = _option(
-        "wmd",
+        "none",
         "More, the nearer its text is to the full one: in meaning (wmd), in the number of words (words), or all alike (none).",
         label="How much an edit counts",
         choices=kernel.NAMES,
@@ -115,6 +115,8 @@ class Options:
             object.__setattr__(self, name, _checked(name, option.metadata, getattr(self, name)))
         if self.sigma != "auto" and not (_is_number(self.sigma) and 0 < float(self.sigma) < math.inf):
             raise InputError(f"sigma must be “auto” or a number above 0, not {shown(self.sigma)}.")
+        if self.sigma != "auto" and self.settings()["locality"] == "none":
+            raise InputError("sigma is the width of a locality kernel: choose locality “words” or “wmd” with it.")
         if self.smallest_effect is None:
             return
         if not _is_number(self.smallest_effect) or not 0 < self.smallest_effect <= 1:

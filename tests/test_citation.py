@@ -49,7 +49,8 @@ def numbers(explanation):
         {"seeds": 2, "noise_seeds": 1, "reference": "input"},
         {"design": "random", "distance": "cosine", "locality": "none", "surrogate": "ridge"},
         {"locality": "words", "permutations": 123},
-        {"sigma": 0.5},
+        {"locality": "wmd", "sigma": 0.5},
+        {"locality": "wmd"},
         {"locality": "words", "sigma": 1.0, "design": "exhaustive", "edits": 32},
         {"preset": "paper"},
         {"preset": "paper", "edits": 20, "noise_seeds": 0},
@@ -65,8 +66,8 @@ def test_the_lines_make_the_same_explanation(options, tmp_path, monkeypatch, cap
 
 
 def test_an_editor_without_token_embeddings(tmp_path, monkeypatch):
-    explanation = run(editor=FakeEditor())
-    assert "locality" not in citation.write_python(explanation)
+    explanation = run(editor=FakeEditor(), locality="wmd")
+    assert "wmd" in citation.write_python(explanation)
     assert numbers(again(explanation, tmp_path, monkeypatch, FakeEditor())) == numbers(explanation)
 
 
@@ -74,10 +75,10 @@ def test_only_what_is_not_usual_is_said():
     usual = citation.write_python(run())
     assert not any(name in usual for name in ("sigma", "design", "locality", "permutations", "seeds", "preset", "region"))
     assert "edits=16" in usual and "seed=0" in usual
-    assert "sigma=0.5" in citation.write_python(run(sigma=0.5))
-    whole = run()
-    assert "sigma" not in citation.write_python(run(sigma=whole.settings["sigma"]))
-    assert "sigma" not in citation.write_python(run("a a"))
+    assert "sigma=0.5" in citation.write_python(run(locality="wmd", sigma=0.5))
+    whole = run(locality="wmd")
+    assert "sigma" not in citation.write_python(run(locality="wmd", sigma=whole.settings["sigma"]))
+    assert "sigma" not in citation.write_python(run("a a", locality="wmd"))
     assert "sigma=1.0" not in citation.write_python(run("a a a"))
 
 

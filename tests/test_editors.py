@@ -230,7 +230,7 @@ def test_a_region_is_refused(editor):
 
 def test_a_whole_explanation(editor, dino):
     embedder = load_embedder(str(dino))
-    explanation = explain(picture(), "make it snow at night", editor, embedder=embedder, edits=16)
+    explanation = explain(picture(), "make it snow at night", editor, embedder=embedder, edits=16, locality="wmd")
     assert explanation.settings["locality"] == "wmd" and explanation.settings["distance"] == "patches"
     assert explanation.settings["editor_dtype"] == "float32"
     assert explanation.maps.shape == (5, 16, 16) and np.isfinite(explanation.weights).all()

@@ -186,10 +186,10 @@ def test_options():
     assert run(reference="input").distances[0] > 0
     for name in ("wasserstein", "cosine", "patches"):
         assert run(distance=name).settings["distance"] == name
-    assert np.all(run(locality="none").locality_weights == 1)
-    assert run(sigma=0.5).settings["sigma"] == 0.5
-    note = run().settings["locality_note"]
-    assert run().settings["locality"] == "words" and "token embeddings" in note
+    assert np.all(run().locality_weights == 1) and run().settings["sigma"] is None
+    assert run(locality="words", sigma=0.5).settings["sigma"] == 0.5
+    settings = run(locality="wmd").settings
+    assert settings["locality"] == "words" and "token embeddings" in settings["locality_note"]
     for kind in ("ridge", "bayesian"):
         assert np.isfinite(run(surrogate=kind).weights).all()
     assert run("snow").words == ["snow"] and "all combinations of the words" in run("snow").finding
@@ -293,7 +293,7 @@ def test_an_own_editor_with_token_embeddings_and_a_region():
             return np.array([[len(word), ord(word[0])] for word in text.split()], float).reshape(-1, 2)
 
     editor = Own()
-    explanation = run(editor=editor, region=np.full((10, 10), 255, np.uint8))
+    explanation = run(editor=editor, region=np.full((10, 10), 255, np.uint8), locality="wmd")
     assert explanation.settings["locality"] == "wmd" and "locality_note" not in explanation.settings
     assert explanation.settings["region"] and all(region.size == picture().size for region in editor.regions)
 

@@ -241,7 +241,9 @@ def test_bad_input_is_one_sentence(folder, tmp_path):
 def test_a_whole_explanation(folder, tmp_path):
     editor, embedder = load_editor("inpaint", weights=str(folder)), load_embedder(str(dinov2_folder(tmp_path)))
     region = painted((48, 48))
-    explanation = explain(picture(), "a small red car", editor, embedder=embedder, edits=12, noise_seeds=2, region=region)
+    explanation = explain(
+        picture(), "a small red car", editor, embedder=embedder, edits=12, noise_seeds=2, region=region, locality="wmd"
+    )
     settings = explanation.settings
     assert settings["locality"] == "wmd" and settings["editor"] == "inpaint" and settings["editor_dtype"] == "float32"
     assert np.isfinite(explanation.weights).all() and explanation.failed == 0

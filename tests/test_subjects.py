@@ -62,7 +62,7 @@ def run(text="make it snow at night", fail=(), **options):
 
 
 def test_the_steps_run_on_any_subject():
-    subject, steps = run(edits=32)
+    subject, steps = run(edits=32, locality="wmd")
     last = steps[-1]
     assert not last.provisional and all(step.provisional for step in steps[:-1])
     assert np.argsort(-np.abs(last.weights))[:2].tolist() == [2, 4]

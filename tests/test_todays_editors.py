@@ -85,7 +85,9 @@ def test_a_batch_equals_single_texts_and_seeds_hold(editor, region):
 def test_it_explains_an_instruction_from_end_to_end(editor, region, capfd):
     quick = editor.with_settings(steps=1)
     before = torch.get_rng_state()
-    explanation = explain(picture((64, 64)), "make it snow", quick, embedder=FakeEmbedder(), edits=8, noise_seeds=1, **region)
+    explanation = explain(
+        picture((64, 64)), "make it snow", quick, embedder=FakeEmbedder(), locality="wmd", noise_seeds=1, **region
+    )
     assert explanation.words == ["make", "it", "snow"] and np.isfinite(explanation.weights).all() and not explanation.failed
     assert explanation.settings["locality"] == "wmd" and explanation.settings["editor"] == editor.name
     assert torch.equal(torch.get_rng_state(), before) and "".join(capfd.readouterr()) == ""

@@ -90,9 +90,11 @@ def list_options(explanation: ExplanationLike) -> dict[str, Any]:
     options = {name: settings[name] for name in ("edits", "seed")}
     names = ["preset", "reference", "seeds", "noise_seeds", "smallest_effect"]
     if settings["preset"] is None:
-        names += [name for name in PRESET if (name, "locality_note" in settings) != ("locality", True)]
+        names += PRESET
         names += ["sigma"] * (settings["sigma"] is not None and not _is_auto(e))
     options |= {name: settings[name] for name in names if settings[name] != USUAL[name]}
+    if "locality_note" in settings:  # what was asked for; the editor has no token embeddings
+        options["locality"] = "wmd"
     if _is_settled(e):  # with more noise seeds it would be the same explanation
         options.pop("noise_seeds", None)
     usual = count_permutations(len(e.words))
