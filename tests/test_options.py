@@ -44,7 +44,9 @@ def test_a_preset_decides_and_edits_stay_ones_own():
 
 
 def test_numbers_of_numpy_are_numbers():
-    options = Options(edits=np.int64(16), seed=np.uint8(3), sigma=np.float32(0.5), locality="words", smallest_effect=np.float64(0.2))
+    options = Options(
+        edits=np.int64(16), seed=np.uint8(3), sigma=np.float32(0.5), locality="words", smallest_effect=np.float64(0.2)
+    )
     assert type(options.edits) is int and type(options.seed) is int
     assert options.settings()["sigma"] == 0.5
 

@@ -126,9 +126,7 @@ def test_a_pipeline_that_reads_no_tokens_has_no_embeddings_to_offer(folder, name
 
 def test_a_whole_explanation(editor, region, tmp_path):
     embedder = load_embedder(str(dinov2_folder(tmp_path)))
-    explanation = explain(
-        picture((64, 64)), "make it snow", editor, embedder=embedder, locality="wmd", noise_seeds=1, **region
-    )
+    explanation = explain(picture((64, 64)), "make it snow", editor, embedder=embedder, locality="wmd", noise_seeds=1, **region)
     assert explanation.settings["locality"] == "wmd" and np.isfinite(explanation.weights).all()
 
 
