@@ -12,6 +12,7 @@ from smile.explanation import AnswerExplanation
 from smile.method import segments as parts
 from smile.method import trace as traces
 from smile.method.prompts import find_sentences, split_prompt
+from smile.method.units import regroup
 from smile.options import Options, takes_options
 from smile.subjects.answers import Answers
 
@@ -63,7 +64,9 @@ def complete(subject: Answers, e: AnswerExplanation, traced: bool) -> AnswerExpl
     if e.maps is not None and not e.untested:
         shares = np.array([subject.measure_segments((subject.first_seed, text)) for text in e.texts])
         found["segment_p_values"] = parts.test_segments(e.mask[usable], shares[usable], **chance)
-    split = split_prompt(e.instruction, e.settings["units"], e.settings["within"])
+    split = regroup(
+        split_prompt(e.instruction, e.settings["units"], e.settings["within"]), e.settings["join"], e.settings["hold"]
+    )
     alone = [split.perturb(row) for row in ~np.eye(len(e.words), dtype=bool)]
     outcomes, distances = subject.ask_alone(alone)
     found |= {"alone": parts.measure_alone(e.distances, e.distances[0], distances), "alone_outcomes": outcomes}

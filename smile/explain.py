@@ -7,7 +7,8 @@ own file of `smile.method`. Here one sees that the steps are done, in which orde
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from smile.explanation import BaseExplanation, Explanation
 from smile.method import analysis, design, group_sequential, kernel, schedule
 from smile.method.units import Units
 from smile.options import Options, count_permutations, takes_options
+from smile.subjects.beside import Beside
 from smile.subjects.edits import Edits
 from smile.subjects.subject import INPUT, Key, Reference, Subject
 
@@ -61,8 +63,7 @@ def explain_subject(subject: Subject, text: str, options: Options, make: type[Ki
 
     # 2. Design.
     k, adaptive = len(units.names), options.smallest_effect is not None
-    count = design.planned_edits(k, settings["edits"], blocks=adaptive)
-    mask = design.in_blocks(k, count, options.seed) if adaptive else design.choose(k, count, settings["design"], options.seed)
+    mask = design.plan_rows(k, settings["edits"], settings["design"], options.seed, blocks=adaptive)
     settings |= {
         "edits": len(mask),
         "design_description": design.describe(k, len(mask), settings["design"]),
@@ -83,24 +84,34 @@ def explain_subject(subject: Subject, text: str, options: Options, make: type[Ki
             look = settled or number == len(batches)
             explanation = run.explain(provisional=not look or stage < len(stages) - 1)
             if look and explanation.provisional and not explanation.undecided.any():
-                run.total = len(subject.outcomes)
                 explanation = run.explain(provisional=False)
-            yield explanation
+            if explanation.provisional:
+                yield explanation
             if settled:
                 break
         if not explanation.provisional:
-            return
+            break
+    # Besides, never rows of the test: each word alone left out, and what confirms what was found.
+    further = run.beside.plan_batches(explanation)
+    run.total = len(subject.outcomes) + sum(len(texts) for _, texts in further)
+    for _ in subject.run(further):
+        yield run.explain(provisional=len(subject.outcomes) < run.total)
+    if not further:
+        yield run.explain(provisional=False) if run.beside.rows else replace(explanation, total=run.total)
 
 
 class _Run(Generic[Kind]):
     """The rows of the design, and what the outcomes made so far say of them."""
 
     def __init__(self, subject: Subject, units: Units, mask: np.ndarray, settings: dict, make: type[Kind], began: float):
-        self.subject, self.units, self.mask, self.settings, self.make = subject, units, mask, settings, make
+        self.subject, self.units, self.mask, self.make = subject, units, mask, make
         self.texts = [units.perturb(row) for row in mask]
         first, noise = settings["seed"], settings["seed"] + settings["seeds"]
         self.seeds, self.noise_seeds = range(first, noise), range(noise, noise + settings["noise_seeds"])
-        self.locality: np.ndarray | None = None  # (N,)
+        how = (settings[name] for name in ("locality", "kernel", "sigma"))
+        self.locality, used = kernel.weigh_texts(mask, lambda: subject.embed_tokens(self.texts), *how)  # (N,)
+        self.readings, self.settings = subject.read_texts(self.texts), settings | used
+        self.beside = Beside(subject, units, mask, self.seeds, settings)
         self.total, self.seconds, self.began = 0, 0.0, began
 
     def settle_noise(self, seed: int) -> bool:
@@ -125,45 +136,34 @@ class _Run(Generic[Kind]):
         distances, from_full = (self.subject.measure_distances(keys, origin) for origin in (references, full))
 
         # 6. Noise floor: the full text under other seeds, always measured from the full text's outcome.
-        noise_keys: list[Key] = [(seed, self.texts[0]) for seed in self.noise_seeds]
-        noise_keys = [key for key in noise_keys if key in self.subject.outcomes]
+        noise_keys: list[Key] = [key for seed in self.noise_seeds if (key := (seed, self.texts[0])) in self.subject.outcomes]
         floors = (self.subject.measure_distances(noise_keys, [key] * len(noise_keys)) for key in dict.fromkeys(full))
         noise_distances = np.concatenate(list(floors))
 
         # 7. Locality.
-        weight = self.weigh_rows()[rows]
+        weight = self.locality[rows]
 
         # 8. Surrogate: responses, weights, intervals, p-values. 9. Where. 10. Trust: the surrogate's fidelity.
-        measured = (distances, from_full, noise_distances)
         texts = [self.texts[row] for row in rows]
-        seen = (self.subject.show(keys), analysis.number_outcomes(blocks, texts))
-        results = analysis.analyse(mask, blocks, weight, *measured, self.settings, provisional, *seen)
+        outcomes = analysis.number_outcomes(blocks, [self.readings[row] for row in rows])
+        extra, extra_keys = self.beside.collect()
+        measured: dict[str, Any] = {"mask": mask, "blocks": blocks, "locality_weights": weight, "distances": distances}
+        measured |= {"distances_from_full": from_full, "noise_distances": noise_distances, "provisional": provisional}
+        seen: dict[str, Any] = {"appearance": self.subject.show(keys), "outcomes": outcomes, "extra": extra}
+        results = analysis.analyse(settings=self.settings, **measured, **seen)
 
         self.seconds += time.perf_counter() - began
         return self.make(
             instruction=self.units.text,
             words=self.units.names,
-            **results,
-            mask=mask,
-            blocks=blocks,
             texts=texts,
-            distances=distances,
-            locality_weights=weight,
-            distances_from_full=from_full,
-            noise_distances=noise_distances,
+            outcomes=outcomes,
+            **{f"extra_{name}": values for name, values in extra._asdict().items() if name != "appearance"},
+            **(measured | results),
             settings=self.settings | self.subject.describe(),
             seconds=self.subject.seconds | {"fit": self.seconds, "total": time.perf_counter() - self.began},
             failed=sum(outcome is None for outcome in self.subject.outcomes.values()),
-            provisional=provisional,
             done=len(self.subject.outcomes),
             total=self.total,
-            **self.subject.collect(keys, noise_keys),
+            **self.subject.collect(keys, noise_keys, extra_keys),
         )
-
-    def weigh_rows(self) -> np.ndarray:
-        """(N,) locality weights of the design's rows, computed once; the settings then say what was really used."""
-        if self.locality is None:
-            how = (self.settings[name] for name in ("locality", "kernel", "sigma"))
-            self.locality, used = kernel.weigh_texts(self.mask, lambda: self.subject.embed_tokens(self.texts), *how)
-            self.settings |= used
-        return self.locality

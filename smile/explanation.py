@@ -23,6 +23,7 @@ from smile.method.noise_floor import exceeds_noise
 from smile.method.segments import Original
 from smile.method.trace import LEVEL, Edge
 from smile.report.answer_finding import write_answer_sentences
+from smile.report.beside import describe_order
 from smile.report.finding import write_finding
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
@@ -46,10 +47,17 @@ class BaseExplanation:
     p_values: np.ndarray  # one word at a time
     p_values_holm: np.ndarray  # corrected for k words; significance is read here only
     untested: str  # why no word could be told from chance; empty where the words were tested
+    order: list[int]  # the words whose rank by size of weight is sure, the strongest first (`smile.method.ranking`)
+    alone: np.ndarray  # (k,) how much leaving out this one word takes from the response; NaN where that was not made
+    undo: list[int]  # the fewest words without which nothing of the edit is left, confirmed by an edit; [] if not known
     interaction: dict  # smile.method.interaction.Interaction; empty before the end
     mask: np.ndarray  # (n, k) bool: edit i has word j
     blocks: np.ndarray  # (n,) int: which of the S seeds, counted from 0
     texts: list[str]  # (n,) perturbed instructions; the first of each block is the full one
+    outcomes: np.ndarray  # (n,) int: edits of one number are one outcome, because the model reads their texts alike
+    extra_mask: np.ndarray  # (m, k) bool: outcomes beside the design, in no test of it (`smile.method.extras`)
+    extra_blocks: np.ndarray  # (m,) int: their seeds, counted from the first
+    extra_distances: np.ndarray  # (m,) from the block's reference, or the first's where the design has not the seed
     distances: np.ndarray  # (n,) from the block's reference
     responses: np.ndarray  # (n,) in [0, 1]; 1 is the reference
     locality_weights: np.ndarray  # (n,) in [0, 1]
@@ -100,6 +108,12 @@ class BaseExplanation:
         smallest = self.settings["smallest_effect"] or 0.0
         return group_sequential.undecided(self.p_values_holm, self.ci_low, self.ci_high, smallest)
 
+    @property
+    def order_finding(self) -> str:
+        """Which words are first for sure, with a probability of at least 95 %, and which may change places; "" if none has a
+        star."""
+        return describe_order(self)
+
     def heatmap(self):
         """A plotly Figure: the words in reading order, coloured by weight on a symmetric scale."""
         from smile.report.plots import plot_heatmap
@@ -129,6 +143,7 @@ class Explanation(BaseExplanation):
     image: Image.Image  # the picture as the editor saw it
     edits: list[Image.Image | None]  # (n,) None where failed
     noise_edits: list[Image.Image | None] = field(default_factory=list)
+    extra_edits: list[Image.Image | None] = field(default_factory=list)  # (m,)
     region: Image.Image | None = None  # "L", white where the editor was allowed to change the picture; None: everywhere
 
     @property
@@ -197,11 +212,11 @@ class AnswerExplanation(BaseExplanation):
     places are (k, segments): how much likelier the unit makes each segment of the answer."""
 
     answers: list[str | None]  # (n,) what the model wrote; None where it wrote nothing
+    extra_answers: list[str | None]  # (m,) to the prompts beside the design
     noise_answers: list[str | None]  # to the full prompt under other seeds
     log_probs: list[np.ndarray | None] | None  # (n,) of (t,): of the tokens of the block's answer, in nat; None: not known
     tokens: list[list[str]] | None  # by block, the texts of the answer's tokens; empty where the model does not say
     segment_p_values: np.ndarray | None = None  # (k, segments) `smile.method.segments.test_segments`
-    alone: np.ndarray | None = None  # (k,) what leaving out this unit alone does, on the scale of the weights
     alone_outcomes: list | None = None  # (k,) log-probabilities, or the answers of a model that only writes
     trace: list[Edge] | None = None  # all that there might be (`smile.method.trace`), `edges` survive; None: not traced
     trace_log_probs: list[list[np.ndarray]] | None = None  # by segment, for each row of its design
@@ -240,8 +255,6 @@ class AnswerExplanation(BaseExplanation):
     @property
     def said_twice(self) -> np.ndarray:
         """(k,) bool: units that evidently act, although leaving out each alone does next to nothing."""
-        if self.alone is None:
-            return np.zeros(len(self.words), bool)
         return self.significant & (np.abs(self.alone) <= np.maximum(NOTHING * np.abs(self.weights), SMALL))
 
     @property

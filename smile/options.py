@@ -109,6 +109,12 @@ class Options:
         kind=float,
     )
     preset: str | None = _option(None, "paper: the published procedure.", choices=tuple(PRESETS))
+    join: tuple[str, ...] = _option((), "A phrase of the instruction that counts as one word, say “red car”.", kind=list)
+    hold: tuple[str, ...] = _option((), "A word or phrase that stays in every edit and is not explained.", kind=list)
+    alone: bool = _option(False, "Also edit with each word alone left out: one edit more for each word.", kind=bool)
+    undo: bool = _option(
+        True, "Look for the smallest set of words without which nothing of the edit is left; one edit confirms it.", kind=bool
+    )
 
     def __post_init__(self):
         for name, option in OPTIONS.items():
@@ -135,7 +141,8 @@ class Options:
     def settings(self) -> dict[str, Any]:
         """The options by name as they will be used: with what the preset decides, which only `edits` can change."""
         decided = PRESETS[self.preset] if self.preset is not None else {}
-        return asdict(self) | UNNAMED | decided | ({} if self.edits is None else {"edits": self.edits})
+        own = asdict(self) | {"join": list(self.join), "hold": list(self.hold)}
+        return own | UNNAMED | decided | ({} if self.edits is None else {"edits": self.edits})
 
     def but(self, **changes) -> "Options":
         """The same with some changed."""
@@ -164,9 +171,15 @@ def takes_options(function):
 
 def _checked(name: str, about: Mapping[str, Any], value):
     """The value, whole numbers as int. Raises InputError."""
-    choices, least = about["choices"], about["least"]
+    choices, least, kind = about["choices"], about["least"], about["kind"]
     if value is None and DEFAULTS[name] is None:
         return None
+    if kind is bool and not isinstance(value, (bool, np.bool_)):
+        raise InputError(f"{name} must be True or False, not {shown(value)}.")
+    if kind is list:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
+            raise InputError(f"{name} must be a list of phrases of the instruction, not {shown(value)}.")
+        return tuple(" ".join(each.split()) for each in value)
     if choices and not (isinstance(value, str) and value in choices):
         raise InputError(f"There is no {name} “{shown(value)}”; there is {', '.join(choices)}.")
     if least is None:

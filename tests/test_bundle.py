@@ -171,7 +171,7 @@ def zip64(data: bytes) -> bytes:
 def many() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for number in range(9000):
+        for number in range(13000):
             archive.writestr(f"edits/{number:03}.png", b"")
     return file.getvalue()
 

@@ -36,7 +36,7 @@ def test_json_has_the_public_keys_and_no_nan(explanation):
     assert values["distances"][1] is None and values["responses"][1] is None
     assert values["mask"] == failed.mask.tolist() and values["words"] == failed.words
     assert values["finding"] == failed.finding and values["failed"] == 1
-    assert not {"image", "edits", "noise_edits", "region"} & set(values)
+    assert not {"image", "edits", "noise_edits", "extra_edits", "region"} & set(values)
 
 
 @pytest.mark.parametrize("fail", [(), ("snow", "")])
@@ -45,7 +45,7 @@ def test_save_and_load(tmp_path, fail):
     assert saved.save(tmp_path / "deep" / "out") == tmp_path / "deep" / "out"
     loaded = load(tmp_path / "deep" / "out")
     assert loaded.to_json() == saved.to_json()
-    for name in ("edits", "noise_edits"):
+    for name in ("edits", "noise_edits", "extra_edits"):
         for ours, theirs in zip(getattr(loaded, name), getattr(saved, name), strict=True):
             assert (ours is None) == (theirs is None)
             assert ours is None or np.array_equal(np.asarray(ours), np.asarray(theirs))
@@ -121,7 +121,7 @@ def test_png_table_and_colours(explanation):
     png = draw_heatmap(explanation)
     assert png.mode == "RGB" and len(np.unique(np.asarray(png).reshape(-1, 3), axis=0)) > 10
     rows = tabulate_words(explanation)
-    assert [row[0] for row in rows] == explanation.words and [row[5] == "★" for row in rows] == [
+    assert [row[0] for row in rows] == explanation.words and [row[6] == "★" for row in rows] == [
         bool(s) for s in explanation.significant
     ]
     assert pick_colour(0, 1) == (255, 255, 255) and pick_colour(np.nan, 1) == GREY
@@ -149,7 +149,7 @@ def test_a_finding_is_a_few_sentences_and_the_first_says_which_words_it_was(expl
     for each in (explanation, run("snow"), run("a b c"), run(seeds=2)):
         text = each.finding
         assert "\n" not in text and text.endswith(".") and "  " not in text and ";." not in text
-        assert text == " ".join(write_sentences(each)) and len(write_sentences(each)) <= 5
+        assert text == " ".join(write_sentences(each)) and len(write_sentences(each)) <= 6
         assert all(sentence[0].isupper() or sentence[0] == "“" for sentence in write_sentences(each))
     first = write_sentences(explanation)[0]
     assert "over 32 edits" in first and "toward the full edit" in first and "“snow”" in first
@@ -217,8 +217,13 @@ class Together(FakeEditor):
 
 def test_of_up_to_three_words_all_is_known():
     """All combinations are edited, so nothing is inferred: no interval, no test, and stars for what acts and can be seen."""
+
+    class Exact(FakeEditor):
+        def one(self, image, text, seed):
+            return super().one(image, text, 0)
+
     for text in ("snow", "snow now", "make it snow"):
-        found = run(text)
+        found = run(text, editor=Exact())
         assert found.untested == ENUMERATED and (found.p_values == 1).all()
         assert [found.words[j] for j in np.flatnonzero(found.significant)] == ["snow"]
         assert (found.ci_low == found.weights).all() and "all combinations of the words were edited, “snow” (+" in found.finding

@@ -46,14 +46,18 @@ class Sentences:
         """Two parts: what snow does, and what night does."""
         return np.array([[["snow" in text, "night" in text]] for _, text in keys], float)[..., None]
 
+    def read_texts(self, texts):
+        return texts
+
     def embed_tokens(self, texts):
         return None
 
     def describe(self):
         return {"editor": "sentences", "embedder": "none", "distance": "sum", "region": False, "size": [0, 0]}
 
-    def collect(self, keys, noise_keys):
-        return {"image": None, "region": None, "edits": [self.outcomes[k] for k in keys], "noise_edits": list(noise_keys)}
+    def collect(self, keys, noise_keys, extra_keys):
+        made = {"edits": keys, "noise_edits": noise_keys, "extra_edits": extra_keys}
+        return {"image": None, "region": None} | {name: [self.outcomes[k] for k in some] for name, some in made.items()}
 
 
 def run(text="make it snow at night", fail=(), **options):

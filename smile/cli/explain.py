@@ -64,7 +64,12 @@ def add_options(parser) -> None:
         about, default = option.metadata, "" if option.default is None else f" (default {option.default})"
         choices = f" [{', '.join(about['choices'])}]" if about["choices"] else ""
         flag, said = f"--{name.replace('_', '-')}", f"{about['help']}{choices}{default}".replace("%", "%%")
-        parser.add_argument(flag, type=about["kind"], default=option.default, help=said)
+        if about["kind"] is bool:
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=option.default, help=about["help"])
+        elif about["kind"] is list:
+            parser.add_argument(flag, action="append", default=[], metavar="TEXT", help=f"{about['help']} May be given again.")
+        else:
+            parser.add_argument(flag, type=about["kind"], default=option.default, help=said)
 
 
 def run_explain(args) -> int:
@@ -90,9 +95,9 @@ def prepare_process(threads: int | None) -> None:
 def check_input(args) -> Image.Image:
     """The picture, opened. Whatever can be wrong before a model is loaded, which takes seconds or hours, is said here."""
     from smile.io.images import open_picture, open_region
-    from smile.method.units import words
+    from smile.method.units import split_instruction
 
-    image, _ = open_picture(args.image), words(args.instruction)
+    image, _ = open_picture(args.image), split_instruction(args.instruction, args.join, args.hold)
     if args.editor in EDITORS and EDITORS[args.editor].needs_region and args.region is None and args.region_phrase is None:
         raise InputError(
             f"{args.editor} needs a region, the part of the picture that may change; give --region or --region-phrase."

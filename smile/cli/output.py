@@ -26,6 +26,8 @@ def print_explanation(explanation: Explanation | AnswerExplanation) -> None:
 
     print_columns([COLUMN_NAMES, *tabulate_words(explanation)])
     show(f"\n{explanation.finding}")
+    if explanation.order_finding:
+        show(explanation.order_finding)
 
 
 def follow_stream(stream: Generator[Any, None, None], what: str) -> tuple[Any, int]:

@@ -85,7 +85,9 @@ def _collect_edits(e: Explanation) -> dict[tuple[int, str], Image.Image | None]:
     """By (seed, text), the edits that an explanation has paid for."""
     first = e.settings["seed"]
     edits = {(first + b, text): edit for b, text, edit in zip(e.blocks.tolist(), e.texts, e.edits, strict=True)}
-    noise = first + e.settings["seeds"]
+    noise, own = first + e.settings["seeds"], _split(e.instruction, e.settings)
+    beside = zip(e.extra_blocks.tolist(), e.extra_mask.tolist(), e.extra_edits, strict=True)
+    edits |= {(first + block, own.perturb(row)): edit for block, row, edit in beside}
     return edits | {(noise + number, e.texts[0]): edit for number, edit in enumerate(e.noise_edits)}
 
 
@@ -135,9 +137,10 @@ class _Evaluation:
 
     def _measure_faithfulness(self) -> Iterator[Measurement]:
         e, seed = self.explanation, self.explanation.settings["seed"]
-        texts = [units.perturbed(e.words, row) for row in metrics.faithfulness_mask(e.weights, seed=seed)]
+        own = _split(e.instruction, e.settings)
+        texts = [own.perturb(row) for row in metrics.faithfulness_mask(e.weights, seed=seed)]
         subject = Edits(e.image, self.editor, embedder=self.embedder, region=e.region)
-        subject.prepare(units.split_instruction(e.instruction), e.settings)
+        subject.prepare(own, e.settings)
         seeds, size = range(seed, seed + int(e.blocks.max()) + 1), subject.batch_size
         batches = [(block, texts[start : start + size]) for block in seeds for start in range(0, len(texts), size)]
         for _ in subject.run(batches):
@@ -169,11 +172,13 @@ def _plan_repeats(e: Explanation, part: str) -> list[_Repeat]:
     of, k, left_out = e.settings, len(e.words), ("embedder", "smallest_effect")
     length = of["edits"] if of["smallest_effect"] is None else max(len(e.texts), designs.default_edits(k))
     same = {name: value for name, value in citation.list_options(e).items() if name not in left_out}
-    same |= {"noise_seeds": 0, "edits": length}
+    same |= {"noise_seeds": 0, "edits": length, "alone": False, "undo": False}
     if part == "stability":
         edits = max(length, designs.default_edits(k + 1), designs.minimum_edits(k + 1, of["design"]))
-        neutral = [word for word in NEUTRAL if word not in e.words][:INSERTED]
-        texts = [" ".join([*e.words[:at], word, *e.words[at:]]) for word in neutral for at in dict.fromkeys((0, k // 2, k))]
+        pieces = (own := _split(e.instruction, of)).pieces
+        neutral = [word for word in NEUTRAL if word not in pieces][:INSERTED]
+        places = dict.fromkeys((0, own.owners.index(k // 2), len(pieces)))  # where no phrase is torn
+        texts = [" ".join([*pieces[:at], word, *pieces[at:]]) for word in neutral for at in places]
         return [_Repeat("insertions", text, same | {"edits": edits}) for text in texts]
     seeds = [(of["seed"] + of["seeds"] * (number + 1)) % LAST_SEED for number in range(SEEDS)]
     repeats = [_Repeat("seeds", e.instruction, same | {"seed": seed}) for seed in seeds]
@@ -188,14 +193,20 @@ def _list_edits(e: Explanation, part: str) -> set[tuple[int, str]]:
     of = e.settings
     if part == "faithfulness":
         mask = metrics.faithfulness_mask(e.weights, seed=of["seed"])
-        return {(of["seed"] + block, units.perturbed(e.words, row)) for block in set(e.blocks.tolist()) for row in mask}
+        own = _split(e.instruction, of)
+        return {(of["seed"] + block, own.perturb(row)) for block in set(e.blocks.tolist()) for row in mask}
     edits = set()
     for repeat in _plan_repeats(e, part):
-        words, options = units.words(repeat.instruction), {"design": of["design"]} | repeat.options
-        mask = designs.choose(len(words), options["edits"], options["design"], options["seed"])
+        own, options = _split(repeat.instruction, of), {"design": of["design"]} | repeat.options
+        mask = designs.choose(len(own.names), options["edits"], options["design"], options["seed"])
         seeds = range(options["seed"], options["seed"] + of["seeds"])
-        edits |= {(seed, units.perturbed(words, row)) for seed in seeds for row in mask}
+        edits |= {(seed, own.perturb(row)) for seed in seeds for row in mask}
     return edits
+
+
+def _split(instruction: str, settings: dict[str, Any]) -> units.Units:
+    """The instruction in the units that the settings ask for."""
+    return units.split_instruction(instruction, settings["join"], settings["hold"])
 
 
 def _check_models(e: Explanation, described: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ from smile.io.schema import (
     require_array,
 )
 from smile.method import kernel, likelihood, prompts, segments, trace
-from smile.method.units import MAX_WORDS
+from smile.method.units import MAX_WORDS, regroup
 from smile.options import OPTIONS, Options
 
 LIKELIHOOD = "likelihood"
@@ -50,6 +50,10 @@ class _Record(Strict):
     settings: dict
     mask: Annotated[np.ndarray, require_array("nk", bool)]
     blocks: Annotated[np.ndarray, require_array("n", int, high=schema.MAX_SEEDS - 1)]
+    outcomes: Annotated[np.ndarray, require_array("n", int, high=MAX_EDITS * schema.MAX_SEEDS)]
+    extra_blocks: Annotated[np.ndarray, require_array("m", int, high=2 * schema.MAX_SEEDS)]
+    extra_mask: Annotated[np.ndarray, require_array("xk", bool)]
+    extra_distances: Annotated[np.ndarray, require_array("x", *UNKNOWN, high=HUGE)]
     weights: schema.Weights
     ci_low: schema.Weights
     ci_high: schema.Weights
@@ -63,6 +67,8 @@ class _Record(Strict):
     noise_distances: Annotated[np.ndarray, require_array("m", *UNKNOWN, high=HUGE)]
     noise_floor: schema.NotNegative | None
     maps: Annotated[np.ndarray, require_array("kw", *KNOWN, low=-1)] | None
+    order: Annotated[list[Count], Field(max_length=MAX_WORDS)]
+    undo: Annotated[list[Count], Field(max_length=MAX_WORDS)]
     interaction: schema.Pair
     untested: Text
     fidelity: dict[str, schema.Number | None]
@@ -74,11 +80,12 @@ class _Record(Strict):
     finding: Annotated[str, Field(max_length=100_000)]
     files: Annotated[list[str], Field(max_length=0)]
     answers: Answered
+    extra_answers: Answered
     noise_answers: Answered
     log_probs: Rows | None
     tokens: Annotated[list[list[Answer]], Field(max_length=schema.MAX_SEEDS)] | None
     segment_p_values: Annotated[np.ndarray, require_array("kw", *UNKNOWN)] | None
-    alone: schema.Weights | None
+    alone: schema.Weights
     alone_outcomes: Annotated[list[LogProbs | Answer | None], Field(max_length=MAX_WORDS)] | None
     trace: Annotated[list[dict[str, float | int]], Field(max_length=4 * MAX_WORDS**2)] | None
     trace_log_probs: Annotated[list[Annotated[list[LogProbs], Field(max_length=MAX_EDITS)]], Field(max_length=MAX_WORDS)] | None
@@ -90,6 +97,7 @@ class _Record(Strict):
         _check_settings(settings)
         try:
             units = prompts.split_prompt(self.instruction, settings["units"], settings["within"])
+            units = regroup(units, settings["join"], settings["hold"])
         except InputError as error:
             raise make_error(f"its prompt could not be asked ({str(error).partition(';')[0]})") from error
         require(units.text == self.instruction and units.names == self.words, "“words” are not those of the prompt")
@@ -97,6 +105,7 @@ class _Record(Strict):
         starts = np.flatnonzero(np.diff(self.blocks, prepend=-1))
         require(self.blocks[starts].tolist() == [*range(len(starts))], "“blocks” are not in order")
         require(self.mask[starts].all(), "a block does not begin with the full prompt")
+        require(len(self.extra_answers) == len(self.extra_mask), "there is not one answer for each further prompt")
         require(len(self.answers) == len(self.texts) and self.answers[0], "there is not one answer for each prompt")
         require(len(self.noise_distances) == len(starts) * len(self.noise_answers), "“noise_distances” has not the right size")
         require(self.provisional == (self.done < self.total), "“done” and “total” do not agree")
@@ -184,14 +193,15 @@ def _compare(fields: dict[str, Any]) -> None:
     else:
         seen = np.array([original.share(answer, row) for answer, row in zip(answers, rows, strict=True)])
     _require_agreement(fields, expected)
-    schema.compare_results(fields, seen[..., None])
+    extra = [original.share(answer) for answer in fields["extra_answers"]] if log_probs is None else []
+    schema.compare_results(fields, seen[..., None], np.array(extra)[..., None] if extra else None)
     if settings["permutations"] > MAX_PERMUTATIONS or fields["provisional"]:
         return
     usable, chance = np.isfinite(fields["distances"]), {"permutations": settings["permutations"], "seed": settings["seed"]}
     further: dict[str, Any] = {}
     if fields["segment_p_values"] is not None:
         further["segment_p_values"] = segments.test_segments(fields["mask"][usable], seen[usable], **chance)
-    if fields["alone"] is not None and log_probs is not None:
+    if fields["alone_outcomes"] is not None and log_probs is not None:
         alone = [1 - likelihood.measure_likelihood(row) for row in fields["alone_outcomes"]]
         further["alone"] = segments.measure_alone(fields["distances"], fields["distances"][0], alone)
     _require_agreement(fields, further)

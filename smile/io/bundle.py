@@ -22,9 +22,9 @@ from smile.io.own_folder import RECORD, read_file, replace_files
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
 from smile.io.schema import make_error, require
 
-PICTURES = ("image", "region", "edits", "noise_edits")  # the fields that are no numbers
-NAMES = re.compile(r"explanation\.json|input\.png|region\.png|(edits|noise)/[0-9]{3,4}\.png")
-MAX_ENTRIES = 2 * schema.MAX_EDITS + 3
+PICTURES = ("image", "region", "edits", "noise_edits", "extra_edits")  # the fields that are no numbers
+NAMES = re.compile(r"explanation\.json|input\.png|region\.png|(edits|noise|extra)/[0-9]{3,4}\.png")
+MAX_ENTRIES = 3 * schema.MAX_EDITS + 3
 MAX_BYTES = 512_000_000  # of all files, uncompressed
 MAX_JSON = 16_000_000  # bytes
 MAX_ALL_PIXELS = 4 * MAX_PIXELS  # of all pictures: they are in memory together
@@ -93,6 +93,7 @@ def _name_pictures(fields: Mapping[str, Any]) -> dict[str, Image.Image]:
     pictures = {"input.png": fields["image"], "region.png": fields["region"]}
     pictures |= {_name_file("edits", number): edit for number, edit in enumerate(fields["edits"])}
     pictures |= {_name_file("noise", number): edit for number, edit in enumerate(fields["noise_edits"])}
+    pictures |= {_name_file("extra", number): edit for number, edit in enumerate(fields["extra_edits"])}
     return {name: picture for name, picture in pictures.items() if picture is not None}
 
 
@@ -137,12 +138,12 @@ def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str]
         return answer_schema.read_fields(values, refit)
     fields = schema.check_fields(values)
     listed = fields.pop("files")
-    edits, noise_edits = (
+    edits, noise_edits, extra_edits = (
         [_name_file(folder, number) if pictured else None for number, pictured in enumerate(which)]
-        for folder, which in zip(("edits", "noise"), schema.find_pictured(fields), strict=True)
+        for folder, which in zip(("edits", "noise", "extra"), schema.find_pictured(fields), strict=True)
     )
     region = "region.png" if fields["settings"]["region"] else None
-    for name in sorted((names or set()) - {RECORD, "input.png", region, *edits, *noise_edits}):
+    for name in sorted((names or set()) - {RECORD, "input.png", region, *edits, *noise_edits, *extra_edits}):
         raise make_error(f"explanation.json does not know of {name}")
     album = _Album(read_content)
     fields["image"] = album.open_png("input.png")
@@ -152,12 +153,14 @@ def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str]
         require(fields["region"].size == fields["image"].size, "region.png has not the size of input.png")
         shades = {shade for _, shade in fields["region"].getcolors()}
         require(255 in shades <= {0, 255}, "region.png is not black and white")
-    fields["edits"], fields["noise_edits"] = ([album.open_png(name) for name in each] for each in (edits, noise_edits))
+    for field, chosen in (("edits", edits), ("noise_edits", noise_edits), ("extra_edits", extra_edits)):
+        fields[field] = [album.open_png(name) for name in chosen]
     if listed:
         hashes = {name: _hash(picture) for name, picture in _name_pictures(fields).items()}
         require([f"{name} {each}" for name, each in hashes.items()] == listed, "its pictures are not those that it lists")
     if refit:
-        schema.compare_results(fields, average_all_cells(fields["edits"]))
+        cells = average_all_cells([*fields["edits"], *fields["extra_edits"]])
+        schema.compare_results(fields, cells[: len(edits)], cells[len(edits) :])
     return fields
 
 

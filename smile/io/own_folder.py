@@ -110,7 +110,7 @@ def _finish(folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         os.replace(coming / name, folder / name)
     shutil.rmtree(coming, ignore_errors=True)
-    for name in ("edits", "noise"):
+    for name in ("edits", "noise", "extra"):
         with suppress(OSError):  # something is in it
             (folder / name).rmdir()
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, PlainValidator, ValidationError, Validati
 from smile.errors import InputError, shown
 from smile.method import units
 from smile.method.analysis import analyse, number_outcomes
+from smile.method.extras import Extra
 from smile.method.group_sequential import MOST, undecided
 from smile.method.surrogate import holm
 from smile.options import LARGEST, OPTIONS, Options
@@ -33,6 +34,7 @@ TOLERANCE = 1e-6  # between the numbers in a file and the same numbers computed 
 MAX_WORK = 2e10  # multiplications, some seconds; where drawing chance again takes more, it is believed
 LEAST_WORK = 1000  # multiplications for one row of one permutation, which also stands for the memory it takes
 CHANGED = "The numbers in this bundle do not follow from its edits; it was changed or written by another version."
+BELIEVED = ("ci_low", "ci_high", "p_values", "order", "undo")  # where they cannot be computed again
 SECONDS = {"edits", "embedding", "fit", "total"}
 DESCRIBED = [f"{model}_{what}" for model in ("editor", "embedder") for what in ("weights", "device", "dtype")]
 
@@ -98,11 +100,13 @@ def check_fields(values: Any) -> dict[str, Any]:
     return fields
 
 
-def find_pictured(fields: Mapping[str, Any]) -> tuple[list[bool], list[bool]]:
-    """Which edits, and which edits under the noise seeds, there are pictures of; the others failed."""
+def find_pictured(fields: Mapping[str, Any]) -> tuple[list[bool], list[bool], list[bool]]:
+    """Which edits, which under the noise seeds, and which beside the design there are pictures of; the others failed."""
     blocks = fields["blocks"].max() + 1
     first = fields["noise_distances"][: len(fields["noise_distances"]) // blocks]  # measured from each block
-    return np.isfinite(fields["distances"]).tolist(), np.isfinite(first).tolist()
+    some = (fields["distances"], first, fields["extra_distances"])
+    edits, noise, extra = (np.isfinite(distances).tolist() for distances in some)
+    return edits, noise, extra
 
 
 def make_error(why: str) -> InputError:
@@ -140,13 +144,15 @@ def is_plain(value: Any) -> bool:
 
 
 def _parse_array(axes: str, kinds: tuple[type, ...], low: float, high: float, value: Any, info: ValidationInfo) -> np.ndarray:
-    """Nested lists of these kinds as an array; None is NaN. Axes are k words, n edits, m noise distances, h by w patches."""
+    """Nested lists of these kinds as an array; None is NaN. Axes are k words, n edits, m of anything or nothing, x edits beside
+    the design, h by w places."""
     name, items, shape = info.field_name, [value], []
     sizes = {"k": len(info.data.get("words", ())), "n": len(info.data.get("texts", ()))}
+    sizes |= {"x": len(info.data["extra_blocks"])} if "extra_blocks" in info.data else {}
     for axis in axes:
         require(all(type(item) is list for item in items), f"“{name}” is no list of the right depth")
-        shape.append(sizes.get(axis, len(items[0])))
-        require(shape[-1] or axis == "m", f"“{name}” is empty")
+        shape.append(sizes.get(axis, len(items[0]) if items else 0))
+        require(shape[-1] or axis in "mx" or not items, f"“{name}” is empty")
         require(all(len(item) == shape[-1] for item in items), f"“{name}” has not the right number of values")
         items = list(chain.from_iterable(items))
     try:
@@ -245,6 +251,10 @@ class _Record(Strict):
     settings: _Settings
     mask: Annotated[np.ndarray, require_array("nk", bool)]
     blocks: Annotated[np.ndarray, require_array("n", int, high=MAX_SEEDS - 1)]
+    outcomes: Annotated[np.ndarray, require_array("n", int, high=MAX_EDITS * MAX_SEEDS)]
+    extra_blocks: Annotated[np.ndarray, require_array("m", int, high=2 * MAX_SEEDS)]
+    extra_mask: Annotated[np.ndarray, require_array("xk", bool)]
+    extra_distances: Annotated[np.ndarray, require_array("x", *UNKNOWN, high=HUGE)]
     weights: Weights
     ci_low: Weights
     ci_high: Weights
@@ -258,6 +268,9 @@ class _Record(Strict):
     noise_distances: Annotated[np.ndarray, require_array("m", *UNKNOWN, high=HUGE)]
     noise_floor: NotNegative | None
     maps: Annotated[np.ndarray, require_array("khw", *KNOWN, low=-1)] | None
+    alone: Weights
+    order: Annotated[list[Count], Field(max_length=units.MAX_WORDS)]
+    undo: Annotated[list[Count], Field(max_length=units.MAX_WORDS)]
     interaction: Pair
     untested: Text
     fidelity: dict[str, Number | None]
@@ -267,7 +280,7 @@ class _Record(Strict):
     done: Count
     total: Count
     finding: Text
-    files: Annotated[list[str], Field(max_length=2 * MAX_EDITS + 2)] = []  # name and hash; none: the pictures are not checked
+    files: Annotated[list[str], Field(max_length=3 * MAX_EDITS + 2)] = []  # name and hash; none: the pictures are not checked
 
     @field_validator("instruction")
     @classmethod
@@ -287,6 +300,9 @@ class _Record(Strict):
         require(len(pair.model_fields_set) in (0, 4), "“interaction” lacks a part")
         positions = chain.from_iterable(pair.pairs)
         require(all(position < len(self.words) for position in positions), "“interaction” has pairs of other words")
+        for name, chosen in (("order", self.order), ("undo", self.undo)):
+            mine = len(set(chosen)) == len(chosen) and all(position < len(self.words) for position in chosen)
+            require(mine, f"“{name}” has positions of other words")
         require(not pair.pairs or None not in (pair.weight, pair.p_value), "“interaction” has a pair without numbers")
         return self
 
@@ -294,9 +310,17 @@ class _Record(Strict):
     def _check_edits(self) -> "_Record":
         """Texts, blocks, failures and counts tell the same story."""
         settings = dict(self.settings)
-        require(self.words == self.instruction.split(), "“words” are not those of the instruction")
-        texts = [units.perturbed(self.words, row) for row in self.mask.tolist()]
+        try:
+            own = units.split_instruction(self.instruction, settings["join"], settings["hold"])
+        except InputError as error:
+            raise make_error(f"of its settings, {error}".rstrip(".")) from error
+        require(self.words == own.names, "“words” are not those of the instruction")
+        texts = [own.perturb(row) for row in self.mask.tolist()]
         require(self.texts == texts, "“texts” do not agree with “mask”")
+        numbers = number_outcomes(self.blocks, self.outcomes.tolist())
+        pairs = set(zip(self.blocks.tolist(), texts, numbers.tolist(), strict=True))
+        counted = (numbers == self.outcomes).all() and len(pairs) == len({pair[:2] for pair in pairs})
+        require(counted, "“outcomes” do not agree with “texts”")
         starts = np.flatnonzero(np.diff(self.blocks, prepend=-1))
         count, sizes = len(starts), np.diff([*starts, len(self.blocks)])
         require(count <= settings["seeds"] and self.blocks[starts].tolist() == [*range(count)], "“blocks” are not in order")
@@ -304,47 +328,57 @@ class _Record(Strict):
         require((sizes[:-1] == settings["edits"]).all() and sizes[-1] <= settings["edits"], "a block has not the right size")
         require(len(self.noise_distances) % count == 0, "“noise_distances” has not the right number of values")
 
-        pictured, noise_pictured = find_pictured(dict(self))
+        pictured, noise_pictured, extra_pictured = find_pictured(dict(self))
         require(len(noise_pictured) <= min(settings["noise_seeds"], MAX_EDITS), "there are more noise seeds than it says")
         noise = np.isfinite(self.noise_distances).reshape(count, -1)
         require((noise == noise[0]).all(), "“noise_distances” do not agree on what failed")
         require(np.isfinite(self.distances_from_full).tolist() == pictured, "the distances do not agree on what failed")
         require(np.isfinite(self.distances[starts]).all(), "the edit of the full instruction failed")
         edits = dict(zip(zip(self.blocks.tolist(), texts, strict=True), pictured, strict=True))
-        failed = list(edits.values()).count(False) + noise_pictured.count(False)
-        require(self.failed == failed, "“failed” is not the number of edits that failed")
-        require(self.done == len(edits) + len(noise_pictured), "“done” is not the number of edits")
+        edits |= {(settings["seeds"] + i, texts[0]): made for i, made in enumerate(noise_pictured)}
+        beside = zip(self.extra_blocks.tolist(), map(own.perturb, self.extra_mask.tolist()), strict=True)
+        for key, made in zip(beside, extra_pictured, strict=True):
+            require(edits.setdefault(key, made) == made, "the edits beside the design do not agree on what failed")
+        require(self.failed == list(edits.values()).count(False), "“failed” is not the number of edits that failed")
+        require(self.done == len(edits), "“done” is not the number of edits")
         require(self.provisional == (self.done < self.total), "“done” and “total” do not agree")
         every = (count, len(noise_pictured)) == (settings["seeds"], settings["noise_seeds"])
         judged = (self.p_values_holm, self.ci_low, self.ci_high)  # when one looked, every word may have been decided
         decided = sizes[-1] in (settings["looks"] or ()) and not undecided(*judged, settings["smallest_effect"]).any()
         ended = every and (sizes[-1] == settings["edits"] or decided)
-        require(ended != self.provisional, "“provisional” does not agree with the number of edits")
+        require(ended or self.provisional, "“provisional” does not agree with the number of edits")
         return self
 
 
-def compare_results(fields: Mapping[str, Any], appearance: np.ndarray | None) -> None:
-    """Compute again what the method makes of the edits, and compare. appearance (n, rows, columns, 3): what the edits look
-    like (`smile.io.images.average_all_cells`); None where the pictures are not there: then p-values and maps are believed.
-    Raises InputError where the file says something else."""
+def compare_results(
+    fields: Mapping[str, Any], appearance: np.ndarray | None, extra_appearance: np.ndarray | None = None
+) -> None:
+    """Compute again what the method makes of the edits, and compare. appearance (n, rows, columns, 3) and extra_appearance
+    (m, rows, columns, 3): what the edits, and those beside the design, look like (`smile.io.images.average_all_cells`);
+    None where the pictures are not there: then what rests on them is believed. Raises InputError where the file says
+    something else."""
     settings, (edits, words) = fields["settings"], fields["mask"].shape
     work = max(words * (words + fields["blocks"].max() + 1), LEAST_WORK) * edits * settings["permutations"]
     drawn = settings if work <= MAX_WORK else settings | {"permutations": 1}
     names = ("mask", "blocks", "locality_weights", "distances", "distances_from_full", "noise_distances", "provisional")
     try:
-        outcomes = number_outcomes(fields["blocks"], fields["texts"])
-        given: dict[str, Any] = {name: fields[name] for name in names} | {"appearance": appearance, "outcomes": outcomes}
+        given: dict[str, Any] = {name: fields[name] for name in names}
+        beside = {name: fields[f"extra_{name}"] for name in ("mask", "blocks", "distances")}
+        given |= {"appearance": appearance, "outcomes": fields["outcomes"]}
+        given["extra"] = Extra(**beside, appearance=extra_appearance)
         results = analyse(settings=drawn, **given)
     except np.linalg.LinAlgError as error:
         raise InputError(CHANGED) from error
     if work > MAX_WORK and results["fidelity"]:
-        results |= {name: fields[name] for name in ("ci_low", "ci_high", "p_values", "interaction")}
+        results |= {name: fields[name] for name in (*BELIEVED, "interaction")}
         results["p_values_holm"] = holm(fields["p_values"])
     if appearance is None:
-        results |= {name: fields[name] for name in ("p_values", "untested", "maps")}
+        results |= {name: fields[name] for name in (*BELIEVED, "untested", "maps")}
         results["p_values_holm"] = holm(fields["p_values"])
     if settings["reference"] == "edit":
         results["distances_from_full"] = fields["distances"]
+    if "answers" in fields:  # of which each unit was left out alone in another way (`smile.io.answer_schema`)
+        del results["alone"]
     if not all(agree(fields[name], computed) for name, computed in results.items()):
         raise InputError(CHANGED)
 

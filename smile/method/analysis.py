@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from smile.method import distance as distances_
-from smile.method import group_sequential, maps, noise_floor
+from smile.method import extras, group_sequential, maps, noise_floor
 from smile.method import surrogate as surrogates
+from smile.method.evident import find_evident, find_visible
+from smile.method.extras import Extra
 from smile.method.fidelity import fidelity
 from smile.method.interaction import interaction
 from smile.method.least_squares import solve
@@ -29,15 +31,17 @@ def analyse(
     provisional: bool,
     appearance=None,
     outcomes=None,
+    extra: Extra | None = None,
 ) -> dict:
     """Steps 5, 6, 8, 9 and 10 of the method for n edits, by the names of the fields of `Explanation`: responses (n,),
-    edit_p_values (n,), noise_floor, weights, ci_low, ci_high, p_values, p_values_holm (k,), untested, interaction,
-    fidelity and maps.
+    edit_p_values (n,), noise_floor, weights, ci_low, ci_high, p_values, p_values_holm (k,), untested, order, interaction,
+    fidelity, maps, alone and undo.
 
     mask (n, k) bool; blocks (n,) int, counted from 0; locality_weights, distances, distances_from_full (n,), NaN for a
     failed edit; noise_distances (blocks x noise seeds,). appearance (n, rows, columns, channels): what the outcomes look
     like, in shares of the full range, NaN for a failed one; None where that is not known. outcomes (n,) int: rows of the
-    same number are one outcome. Of the settings, similarity, surrogate, permutations, seed and looks count.
+    same number are one outcome. extra: outcomes beside the design (`smile.method.extras`). Of the settings, similarity,
+    surrogate, permutations, seed, looks, undo and reference count.
 
     What the edits do not determine is NaN, and fidelity and interaction are empty then; `provisional` leaves a residual
     besides, and no interaction yet. At the end, a word that is in all usable edits, or in none, is left out of the fit: its
@@ -57,7 +61,9 @@ def analyse(
 
     # 8. Surrogate, as soon as the edits tell the words apart. 9. Where. 10. Trust.
     words = mask.shape[1]
-    result: dict = dict.fromkeys(FITTED, np.full(words, np.nan)) | {"untested": "", "interaction": {}, "fidelity": {}}
+    result: dict = dict.fromkeys(FITTED, np.full(words, np.nan))
+    result |= {"untested": "", "order": [], "interaction": {}, "fidelity": {}}
+    extra = extras.make_extra(words) if extra is None else extra
     varies = np.ones(words, bool) if provisional else mask[usable].any(axis=0) & ~mask[usable].all(axis=0)
     data, which = (mask[usable][:, varies], responses[usable], locality_weights[usable]), blocks[usable]
     if varies.any() and _determined(data[0], data[2], which, whole=not provisional):
@@ -67,17 +73,28 @@ def analyse(
             "appearance": None if appearance is None else appearance[usable].reshape(usable.sum(), -1),
             "outcomes": None if outcomes is None else np.asarray(outcomes)[usable],
         }
-        fitted = _fit(data, usable, settings["looks"], kind, chance, seen)
+        fitted = _fit(data, usable, settings["looks"], kind, chance, seen | {"rank": not provisional})
+        looks = distances_from_full[usable, None] if seen["appearance"] is None else seen["appearance"]
+        noisy = bool((noise_distances > extras.SAME).any())
+        fitted = extras.test_enumerated(fitted, data[0], looks, extra, noisy, settings)
+        position = np.flatnonzero(varies)
         result |= {name: _spread(fitted[name], varies) for name in FITTED} | {"untested": fitted["untested"]}
+        result["order"] = position[fitted["order"]].tolist()
         result["fidelity"] = fidelity(*data, kind=kind, blocks=which)
         pair = {} if provisional else asdict(interaction(*data[:2], **chance))
-        position = np.flatnonzero(varies)
         result["interaction"] = pair and pair | {"pairs": [position[both].tolist() for both in pair["pairs"]]}
     result["maps"] = None
     if appearance is not None and result["fidelity"] and not provisional:
         effects = solve(data[0].astype(float), seen["appearance"], np.ones(len(which)), which).weights
         result["maps"] = maps.map_effects(_spread(effects, varies, 0.0), appearance.shape[1:])
+    found: list[int] = []
+    if settings["undo"] and not provisional and settings["reference"] == "edit":
+        stars = (result["weights"], result["p_values_holm"], result["untested"], find_visible(result["maps"], words))
+        significant = find_evident(*stars, noise_floor.exceeds_noise(distances_from_full, noise_distances))
+        found = extras.find_undoing(mask, blocks, distances_from_full, significant)
     return {
+        "alone": extras.measure_alone(mask, blocks, responses, distances, extra),
+        "undo": extras.confirm_undoing(found, mask, blocks, distances_from_full, extra),
         "responses": responses,
         "edit_p_values": edit_p_values,
         "noise_floor": noise_floor.floor(noise_distances),
@@ -85,10 +102,10 @@ def analyse(
     }
 
 
-def number_outcomes(blocks, texts) -> np.ndarray:
-    """(n,) int: edits of the same seed and text have the same number, because they are one outcome."""
+def number_outcomes(blocks, readings) -> np.ndarray:
+    """(n,) int: edits of the same seed and text, as the model reads it, have the same number, because they are one outcome."""
     known: dict = {}
-    return np.array([known.setdefault(each, len(known)) for each in zip(np.asarray(blocks).tolist(), texts, strict=True)])
+    return np.array([known.setdefault(each, len(known)) for each in zip(np.asarray(blocks).tolist(), readings, strict=True)])
 
 
 def _spread(values, varies, missing=np.nan) -> np.ndarray:
@@ -103,7 +120,7 @@ def _fit(data, usable, planned, kind: str, chance: dict[str, Any], seen: dict[st
     mask, response, weight = data
     if not planned:
         model = surrogates.fit(mask, response, weight, kind=kind, **chance, **seen)
-        return {name: getattr(model, name) for name in (*FITTED, "untested")}
+        return {name: getattr(model, name) for name in (*FITTED, "untested", "order")}
     budget, looks = planned[-1], group_sequential.made(planned, len(usable))
     level = float(group_sequential.levels(looks, budget)[-1])
     model = surrogates.fit(mask, response, weight, kind=kind, level=level, **chance, **seen)
@@ -112,11 +129,12 @@ def _fit(data, usable, planned, kind: str, chance: dict[str, Any], seen: dict[st
         count = usable[:look].sum()
         p_values.append(np.ones(len(model.weights)))
         if _determined(mask[:count], weight[:count], np.zeros(count, int), whole=True):
-            before: dict[str, Any] = {name: None if part is None else part[:count] for name, part in seen.items()}
+            parts = {name: part for name, part in seen.items() if name != "rank"}
+            before: dict[str, Any] = {name: None if part is None else part[:count] for name, part in parts.items()}
             before |= chance | {"blocks": np.zeros(count, int)}
             p_values[-1] = surrogates.fit(mask[:count], response[:count], weight[:count], **before).p_values
     repeated = group_sequential.repeated_p_values([*p_values, model.p_values], looks, budget)
-    fitted = {name: getattr(model, name) for name in (*FITTED, "untested")}
+    fitted = {name: getattr(model, name) for name in (*FITTED, "untested", "order")}
     return fitted | {"p_values": repeated, "p_values_holm": surrogates.holm(repeated)}
 
 

@@ -35,8 +35,10 @@ class Appearance:
     pairs: list[tuple[int, int]]  # positions of the words whose pairs are in the model, the strongest first
 
 
-def test_words(mask, looks, *, permutations: int = 999, seed: int = 0) -> Appearance:
+def test_words(mask, looks, *, permutations: int = 999, seed: int = 0, blocks=None) -> Appearance:
     """Test each word of mask (n, k) on looks (n, q), the outcomes of one seed; row by row finite numbers.
+
+    blocks (n,) int: with several seeds, of which each has all the texts, outcomes are permuted within each.
 
     Freedman & Lane (1983): what is permuted is the remainder of a model without the word, which holds the pairs and the
     other words that act evidently (p <= .05 in a first pass over the remainder of the whole model). Counted with the +1
@@ -46,7 +48,10 @@ def test_words(mask, looks, *, permutations: int = 999, seed: int = 0) -> Appear
     permutation (Westfall & Young 1993).
     """
     mask, looks = np.asarray(mask, float), np.asarray(looks, float)
-    scores, order = _reduce(looks), inference.orders(np.zeros(len(mask), int), permutations, seed)
+    blocks = np.zeros(len(mask), int) if blocks is None else np.asarray(blocks)
+    for block in np.unique(blocks):
+        looks = looks - np.where((blocks == block)[:, None], looks[blocks == block].mean(axis=0), 0.0)
+    scores, order = _reduce(looks), inference.orders(blocks, permutations, seed)
     pairs = _enter_pairs(mask, scores, order)
     k, columns = mask.shape[1], np.hstack([mask, multiply_words(mask, pairs)])
     model = _fit(columns, scores)

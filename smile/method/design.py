@@ -99,6 +99,12 @@ def planned_edits(k, edits=None, blocks=False):
     return min(2**k, (BLOCKS * first if blocks else first) if edits is None else edits)
 
 
+def plan_rows(k, edits, kind, seed, blocks=False):
+    """`mask` (N, k) bool of `choose`, or with `blocks` of `in_blocks`; N is `planned_edits`."""
+    count = planned_edits(k, edits, blocks)
+    return in_blocks(k, count, seed) if blocks else choose(k, count, kind, seed)
+
+
 def describe(k, edits, kind="balanced"):
     """One line for the reader: which array `choose(k, edits, kind)` uses and what it can tell apart."""
     k, edits = _checked(k, edits, kind)

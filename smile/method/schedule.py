@@ -5,6 +5,14 @@ from itertools import pairwise
 Batch = tuple[int, list[str]]  # (seed, texts)
 
 
+def split_by_seed(keys: list[tuple[int, str]], batch_size: int) -> list[Batch]:
+    """The batches of these outcomes (seed, text), each of one seed."""
+    texts: dict[int, list[str]] = {}
+    for seed, text in keys:
+        texts.setdefault(seed, []).append(text)
+    return [(seed, some[i : i + batch_size]) for seed, some in texts.items() for i in range(0, len(some), batch_size)]
+
+
 def plan_batches(
     texts: list[str], looks: list[int] | None, seeds: range, noise_seeds: range, batch_size: int
 ) -> list[list[Batch]]:

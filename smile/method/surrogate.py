@@ -1,17 +1,19 @@
 """The surrogate: a weighted linear model response ~ mask, and how far to believe its weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from smile.errors import InputError
-from smile.method import inference
+from smile.method import inference, ranking
 from smile.method.appearance import multiply_words, test_words
 from smile.method.least_squares import KINDS, ROUND_OFF, checked, solve
 
 TOO_FEW = "the edits are too few to judge chance by"
 ENUMERATED = "all combinations of so few words are edited, which leaves nothing to chance under one seed"
 LEAST_WEIGHT = 0.05  # of the largest distance: where nothing is left to chance, a word of less is not said to act
+NOISY = "another seed changes the outcome, and so few texts cannot be told from noise under one seed"
 ALL_ALIKE = "the edits are all equally far from the reference"
 SEEDS_ALIKE = "every seed makes the same edits, so several tell no more than one"
 LEAST_TEXTS = 9  # with the 8 of three words, a word that acts only together with another has p >= .43 whatever the noise
@@ -34,6 +36,7 @@ class Surrogate:
     fitted: np.ndarray
     intercepts: np.ndarray
     untested: str
+    order: list[int]  # `ranking.find_order`: the words whose rank by size is sure, the largest weight first
 
 
 def fit(
@@ -48,6 +51,7 @@ def fit(
     level: float = 0.05,
     appearance=None,
     outcomes=None,
+    rank: bool = False,
 ) -> Surrogate:
     """Fit response (N,) ~ mask (N, k) with locality weights (N,) >= 0 (None: all 1) and return a `Surrogate`.
 
@@ -57,6 +61,7 @@ def fit(
     - level: of one block's intervals, where one looks more than once (`smile.method.group_sequential`).
     - appearance (N, q): what the outcomes look like; words are tested on it, and on the response where it is None.
     - outcomes (N,) int: rows of the same number are the same outcome, and count as one in the test; None: all differ.
+    - rank: whether to find the words whose rank is sure, which takes as long again.
 
     With one block the numbers are about this edit, with several about the editor:
 
@@ -82,15 +87,29 @@ def fit(
     solution = solve(mask, response, weight, block, kind)
     counted = weight > 0  # a row of weight 0 is not part of the regression
     data = mask[counted], response[counted], weight[counted], block[counted]
-    first = _first(outcomes, counted)
+    first, order = _first(outcomes, counted), []
     p_values, untested, pairs = _test_words(data[0], appearance[counted], data[3], first, permutations, seed)
     if len(np.unique(data[3])) == 1:
         alike = np.ptp(data[2]) == 0  # with unequal weights a pair's part in a word's weight hangs on the rows that were drawn
         beside = solve(np.hstack([data[0], multiply_words(data[0], pairs)]), *data[1:], kind) if pairs and alike else None
-        half = inference.half_widths(solve(*data, kind), data[1][:, None], permutations, seed, level, beside)[:, 0]
+        model = solve(*data, kind)
+
+        rest = beside if beside is not None and beside.df_resid >= 2 else model
+
+        def judge(contrasts):
+            if untested == ENUMERATED or rest.df_resid < 2:
+                return 0.0 if untested else np.full(len(contrasts), np.nan)
+            other = replace(model, operator=contrasts @ model.operator)
+            return inference.half_widths(other, data[1][:, None], permutations, seed, level, rest)[:, 0]
+
+        half = inference.half_widths(model, data[1][:, None], permutations, seed, level, beside)[:, 0]
         half = np.zeros_like(half) if untested == ENUMERATED else half
+        if rank and untested in ("", ENUMERATED):
+            order = ranking.find_order(model.weights, judge)
     else:
         half, p_values, untested = _several_seeds(data, kind, p_values, untested)
+        if rank and not untested:
+            order = ranking.find_order(solution.weights, partial(_judge_over_seeds, data))
     return Surrogate(
         weights=solution.weights,
         intercept=float(solution.intercepts.mean()),
@@ -101,6 +120,7 @@ def fit(
         fitted=solution.fitted,
         intercepts=solution.intercepts,
         untested=untested,
+        order=order,
     )
 
 
@@ -150,6 +170,22 @@ def _several_seeds(data, kind, p_values, untested):
     if not untested:
         p_values = np.maximum(p_values, inference.seed_p_values(alone[0], alone[1], seeds))
     return inference.seed_half_widths(spread[1], seeds), p_values, untested
+
+
+def _judge_over_seeds(data, contrasts) -> np.ndarray:
+    """(c,) half widths of 95 % intervals of contrasts (c, k), each of two words, of the editor.
+
+    The difference of two words' weights is the weight of the one where the other's column is their sum (or difference).
+    """
+    mask, *rest = data
+    found = []
+    for contrast in contrasts:
+        first, second = np.flatnonzero(contrast)
+        columns = mask.copy()
+        columns[:, second] -= contrast[first] * contrast[second] * mask[:, first]
+        spread = inference.over_seeds(columns, *rest)
+        found.append(np.nan if spread is None else spread[1][first])
+    return inference.seed_half_widths(np.array(found), len(np.unique(data[3])))
 
 
 def _first(outcomes, counted):

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from smile.errors import InputError
+from smile.errors import InputError, shown
 
 MAX_WORDS = 64
 MAX_LETTERS = 1000  # several times what any editor reads
@@ -89,7 +89,46 @@ class Units:
         return text
 
 
-def split_instruction(instruction: str) -> Units:
-    """The words of an instruction as units, one space apart. Raises InputError as `words`."""
+def split_instruction(instruction: str, join: Iterable[str] = (), hold: Iterable[str] = ()) -> Units:
+    """The words of an instruction as units, one space apart, joined and held as `regroup` does. Raises InputError as it and
+    `words`."""
     found = words(instruction)
-    return Units(tuple(found), (" ",) * (len(found) - 1), tuple(range(len(found))))
+    return regroup(Units(tuple(found), (" ",) * (len(found) - 1), tuple(range(len(found)))), join, hold)
+
+
+def regroup(units: Units, join: Iterable[str] = (), hold: Iterable[str] = ()) -> Units:
+    """The same text in fewer units.
+
+    join: phrases of at least two pieces, each of which is one unit wherever it stands. hold: pieces or phrases that stay in
+    every perturbed text, and are no units. Raises InputError for a phrase that does not stand in the text, or tears a piece,
+    for one that overlaps with another or is held already, and where everything is held.
+    """
+    flat = [(word, piece) for piece, text in enumerate(units.pieces) for word in text.split()]
+    owners, taken = [*units.owners], {piece for piece, owner in enumerate(units.owners) if owner is None}
+    for phrases, held in ((join, False), (hold, True)):
+        for phrase in phrases:
+            for place in _find_phrase([word for word, _ in flat], phrase):
+                pieces = [piece for piece in range(flat[place[0]][1], flat[place[-1]][1] + 1)]
+                if sum(piece in pieces for _, piece in flat) != len(place):
+                    raise InputError(f"“{shown(phrase)}” is not made of whole units; name them as they are.")
+                if taken & set(pieces):
+                    raise InputError(f"“{shown(phrase)}” is joined or held twice; name each word once.")
+                if not held and len(pieces) < 2:
+                    raise InputError(f"“{shown(phrase)}” is one word; join at least two.")
+                taken |= set(pieces)
+                for piece in pieces:
+                    owners[piece] = None if held else owners[pieces[0]]
+    kept = sorted({owner for owner in owners if owner is not None})
+    if not kept:
+        raise InputError("Every word is held, so none is left to explain; hold fewer.")
+    return Units(units.pieces, units.gaps, tuple(None if owner is None else kept.index(owner) for owner in owners))
+
+
+def _find_phrase(found: list[str], phrase: str) -> list[range]:
+    """Where the words of a phrase stand, one after another. Raises InputError where they do not."""
+    wanted = phrase.split()
+    starts = range(len(found) - len(wanted) + 1) if wanted else ()
+    places = [range(i, i + len(wanted)) for i in starts if found[i : i + len(wanted)] == wanted]
+    if not places:
+        raise InputError(f"“{shown(phrase)}” does not stand in the text, so it cannot be joined or held; write it alike.")
+    return places

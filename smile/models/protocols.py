@@ -30,6 +30,8 @@ class Editor(Protocol):
     - `token_embeddings(text) -> (n, d)`: rows of the text encoder's input table, without special tokens, for the word
       mover's distance;
     - `lost_words(text) -> list[str]`: the words beyond its token limit;
+    - `read_text(text) -> str`: what it reads of a text, for example its tokens; texts that it reads alike, and that
+      therefore have the same edit, count as one edit in the tests (without it, equal texts do);
     - `with_settings(**settings)`: the same editor with other settings; `SETTINGS`: the range of each, (lowest, highest);
     - `edit_batches(image, batches, *, region=None)`: an iterator over the edits of batches (seed, texts), for one that
       does better when it knows all of them;
@@ -175,6 +177,17 @@ def _normalize_edit(image: Image.Image, picture: Image.Image) -> Image.Image | N
         raise InputError("The editor returned a picture that is damaged.") from error
     image.info = {}
     return image if image.getbbox() or not picture.getbbox() else None
+
+
+def read_checked(editor: object, texts: Sequence[str]) -> list[str]:
+    """What the editor reads of each text (the text itself, if it does not say). Raises InputError where that is no text."""
+    if not hasattr(editor, "read_text"):
+        return list(texts)
+    known = {text: editor.read_text(text) for text in dict.fromkeys(texts)}
+    for reading in known.values():
+        if not isinstance(reading, str):
+            raise InputError(f"The editor's read_text must return a text, not {type(reading).__name__}.")
+    return [known[text] for text in texts]
 
 
 def edit_batches(

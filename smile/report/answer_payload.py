@@ -104,7 +104,7 @@ def _write_hovers(e: AnswerLike) -> list[list[str]]:
 
 
 def _say_alone(e: AnswerLike, word: int) -> str:
-    return "not known" if e.alone is None else format_weight(e.alone[word])
+    return "not known" if not np.isfinite(e.alone[word]) else format_weight(e.alone[word])
 
 
 def _list_facts(e: AnswerLike) -> list[str]:

@@ -88,7 +88,7 @@ def list_options(explanation: ExplanationLike) -> dict[str, Any]:
     """The options of `explain` that make this explanation: edits, seed, and what differs from the defaults."""
     e, settings = explanation, explanation.settings
     options = {name: settings[name] for name in ("edits", "seed")}
-    names = ["preset", "reference", "seeds", "noise_seeds", "smallest_effect"]
+    names = ["preset", "reference", "seeds", "noise_seeds", "smallest_effect", "alone", "undo"]
     if settings["preset"] is None:
         names += PRESET
         names += ["sigma"] * (settings["sigma"] is not None and not _is_auto(e))
@@ -97,6 +97,7 @@ def list_options(explanation: ExplanationLike) -> dict[str, Any]:
         options["locality"] = "wmd"
     if _is_settled(e):  # with more noise seeds it would be the same explanation
         options.pop("noise_seeds", None)
+    options |= {name: list(settings[name]) for name in ("join", "hold") if settings[name]}
     usual = count_permutations(len(e.words))
     options |= {"permutations": settings["permutations"]} if settings["permutations"] != usual else {}
     if settings["embedder"] == "dinov2" and not (_is_bundled(settings, "editor") and _is_bundled(settings, "embedder")):

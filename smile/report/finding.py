@@ -9,7 +9,8 @@ from itertools import combinations, product
 import numpy as np
 
 from smile.method.design import telling_edits
-from smile.method.surrogate import ENUMERATED, LEAST_WEIGHT
+from smile.method.surrogate import ENUMERATED, LEAST_TEXTS, LEAST_WEIGHT
+from smile.report.beside import describe_alone, describe_undo
 from smile.report.numbers import LEVEL
 from smile.report.places import describe_places
 from smile.report.protocols import ExplanationLike
@@ -53,10 +54,13 @@ def _write_all(e: ExplanationLike) -> list[str]:
     remarks = [
         _describe_blocked(e),
         _describe_where(e),
+        describe_undo(e),
+        describe_alone(e),
         _describe_pair(e),
         _describe_fit(e),
         _describe_noise(e),
         _describe_stopping(e),
+        _describe_held(e),
     ]
     if not e.beyond_noise:
         return [f"{_describe_nothing(e, edits)}.", *filter(None, remarks[:1])]
@@ -73,8 +77,14 @@ def _describe_nothing(e: ExplanationLike, edits: str) -> str:
 
 def _describe_words(e: ExplanationLike, edits: str) -> str:
     """Which words changed the result; without the full stop."""
-    if e.untested == ENUMERATED:
-        return f"{_describe_scope(e)}, of which all combinations of the words were edited, {_describe_exactly(e)}"
+    if _is_enumerated(e):
+        seeds = len(np.unique(e.extra_blocks[e.extra_blocks > 0]))
+        under = f" under {1 + seeds} seeds" if seeds else ""
+        scope = f"{_describe_scope(e)}, of which all combinations of the words were edited{under}"
+        if seeds and not e.significant.any():
+            more = f"{2 + 2 * seeds} seeds ({(2 + 2 * seeds) * 2 ** len(e.words)} edits) may tell"
+            return f"{scope}, no word can be told from what another seed does; {_name_largest(e)}, and {more}"
+        return f"{scope}, {_describe_exactly(e)}"
     if e.untested:
         return f"{_describe_scope(e)}, no word could be tested over {edits}, because {e.untested}; {_name_largest(e)}"
     significant = np.flatnonzero(e.significant)
@@ -85,6 +95,13 @@ def _describe_words(e: ExplanationLike, edits: str) -> str:
     rest = int(np.isfinite(e.weights).sum()) - len(significant)
     others = "" if not rest else f"; for the other {'word' if rest == 1 else f'{rest} words'} no difference could be shown"
     return f"{_describe_scope(e)}, over {edits}, {_describe_pull(e, significant)}{others}"
+
+
+def _is_enumerated(e: ExplanationLike) -> bool:
+    """Whether all combinations of up to three words were edited under one seed, so that the weights are no sample."""
+    one, usable = _count_seeds(e) == 1, np.isfinite(e.distances)
+    every = len(np.unique(e.mask[usable], axis=0)) == 2.0 ** len(e.words) < LEAST_TEXTS
+    return one and every and e.untested in ("", ENUMERATED)
 
 
 def _describe_exactly(e: ExplanationLike) -> str:
@@ -120,6 +137,12 @@ def _describe_blocked(e: ExplanationLike) -> str:
     return f"Without {' or '.join(unknown)} every edit failed or was blocked, so nothing can be said of {what}."
 
 
+def _describe_held(e: ExplanationLike) -> str:
+    """Words that were kept in every edit, because that was asked for."""
+    held = " and ".join(", ".join(f"“{phrase}”" for phrase in e.settings["hold"]).rsplit(", ", 1))
+    return f"{held} {'was' if len(e.settings['hold']) == 1 else 'were'} held in every edit, as asked." if held else ""
+
+
 def _describe_where(e: ExplanationLike) -> str:
     """Where the words with a star change the picture, the largest weight first."""
     if e.places is None:
@@ -130,14 +153,17 @@ def _describe_where(e: ExplanationLike) -> str:
 
 
 def _describe_pull(e: ExplanationLike, positions: np.ndarray) -> str:
-    """“night” (+0.65) and “snow” (+0.21) pulled the result toward the full edit."""
+    """“night” (+0.65) and “snow” (+0.21) pulled the result toward the full edit. A word may change what one sees and yet, over
+    all edits, pull neither way: then its interval holds zero."""
     target = "full edit" if e.settings["reference"] == "edit" else "input picture"
+    neither = ((e.ci_low <= 0) & (e.ci_high >= 0))[positions]
     positive = e.weights[positions] > 0
-    return " and ".join(
-        f"{_name_words(e, some)} pulled the result {direction} the {target}"
-        for some, direction in ((positions[positive], "toward"), (positions[~positive], "away from"))
-        if len(some)
+    ways = (
+        (positive & ~neither, f"pulled the result toward the {target}"),
+        (~positive & ~neither, f"pulled the result away from the {target}"),
+        (neither, f"changed the result, but not surely toward or away from the {target}"),
     )
+    return " and ".join(f"{_name_words(e, positions[some])} {what}" for some, what in ways if some.any())
 
 
 def _describe_scope(e: ExplanationLike) -> str:
@@ -178,7 +204,7 @@ def _describe_pair(e: ExplanationLike) -> str:
 def _is_unexplained(e: ExplanationLike) -> bool:
     """Whether single words predict less than half of how the edits differ."""
     explained = e.fidelity.get("R2_weighted_leave_one_out")
-    return not e.untested and explained is not None and -np.inf < explained < HALF
+    return not e.untested and not _is_enumerated(e) and explained is not None and -np.inf < explained < HALF
 
 
 def _describe_fit(e: ExplanationLike) -> str:
@@ -222,7 +248,7 @@ def _name_largest(e: ExplanationLike) -> str:
 
 def _describe_stopping(e: ExplanationLike) -> str:
     """Where edits are added until every word is decided: why there are so many."""
-    if not e.settings["looks"] or e.provisional or e.untested == ENUMERATED:
+    if not e.settings["looks"] or e.provisional or _is_enumerated(e):
         return ""
     effect, most, undecided = e.settings["smallest_effect"], e.settings["edits"], np.flatnonzero(e.undecided)
     if len(undecided):
@@ -237,7 +263,8 @@ def _describe_stopping(e: ExplanationLike) -> str:
 def _describe_noise(e: ExplanationLike) -> str:
     """How far the edits moved from the full one, beside what another seed alone does."""
     if e.noise_floor is None:
-        return ""
+        unknown = "No other seed was tried, so an editor that draws new noise for every text would look the same."
+        return unknown if e.untested == ENUMERATED and e.significant.any() else ""
     if e.noise_floor <= SAME:
         return "Another seed alone does not move the result."
     times = np.nanmax(e.distances_from_full) / e.noise_floor

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from smile.report import citation, plots
+from smile.report.beside import describe_order
 from smile.report.finding import write_sentences
 from smile.report.numbers import finite_or_none
 from smile.report.places import describe_places
@@ -73,6 +74,9 @@ def explanation_payload(
         "noise": not e.provisional and not e.beyond_noise,
         "finding": finding,
         "remarks": " ".join(remarks),
+        "order": describe_order(e),
+        "alone": _list_numbers(e.alone),
+        "undo": e.undo,
         "note": _mark_unfinished(e, was_stopped),
         "running": e.provisional and not was_stopped,
         "reference": "input picture" if e.settings["reference"] == "input" else "full edit",

@@ -23,7 +23,7 @@ LIMIT = 1.0  # of the colours, for all explanations alike, so that a small weigh
 GREY = (226, 226, 226)  # a word whose weight is not known, or of edits that are within noise
 STAR = "★"
 RED_AND_BLUE = "red pulls toward the reference, blue away"
-COLUMN_NAMES = ("word", "weight", "95 % interval", "p", "p (Holm)", "significant")
+COLUMN_NAMES = ("word", "weight", "alone", "95 % interval", "p", "p (Holm)", "significant")
 
 
 def plot_heatmap(explanation: NumbersLike) -> go.Figure:
@@ -31,7 +31,7 @@ def plot_heatmap(explanation: NumbersLike) -> go.Figure:
     words = tabulate_words(explanation)
     rows, columns = _shape(len(words))
     z, text, hover = (np.full(rows * columns, None, dtype=object) for _ in range(3))
-    for j, (word, weight, interval, p_value, p_value_holm, star) in enumerate(words):
+    for j, (word, weight, _, interval, p_value, p_value_holm, star) in enumerate(words):
         name = html.escape(_shorten(word))
         small = f'<br><span style="font-size:11px">{interval}</span>' if np.isfinite(explanation.ci_low[j]) else ""
         z[j] = finite_or_none(explanation.weights[j]) or 0.0
@@ -96,7 +96,7 @@ def draw_heatmap(explanation: NumbersLike) -> Image.Image:
     missing = "" if all(drawable) else "; no font here has the letters of the words named by number"
     note = f"{provisional}{colours}; * p < 0.05 (Holm){missing}"
     draw.text((8, 8), note, fill="#444", font=_font(12))
-    for j, (word, weight, interval, _, _, star) in enumerate(words):
+    for j, (word, weight, _, interval, _, _, star) in enumerate(words):
         row, column = divmod(j, columns)
         left, up = 8 + column * width, top + row * height
         box = (left, up, left + width - 8, up + height - 8)
@@ -138,6 +138,7 @@ def tabulate_words(explanation: NumbersLike) -> list[tuple[str, ...]]:
         (
             word,
             format_weight(e.weights[j]),
+            format_weight(e.alone[j]) if np.isfinite(e.alone[j]) else "",
             format_interval(e.ci_low[j], e.ci_high[j]),
             format_p_value(e.p_values[j]),
             format_p_value(e.p_values_holm[j]),

@@ -19,10 +19,17 @@ class NumbersLike(Protocol):
     p_values: np.ndarray  # (k,)
     p_values_holm: np.ndarray  # (k,)
     untested: str
+    order: list[int]
+    alone: np.ndarray  # (k,)
+    undo: list[int]
     interaction: dict
     mask: np.ndarray  # (n, k) bool
     blocks: np.ndarray  # (n,) int
     texts: list[str]  # (n,)
+    outcomes: np.ndarray  # (n,) int
+    extra_mask: np.ndarray  # (m, k) bool
+    extra_blocks: np.ndarray  # (m,) int
+    extra_distances: np.ndarray  # (m,)
     distances: np.ndarray  # (n,)
     responses: np.ndarray  # (n,)
     locality_weights: np.ndarray  # (n,)
@@ -62,6 +69,7 @@ class ExplanationLike(NumbersLike, Protocol):
     image: Image.Image
     edits: list[Image.Image | None]  # (n,)
     noise_edits: list[Image.Image | None]
+    extra_edits: list[Image.Image | None]  # (m,)
     region: Image.Image | None
 
     @property
@@ -75,7 +83,6 @@ class AnswerLike(NumbersLike, Protocol):
     noise_answers: list[str | None]
     log_probs: list[np.ndarray | None] | None
     segment_p_values: np.ndarray | None
-    alone: np.ndarray | None
     trace: list[Edge] | None
 
     @property

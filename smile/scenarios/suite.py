@@ -64,7 +64,7 @@ ODD = {
     "road users": "dynamic elements",
     "scenery": "scenery",
 }
-OPTIONS = tuple(name for name in DEFAULTS if name not in ("seed", "edits"))  # which a suite says elsewhere
+OPTIONS = tuple(name for name in DEFAULTS if name not in ("seed", "edits", "join", "hold"))  # said elsewhere, or of one text
 TOKEN = re.compile(r"(?:\{[^{}]*\}|\S)+")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 MAX_CELLS = 10_000

@@ -16,7 +16,7 @@ from smile.errors import InputError
 from smile.method import design, distance, likelihood, prompts
 from smile.method.schedule import Batch
 from smile.method.segments import Original
-from smile.method.units import Units
+from smile.method.units import Units, regroup
 from smile.models import protocols
 from smile.models.language_models import ensure_language_model
 from smile.models.text_embedders import ensure_text_embedder
@@ -56,7 +56,7 @@ class Answers:
     def split(self, text: str, settings: dict[str, Any]) -> Units:
         """The prompt in its units, and how many prompts are asked unless somebody says otherwise: twice as many as
         edits, since a prompt has more words that do not matter. Raises InputError."""
-        units = prompts.split_prompt(text, *self._units)
+        units = regroup(prompts.split_prompt(text, *self._units), settings["join"], settings["hold"])
         if settings["edits"] is None and settings["smallest_effect"] is None:
             settings["edits"] = design.default_edits(len(units.names)) * (1 if len(units.names) <= FEW else 2)
         return units
@@ -160,6 +160,10 @@ class Answers:
         original, outcome = self.originals[key[0] if self.scored else self.seeds[0]], self.outcomes[key]
         return original.share(None) if outcome is None else original.share(outcome.text or "", outcome.log_probs)
 
+    def read_texts(self, texts: list[str]) -> list[str]:
+        """The prompts themselves: a language model reads every sign."""
+        return texts
+
     def embed_tokens(self, texts: list[str]) -> list[np.ndarray] | None:
         """Token embeddings of each prompt, of the model, or of the embedder, where one gives them."""
         source = next((each for each in (self.model, self.embedder) if hasattr(each, "token_embeddings")), None)
@@ -172,12 +176,13 @@ class Answers:
         embedder = None if self.embedder is None else str(getattr(self.embedder, "name", type(self.embedder).__name__))
         return names | {"embedder": embedder} | protocols.describe_language_model(self.model)
 
-    def collect(self, keys: list[Key], noise_keys: list[Key]) -> dict[str, Any]:
+    def collect(self, keys: list[Key], noise_keys: list[Key], extra_keys: list[Key]) -> dict[str, Any]:
         """The answers of an `AnswerExplanation`."""
         outcomes = [self.outcomes[key] for key in keys]
         originals = [self.originals[seed] for seed in self.seeds if seed in self.originals]
         return {
             "answers": [None if outcome is None else outcome.text for outcome in outcomes],
+            "extra_answers": [None if (outcome := self.outcomes[key]) is None else outcome.text for key in extra_keys],
             "noise_answers": [None if (outcome := self.outcomes[key]) is None else outcome.text for key in noise_keys],
             "log_probs": [None if outcome is None else outcome.log_probs for outcome in outcomes] if self.scored else None,
             "tokens": [original.tokens for original in originals] if self.scored else None,

@@ -40,8 +40,8 @@ class Edits:
         self._distances: dict[tuple, float] = {}  # (outcome, reference) -> distance
 
     def split(self, text: str, settings: dict[str, Any]) -> units.Units:
-        """The words of an instruction. Raises InputError."""
-        return units.split_instruction(text)
+        """The words of an instruction, joined and held as the settings say. Raises InputError."""
+        return units.split_instruction(text, settings["join"], settings["hold"])
 
     def prepare(self, words: units.Units, settings: dict[str, Any]) -> None:
         """Open the picture, load what has to be loaded, and check that they suit each other. Raises InputError."""
@@ -105,6 +105,10 @@ class Edits:
             self._cells |= dict(zip(new, average_all_cells([self.outcomes[key] for key in keys[:1] + new])[1:], strict=True))
         return np.array([self._cells[key] for key in keys])
 
+    def read_texts(self, texts: list[str]) -> list[str]:
+        """What the editor reads of each text."""
+        return protocols.read_checked(self.editor, texts)
+
     def embed_tokens(self, texts: list[str]) -> list[np.ndarray] | None:
         """The editor's own token embeddings of each text, where it gives them."""
         if not hasattr(self.editor, "token_embeddings"):
@@ -117,13 +121,14 @@ class Edits:
         own = {"region": self.region is not None, "size": list(self.picture.size), "distance": self._distance}
         return own | protocols.describe_models(self.editor, self.embedder)
 
-    def collect(self, keys: list[Key], noise_keys: list[Key]) -> dict[str, Any]:
+    def collect(self, keys: list[Key], noise_keys: list[Key], extra_keys: list[Key]) -> dict[str, Any]:
         """The pictures of an `Explanation`."""
         return {
             "image": self.picture,
             "region": self.region,
             "edits": [self.outcomes[key] for key in keys],
             "noise_edits": [self.outcomes[key] for key in noise_keys],
+            "extra_edits": [self.outcomes[key] for key in extra_keys],
         }
 
     def _embed(self, images: dict) -> None:

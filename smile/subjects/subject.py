@@ -54,11 +54,14 @@ class Subject(Protocol):
         """What the outcomes look like, for the tests and maps: (n, rows, columns, channels) of the parts of each outcome, in
         shares of the full range, NaN for a failed one. None where there is nothing of the kind."""
 
+    def read_texts(self, texts: list[str]) -> list[str]:
+        """What the model reads of each text: texts that it reads alike are one observation."""
+
     def embed_tokens(self, texts: list[str]) -> list[np.ndarray] | None:
         """Each text's token embeddings (tokens, d), for the word mover's distance; None where the model gives none."""
 
     def describe(self) -> dict[str, Any]:
         """Model, embedder and their settings, for the record. Plain JSON values."""
 
-    def collect(self, keys: list[Key], noise_keys: list[Key]) -> dict[str, Any]:
-        """The fields of an `Explanation` that hold outcomes."""
+    def collect(self, keys: list[Key], noise_keys: list[Key], extra_keys: list[Key]) -> dict[str, Any]:
+        """The fields of an `Explanation` that hold outcomes: of the design, of the noise floor, and of further texts."""

@@ -72,7 +72,9 @@ class Api:
         in the order of `texts`, then the full instruction under other seeds. edits=None takes as many as the number of
         words needs. `region` is the part that may change, white on black, or `region_phrase` says what shows there;
         "inpaint" needs one of the two. `settings` are the editor's own, by name, for example {"steps": 30}; `options` are
-        the method's: reference, design, distance, locality, surrogate, seeds and noise_seeds, for example {"seeds": 3}.
+        the method's: reference, design, distance, locality, surrogate, seeds and noise_seeds, for example {"seeds": 3};
+        join and hold, lists of phrases of the instruction that count as one word, or stay in every edit; alone, whether each
+        word is left out alone, too; and undo, whether the smallest set that undoes the edit is looked for.
         """
         try:
             asked = validation.check_asked(picture, instruction, edits, seed, options)

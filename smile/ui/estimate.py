@@ -12,8 +12,11 @@ none), one step of one evaluation for img2img-turbo. Text encoder and embedder a
 
 from typing import NamedTuple
 
+import numpy as np
+
 from smile.method import design
-from smile.method.units import perturbed
+from smile.method.extras import REPLICATES
+from smile.method.units import split_instruction
 from smile.options import DEFAULTS
 
 UNET = 0.80e12  # operations of one evaluation for one picture: Stable Diffusion 1.5, 2 and Turbo alike
@@ -60,23 +63,30 @@ class Outlook(NamedTuple):
 
 
 def count_edits(k: int, edits: int | None, options: dict) -> tuple[int, int]:
-    """How many edits a run on k words makes at most, under its own seeds and under those for the noise floor: fewer where it
-    may stop when it is sure, and where another seed changes nothing. Raises InputError where there are too few for blocks."""
+    """How many edits a run on k words makes at most: those of the design, and others (the noise floor, each word alone left
+    out, the one that confirms what undoes the change, and up to three words under further seeds). Fewer where it may stop
+    when it is sure, where another seed changes nothing, and where the design has them. Raises InputError where there are too
+    few for blocks."""
     options = DEFAULTS | options
     edits = design.planned_edits(k, edits, options["smallest_effect"] is not None)
-    return edits * options["seeds"], options["noise_seeds"]
+    seeds, others = options["seeds"], options["noise_seeds"]
+    if edits == 2**k:  # the design has every text
+        again = REPLICATES.get(k, 0) if others and seeds == 1 else 0
+        return edits * seeds, others + again * edits - min(again, others)
+    return edits * seeds, others + seeds * (options["alone"] * k + (options["undo"] and options["reference"] == "edit"))
 
 
-def list_edits(words: list[str], edits: int | None, seed: int, options: dict) -> set[tuple[int, str]]:
-    """(seed, text) of the edits that such a run makes at most."""
-    options, k = DEFAULTS | options, len(words)
-    blocks = options["smallest_effect"] is not None
-    count = design.planned_edits(k, edits, blocks)
-    mask = design.in_blocks(k, count, seed) if blocks else design.choose(k, count, options["design"], seed)
-    last = seed + options["seeds"]
-    texts = {perturbed(words, row) for row in mask}
-    noise = {(other, " ".join(words)) for other in range(last, last + options["noise_seeds"])}
-    return {(block, text) for block in range(seed, last) for text in texts} | noise
+def list_edits(instruction: str, edits: int | None, seed: int, options: dict) -> set[tuple[int, str]]:
+    """(seed, text) of the edits that such a run makes at most, but for the one that confirms what undoes the change."""
+    options = DEFAULTS | options
+    units = split_instruction(instruction, options["join"], options["hold"])
+    k, last = len(units.names), seed + options["seeds"]
+    mask = design.plan_rows(k, edits, options["design"], seed, blocks=options["smallest_effect"] is not None)
+    again = REPLICATES.get(k, 0) if len(mask) == 2**k and options["noise_seeds"] and options["seeds"] == 1 else 0
+    alone = ~np.eye(k, dtype=bool) if options["alone"] else mask[:0]
+    texts = {units.perturb(row) for row in [*mask, *alone]}
+    noise = {(other, units.text) for other in range(last, last + options["noise_seeds"])}
+    return {(block, text) for block in range(seed, last + again) for text in texts} | noise
 
 
 def count_work(name: str, weights: str, settings: dict) -> float:

@@ -8,7 +8,7 @@ from smile import InputError
 from smile.errors import shown
 from smile.io.images import open_picture, open_region
 from smile.method import design as designs
-from smile.method.units import words
+from smile.method.units import split_instruction
 from smile.models.editors import EDITORS
 from smile.options import DEFAULT_DISTANCE, DEFAULTS, Options
 from smile.ui import machine, texts
@@ -17,6 +17,7 @@ from smile.ui.estimate import count_edits
 
 MAX_EDITS = 256  # in one run of a page that others may be waiting for
 MAX_BYTES = 20_000_000  # of a picture's file
+UNITS = ("join", "hold", "alone", "undo")  # options without a field among the advanced ones
 METHOD = {name: DEFAULTS[name] for name in texts.OPTIONS}  # as it stands in the fields
 METHOD |= {"distance": DEFAULT_DISTANCE, "smallest_effect": 0}
 
@@ -29,7 +30,8 @@ def check_asked(picture, instruction: str, edits, seed, options=None) -> dict:
 
 def check_run(instruction: str, edits, options=None) -> dict:
     """Instruction, number of edits and method of a run that is possible. Raises InputError."""
-    k, options = len(words(instruction or "")), _check_options(options)
+    options = _check_options(options)
+    k = len(split_instruction(instruction or "", options.get("join", ()), options.get("hold", ())).names)
     edits = None if edits is None else parse_whole("number of edits", edits, least=2)
     if edits is not None and edits > MAX_EDITS:
         raise InputError(f"{edits} edits are more than the {MAX_EDITS} that this page makes in one run.")
@@ -98,8 +100,8 @@ def _check_options(options) -> dict:
     if given.get("smallest_effect") == 0:  # a number field knows no empty
         del given["smallest_effect"]
     for name in given:
-        if name not in texts.OPTIONS:
-            raise InputError(f"There is no option “{shown(name)}”; there is {', '.join(texts.OPTIONS)}.")
+        if name not in (known := (*texts.OPTIONS, *UNITS)):
+            raise InputError(f"There is no option “{shown(name)}”; there is {', '.join(known)}.")
     Options.of(given)
     return given
 

@@ -28,7 +28,6 @@ from typing import Any
 from smile import Explanation, InputError
 from smile.evaluation.evaluate import count_further_edits
 from smile.io.images import open_picture
-from smile.method.units import words
 from smile.models import protocols
 from smile.models.cache import Group
 from smile.models.hub import is_bundled
@@ -167,7 +166,7 @@ class ZeroGpuEngine(Engine):
     def count_gpu_seconds(self, request: Request, explanation: Explanation | None = None, known=frozenset()) -> int:
         """For how long a run should have the GPU, with a third to spare, where some edits are `known`."""
         if explanation is None:
-            asked = list_edits(words(request.instruction), request.edits, request.seed, request.options)
+            asked = list_edits(request.instruction, request.edits, request.seed, request.options)
             edits = len(asked - set(known))
         else:
             edits = count_further_edits(explanation, made=known)

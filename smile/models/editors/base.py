@@ -184,6 +184,13 @@ class DiffusionEditor:
         place = "cpu" if table.weight.is_meta else table.weight.device  # weights that are only read when it is their turn
         return table(torch.tensor(ids.input_ids, dtype=torch.long, device=place)).detach().float().cpu().numpy()
 
+    def read_text(self, text: str) -> str:
+        """The numbers of the tokens that the text encoders read: equal for texts that differ in what they do not read, for
+        example capital letters. The text itself where there is no tokenizer."""
+        tokenizers = [getattr(self.pipeline, f"tokenizer{number}", None) for number in ("", "_2", "_3")]
+        read = [" ".join(map(str, one(text, verbose=False).input_ids)) for one in tokenizers if one is not None]
+        return "; ".join(read) if read else text
+
     def lost_words(self, text: str) -> list[str]:
         """The words at the end of `text` that the tokenizer's limit cuts off, wholly or in part."""
         return find_lost_words(text, self.pipeline.tokenizer, self._token_limit)
