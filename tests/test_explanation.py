@@ -160,7 +160,7 @@ def test_the_finding_names_what_counts_and_says_what_would_help(explanation):
         k = len(explanation.words)
         weights = np.array([0.6, 0.01, 0.02, *[0.0] * (k - 3)])
         holm = np.array([*p_values_holm, *[1.0] * (k - 3)])
-        changes = {"interaction": {}, "maps": np.full((k, 2, 2), 0.5)} | changes
+        changes = {"ci_low": weights, "ci_high": weights, "interaction": {}, "maps": np.full((k, 2, 2), 0.5)} | changes
         return dataclasses.replace(explanation, weights=weights, p_values_holm=holm, **changes).finding
 
     first, second, *_ = explanation.words

@@ -30,7 +30,7 @@ def test_a_value_has_the_numbers_of_the_explanation(explanation):
     assert shown["weights"] == explanation.weights.tolist() and shown["low"] == explanation.ci_low.tolist()
     assert (
         shown["significant"] == explanation.significant.tolist()
-        and f"{shown['finding']} {shown['remarks']}" == explanation.finding
+        and f"{shown['finding']} {shown['remarks']}" == f"{explanation.finding} {explanation.order_finding}"
     )
     assert [edit["mask"] for edit in shown["edits"]] == explanation.mask.tolist()
     assert [edit["distance"] for edit in shown["edits"]] == explanation.distances.tolist()

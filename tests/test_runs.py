@@ -49,7 +49,7 @@ def test_edits_appear_as_they_are_made(answer, picture_file):
     assert sizes[0] == 1  # the edit of the full instruction alone
     assert sizes == sorted(sizes) and sizes[-1] == 28
     assert notes[0] == "provisional, 1 of 28 edits" and notes[-1] == ""
-    assert "Done: 28 edits" in now["progress"]
+    assert "Done: 29 edits" in now["progress"]
     assert now["explain_button"]["interactive"] and released(now) and not now["stop_button"]["interactive"]
 
 
@@ -106,7 +106,7 @@ def test_on_ones_own_machine_a_run_may_take_three_times_its_estimate(answer, pic
     monkeypatch.setattr(page_runs, "MAX_SECONDS", -1)
     monkeypatch.setattr(answer.engine, "estimate_edit_seconds", lambda *_: 100.0)
     *_, last = ask(answer.explain, picture_file)
-    assert "Done: 28 edits" in last["progress"]
+    assert "Done: 29 edits" in last["progress"]
 
 
 def test_failed_edits_are_said(picture_file):

@@ -73,7 +73,7 @@ def explanation_payload(
         "stretched": plots.find_limit(e),
         "noise": not e.provisional and not e.beyond_noise,
         "finding": finding,
-        "remarks": " ".join(remarks),
+        "remarks": " ".join(filter(None, [*remarks, describe_order(e)])),
         "order": describe_order(e),
         "alone": _list_numbers(e.alone),
         "undo": e.undo,
