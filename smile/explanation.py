@@ -181,10 +181,13 @@ class Explanation(BaseExplanation):
 
         An earlier explanation in the same folder stays until this one is whole, and is then replaced. Raises InputError
         where the folder holds anything that no explanation wrote, unless `overwrite` says that files of the same names may
-        be replaced, and OSError where it cannot be written.
+        be replaced, and OSError where it cannot be written. What cannot be drawn is raised once the rest is written.
         """
-        drawn = {"heatmap.html": self.encode(".html"), "heatmap.png": self.encode(".png")}
-        bundle.write_folder(self._fields(), Path(folder), drawn, overwrite)
+        drawn: dict[str, bytes] = {}
+        try:
+            drawn |= {"heatmap.html": self.encode(".html"), "heatmap.png": self.encode(".png")}
+        finally:
+            bundle.write_folder(self._fields(), Path(folder), drawn, overwrite)
         return Path(folder)
 
     def _fields(self) -> dict[str, Any]:
