@@ -11,6 +11,7 @@ from smile.models.hub import is_bundled
 from smile.ui.estimate import FULL
 
 SPACE = os.environ.get("SYSTEM") == "spaces"
+TRUSTED_PROXIES = int(os.environ.get("SMILE_TRUSTED_PROXIES", SPACE))  # of the last, whom a request is for is believed
 ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 

@@ -28,7 +28,7 @@ from smile.ui import machine, runs, texts
 from smile.ui.components import Choice, ReportView
 from smile.ui.engine import Engine, Request
 from smile.ui.estimate import count_edits
-from smile.ui.events import AT_ONCE, PRIVATE, Changes, run_showing, switch_buttons
+from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, run_showing, switch_buttons
 from smile.ui.sections.downloads import Downloads, shorten_name
 
 SHIPPED = ("first-steps", "weather", "toyroad")  # the smallest first
@@ -101,7 +101,7 @@ class ScenariosTab:
         for end in (self.stop_button.click, self.open_button.upload):
             end(None, cancels=going, **PRIVATE)
         self.stop_button.click(self.stop, self.finished, outputs, **AT_ONCE)
-        self.open_button.upload(self.open_run, self.open_button, outputs, **PRIVATE)
+        self.open_button.upload(self.open_run, self.open_button, outputs, **OPENING)
         self.downloads.connect(self.finished, self.status, taken)
 
     # Choosing
