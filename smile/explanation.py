@@ -292,7 +292,7 @@ class AnswerExplanation(BaseExplanation):
 def load(source, *, refit: bool = True, limits: bundle.Limits = bundle.ANY) -> Explanation | AnswerExplanation:
     """The explanation that was written as a zip (a path or a seekable binary file), or saved into a folder.
 
-    refit: compute the numbers again from the edits, or from the log-probabilities of an answer, and compare. limits: of what may
+    refit: compute the numbers again from the edits, or the log-probabilities of an answer, and compare. limits: of what may
     be in it. Raises InputError where there is no explanation, where it is not as it was written, or where its numbers do not
     follow from its outcomes and settings. What could not be checked is said in `unchecked`.
     """

@@ -17,9 +17,9 @@ from PIL import Image
 
 from smile.errors import InputError
 from smile.io import answer_schema, schema
+from smile.io.checks import compare_design, list_unchecked
 from smile.io.images import MAX_PIXELS, PICTURE_ERRORS, average_all_cells
 from smile.io.own_folder import RECORD, read_file, replace_files
-from smile.io.checks import compare_design, list_unchecked
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
 from smile.io.schema import make_error, require
 

@@ -18,8 +18,8 @@ from pydantic import Field, StrictBool
 
 from smile.errors import InputError, shown
 from smile.io import schema
-from smile.io.checks import compare_design
 from smile.io.atomic import write_file
+from smile.io.checks import compare_design
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
 from smile.method.units import MAX_WORDS
 from smile.scenarios import folder, report, run, table
