@@ -254,11 +254,11 @@ class SharedEditor:
         self.request = Request(picture, instruction, editor=name, weights=weights, settings=settings, options=method, **own)
         if not self.engine.is_loaded(name, weights):
             yield from self.engine.wait_for(name, weights)
-        yield from self.engine.explain(self.request)
+        yield from runs.explain_in_time(self.engine, self.request)
 
     def measure(self, explanation: Explanation) -> Iterator[Measurement]:
         """Of what was explained last."""
-        yield from self.engine.measure(self.request, explanation)
+        yield from runs.measure_in_time(self.engine, self.request, explanation)
 
 
 def write_report(kind: str, finished: archive.Run | None) -> Iterator[tuple]:
