@@ -58,6 +58,8 @@ engine = ZeroGpuEngine() if machine.ZERO_GPU else Engine()
 demo = build(engine)
 
 if __name__ == "__main__":
+    middleware.end_at_signals()
+    machine.restarts = True
     if machine.SPACE:  # where nobody waits for the start, and ZeroGPU wants its models placed before the page is up
         with contextlib.suppress(InputError):  # the page will say
             engine.load()

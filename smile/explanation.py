@@ -74,6 +74,7 @@ class BaseExplanation:
     provisional: bool  # there is more to come
     done: int  # edits made, of
     total: int  # edits to make, noise seeds included
+    unchecked = ""  # of one from a file: a sentence on what nobody checked
 
     @property
     def moved(self) -> bool:
@@ -134,6 +135,9 @@ class BaseExplanation:
     def encode(self, ending: str) -> bytes:
         """The content of a file with this ending, one of `FORMATS`. Raises InputError for another."""
         raise NotImplementedError
+
+    def _own_fields(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "unchecked"}
 
 
 @dataclass
@@ -196,14 +200,17 @@ class Explanation(BaseExplanation):
 
         An earlier explanation in the same folder stays until this one is whole, and is then replaced. Raises InputError
         where the folder holds anything that no explanation wrote, unless `overwrite` says that files of the same names may
-        be replaced, and OSError where it cannot be written.
+        be replaced, and OSError where it cannot be written. What cannot be drawn is raised once the rest is written.
         """
-        drawn = {"heatmap.html": self.encode(".html"), "heatmap.png": self.encode(".png")}
-        bundle.write_folder(self._fields(), Path(folder), drawn, overwrite)
+        drawn: dict[str, bytes] = {}
+        try:
+            drawn |= {"heatmap.html": self.encode(".html"), "heatmap.png": self.encode(".png")}
+        finally:
+            bundle.write_folder(self._fields(), Path(folder), drawn, overwrite)
         return Path(folder)
 
     def _fields(self) -> dict[str, Any]:
-        return vars(self) | {"finding": self.finding}
+        return self._own_fields() | {"finding": self.finding}
 
 
 @dataclass
@@ -265,7 +272,7 @@ class AnswerExplanation(BaseExplanation):
     def to_dict(self) -> dict:
         """Everything, as plain JSON values; NaN becomes None."""
         edges = None if self.trace is None else [asdict(edge) for edge in self.trace]
-        return schema.to_plain(vars(self) | {"trace": edges, "finding": self.finding, "files": []})
+        return schema.to_plain(self._own_fields() | {"trace": edges, "finding": self.finding, "files": []})
 
     def to_json(self) -> str:
         """`to_dict()` as JSON, one line for each field."""
@@ -295,19 +302,22 @@ class AnswerExplanation(BaseExplanation):
         return Path(folder)
 
 
-def load(source, *, refit: bool = True) -> Explanation | AnswerExplanation:
+def load(source, *, refit: bool = True, limits: bundle.Limits = bundle.ANY) -> Explanation | AnswerExplanation:
     """The explanation that was written as a zip (a path or a seekable binary file), or saved into a folder.
 
-    refit: compute the numbers again from the edits, or from the log-probabilities of an answer, and compare. Raises InputError
-    where there is no explanation, where it is not as it was written, or where its numbers do not follow.
+    refit: compute the numbers again from the edits, or the log-probabilities of an answer, and compare. limits: of what may
+    be in it. Raises InputError where there is no explanation, where it is not as it was written, or where its numbers do not
+    follow from its outcomes and settings. What could not be checked is said in `unchecked`.
     """
-    fields = bundle.read(source, refit=refit)
-    return AnswerExplanation(**fields) if "answers" in fields else Explanation(**fields)
+    fields, unchecked = bundle.read(source, refit=refit, limits=limits)
+    explanation = AnswerExplanation(**fields) if "answers" in fields else Explanation(**fields)
+    explanation.unchecked = unchecked
+    return explanation
 
 
-def load_edits(source, *, refit: bool = True) -> Explanation:
+def load_edits(source, *, refit: bool = True, limits: bundle.Limits = bundle.ANY) -> Explanation:
     """As `load`, for places that show pictures. Raises InputError where the explanation is of an answer, too."""
-    explanation = load(source, refit=refit)
+    explanation = load(source, refit=refit, limits=limits)
     if isinstance(explanation, AnswerExplanation):
         raise InputError("This explanation is of a language model's answer; open it under “Ask a model”, or with smile export.")
     return explanation

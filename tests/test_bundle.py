@@ -291,6 +291,8 @@ def test_a_picture_that_was_not_written_so_is_refused(name):
     refuse(rewritten(regional() if file == "region.png" else whole(), {file: make()}), says)
 
 
-def test_all_pictures_together_have_to_fit(monkeypatch):
-    monkeypatch.setattr(bundle, "MAX_ALL_PIXELS", 19 * 48 * 48)  # there are 20
-    refuse(whole(), "its pictures have more than")
+def test_all_pictures_together_have_to_fit():
+    with pytest.raises(InputError, match="its pictures have more than"):
+        load(io.BytesIO(whole()), limits=bundle.Limits(pixels=19 * 48 * 48))  # there are 20
+    with pytest.raises(InputError, match="it has more than 15 edits"):
+        load(io.BytesIO(whole()), limits=bundle.Limits(edits=15))

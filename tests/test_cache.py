@@ -17,7 +17,7 @@ from tiny import FakeEditor, FakeEmbedder, instruct_pix2pix_folder, picture
 from smile import InputError, explain, load_editor
 from smile.evaluation.evaluate import count_further_edits, measure_trust
 from smile.models import cache as caches
-from smile.models.cache import MISSING, Cache, Group
+from smile.models.cache import ENTRY, MISSING, Cache, Group
 from smile.models.caching_editor import CachingEditor
 from smile.models.identity import find_revision
 
@@ -180,7 +180,7 @@ def test_a_repository_is_known_by_its_commit(tmp_path, monkeypatch):
 
 def test_memory_is_bounded_and_forgets(monkeypatch):
     edit, group = picture(), Group("g", False)
-    cache = Cache(memory_bytes=3 * 48 * 48 * 3, seconds=60)
+    cache = Cache(memory_bytes=3 * (ENTRY + 48 * 48 * 3), seconds=60)
     for text in "abc":
         cache.store(group, 0, text, edit)
     cache.find(group, 0, "a")

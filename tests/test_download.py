@@ -1,5 +1,6 @@
 """Img2Img-Turbo's checkpoints downloaded, from a server on loopback and from none."""
 
+import hashlib
 import io
 import sys
 import threading
@@ -66,7 +67,7 @@ def refuse(url, match):
 
 
 def list_files(path):
-    return sorted(file.name for file in path.parent.iterdir() if file.suffix != ".lock")
+    return sorted(file.name for file in path.parent.iterdir() if file.suffix not in (".lock", ".sha256"))
 
 
 def test_download_once(server, capfd):
@@ -74,6 +75,18 @@ def test_download_once(server, capfd):
     assert path.read_bytes() == server.content and list_files(path) == [path.name]
     assert path.name.endswith("-edge.pkl") and "".join(capfd.readouterr()) == "", "only a terminal shows it coming"
     assert download_checkpoint(server.url) == path and server.asked == 1
+
+
+def test_a_checksum_is_checked_when_it_is_given_and_when_the_file_is_used_again(server):
+    right = hashlib.sha256(server.content).hexdigest()
+    with pytest.raises(InputError, match="has not the SHA-256 that was given"):
+        download_checkpoint(f"{server.url}#sha256={'0' * 64}")
+    path = download_checkpoint(f"{server.url}#sha256={right.upper()}")
+    assert path.with_name(f"{path.name}.sha256").read_text().strip() == right and server.asked == 2
+    assert download_checkpoint(server.url) == path and server.asked == 2
+    path.write_bytes(server.content[:-1] + b"x")
+    with pytest.raises(InputError, match="of the first download; it was changed or is damaged"):
+        download_checkpoint(server.url)
 
 
 def test_a_terminal_shows_it_coming(server, monkeypatch):

@@ -132,7 +132,7 @@ CHANGED = [
     ("cells/0001.json", put("scores", "auroc", 0.123), "auroc of cell 0001 is not what its weights say"),
     ("cells/0001.json", put("scores", "fidelity", "high"), "fidelity of cell 0001 must be a number"),
     ("cells/0001.json", put("scores", "area_between", 1), "the cells do not have the same scores"),
-    ("cells/0001.json", put("explanation", "settings", "permutations", 2**31), "too long to be computed again"),
+    ("cells/0001.json", put("explanation", "settings", "permutations", 2**31), "should be less than or equal to 10000"),
     ("cells/0001.json", put("explanation", None), "explanation of cell 0001 should be a valid dictionary"),
     ("cells/0001.json", put("explanation", "weights", 0, 0.9), "do not follow from its edits"),
     ("cells/0001.json", put("explanation", "words", [HTML] * 3), "not those of the instruction"),

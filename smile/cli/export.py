@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from smile.cli.output import make_parent
+from smile.cli.terminal import show_progress
 from smile.errors import InputError
 from smile.explanation import FORMATS, load
 
@@ -24,4 +25,5 @@ def run_export(args) -> int:
     explanation = load(args.bundle)
     make_parent(str(out))
     explanation.write(out)
+    show_progress(explanation.unchecked)
     return 0

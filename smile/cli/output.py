@@ -1,7 +1,10 @@
 """What commands print and write: results into a folder first, then tables on stdout; progress on stderr."""
 
+import tempfile
 import traceback
+import uuid
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +73,15 @@ def make_parent(file: str) -> None:
 
 
 def save_explanation(explanation: Explanation | AnswerExplanation, folder: str, overwrite: bool = False) -> None:
-    """Write it into the folder, whatever signal comes. Raises InputError where that fails, as on a disk that is full; then
-    what there was is still there."""
-    try:
-        with defer_signals():
+    """Write it into the folder, whatever signal comes. Raises InputError where that fails, as on a disk that is full; then what
+    there was is still there, and this one is kept as a bundle beside the temporary files, if there it can be."""
+    with defer_signals():
+        try:
             explanation.save(folder, overwrite=overwrite)
-    except OSError as error:
-        raise InputError(f"The results cannot be written to {folder} ({error.strerror}).") from error
+        except (OSError, InputError) as error:
+            why = f"{folder} cannot be written to ({error.strerror})" if isinstance(error, OSError) else str(error).rstrip(".")
+            kept = Path(tempfile.gettempdir()) / f"smile-{uuid.uuid4().hex}.zip"
+            with suppress(InputError):  # nor can this one
+                explanation.write(kept)
+                why += f"; the results are kept in {kept}"
+            raise InputError(f"{why}.") from error

@@ -11,12 +11,13 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 from smile.errors import InputError
 from smile.io import answer_schema, schema
+from smile.io.checks import compare_design, list_unchecked
 from smile.io.images import MAX_PIXELS, PICTURE_ERRORS, average_all_cells
 from smile.io.own_folder import RECORD, read_file, replace_files
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
@@ -56,8 +57,19 @@ def encode_record(fields: Mapping[str, Any]) -> str:
     return schema.encode(numbers | {"files": [f"{name} {_hash(each)}" for name, each in _name_pictures(fields).items()]})
 
 
-def read(source, *, refit: bool = True) -> dict[str, Any]:
-    """The fields of an explanation, pictures as PIL images, from a zip (a path or a seekable binary file) or a folder.
+class Limits(NamedTuple):
+    """Of what is opened: pixels of all pictures together, which lie in memory, and edits."""
+
+    pixels: int = MAX_ALL_PIXELS
+    edits: int = schema.MAX_EDITS
+
+
+ANY = Limits()
+
+
+def read(source, *, refit: bool = True, limits: Limits = ANY) -> tuple[dict[str, Any], str]:
+    """The fields of an explanation, pictures as PIL images, from a zip (a path or a seekable binary file) or a folder; and a
+    sentence on what of it was not checked.
 
     refit: compute the numbers again and compare; the page does without for the files that come with it, which tests
     have compared, because a page must start where arithmetic rounds another way, too.
@@ -65,13 +77,13 @@ def read(source, *, refit: bool = True) -> dict[str, Any]:
     Raises InputError where there is none, where it is not as it was written, too large, or changed.
     """
     if not isinstance(source, (str, os.PathLike)):
-        return _read_zip(source, refit)
+        return _read_zip(source, refit, limits)
     path = Path(source)
     if path.is_dir():
-        return _read_folder(path, refit)
+        return _read_folder(path, refit, limits)
     try:
         with path.open("rb") as file:
-            return _read_zip(file, refit)
+            return _read_zip(file, refit, limits)
     except FileNotFoundError:
         raise InputError(f"There is no explanation at {path}; give the zip file or the folder that was saved.") from None
     except OSError as error:
@@ -106,7 +118,7 @@ def _name_file(folder: str, number: int) -> str:
     return f"{folder}/{number:03}.png"
 
 
-def _read_folder(folder: Path, refit: bool) -> dict[str, Any]:
+def _read_folder(folder: Path, refit: bool, limits: Limits) -> tuple[dict[str, Any], str]:
     def read_content(name: str) -> bytes:
         try:
             return read_file(folder, name)
@@ -115,28 +127,32 @@ def _read_folder(folder: Path, refit: bool) -> dict[str, Any]:
                 raise InputError(f"There is no explanation in {folder}: explanation.json is missing.") from None
             raise make_error(f"{name} cannot be read ({error.strerror})") from error
 
-    return _assemble(read_content, refit)
+    return _assemble(read_content, refit, limits)
 
 
-def _read_zip(file, refit: bool) -> dict[str, Any]:
+def _read_zip(file, refit: bool, limits: Limits) -> tuple[dict[str, Any], str]:
     try:
         with SafeZip(file, MAX_ENTRIES) as archive:
             for name in archive.names:
                 require(NAMES.fullmatch(name), "there is a file in it that does not belong to an explanation")
             sizes = archive.select(archive.names, MAX_BYTES)
             require(sizes.get(RECORD, 0) <= MAX_JSON, f"explanation.json has more than {MAX_JSON // 10**6} MB")
-            return _assemble(archive.read, refit, set(sizes))
+            return _assemble(archive.read, refit, limits, set(sizes))
     except UnsafeZipError as error:
         raise make_error(str(error)) from error
 
 
-def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str] | None = None) -> dict[str, Any]:
-    """The fields from what `read_content(name)` gives; with `names`, there must be no other files."""
+def _assemble(
+    read_content: Callable[[str], bytes], refit: bool, limits: Limits, names: set[str] | None = None
+) -> tuple[dict[str, Any], str]:
+    """The fields from what `read_content(name)` gives, and what was not checked; with `names`, there must be no other files."""
     values = schema.decode(read_content(RECORD))
     if isinstance(values, dict) and "answers" in values:
         require(names in (None, {RECORD}), "an explanation of an answer is explanation.json alone")
-        return answer_schema.read_fields(values, refit)
+        fields = answer_schema.read_fields(values, refit)
+        return fields, list_unchecked(fields, True, refit)
     fields = schema.check_fields(values)
+    require(len(fields["texts"]) <= limits.edits, f"it has more than {limits.edits} edits")
     listed = fields.pop("files")
     edits, noise_edits, extra_edits = (
         [_name_file(folder, number) if pictured else None for number, pictured in enumerate(which)]
@@ -145,7 +161,7 @@ def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str]
     region = "region.png" if fields["settings"]["region"] else None
     for name in sorted((names or set()) - {RECORD, "input.png", region, *edits, *noise_edits, *extra_edits}):
         raise make_error(f"explanation.json does not know of {name}")
-    album = _Album(read_content)
+    album = _Album(read_content, limits.pixels)
     fields["image"] = album.open_png("input.png")
     require(list(fields["image"].size) == fields["settings"]["size"], "input.png has not the size that is written down")
     fields["region"] = album.open_png(region, "L")
@@ -159,16 +175,17 @@ def _assemble(read_content: Callable[[str], bytes], refit: bool, names: set[str]
         hashes = {name: _hash(picture) for name, picture in _name_pictures(fields).items()}
         require([f"{name} {each}" for name, each in hashes.items()] == listed, "its pictures are not those that it lists")
     if refit:
+        compare_design(fields)
         cells = average_all_cells([*fields["edits"], *fields["extra_edits"]])
         schema.compare_results(fields, cells[: len(edits)], cells[len(edits) :])
-    return fields
+    return fields, list_unchecked(fields, bool(listed), refit)
 
 
 class _Album:
     """Pictures whose header is checked before they are decoded, and which fit into memory together."""
 
-    def __init__(self, read_content: Callable[[str], bytes]):
-        self.read_content, self.left = read_content, MAX_ALL_PIXELS
+    def __init__(self, read_content: Callable[[str], bytes], most: int):
+        self.read_content, self.most, self.left = read_content, most, most
 
     def open_png(self, name: str | None, mode: str = "RGB") -> Image.Image | None:
         """The picture in a file of this mode; None where there is no name. Raises InputError."""
@@ -181,7 +198,7 @@ class _Album:
         require(png, f"{name} is no PNG picture")
         require(width * height <= MAX_PIXELS, f"{name} has more than {MAX_PIXELS // 10**6} million pixels")
         self.left -= width * height
-        require(self.left >= 0, f"its pictures have more than {MAX_ALL_PIXELS // 10**6} million pixels together")
+        require(self.left >= 0, f"its pictures have more than {self.most // 10**6} million pixels together")
         try:
             with Image.open(BytesIO(data), formats=["PNG"]) as opened:
                 same = opened.size == (width, height) and opened.mode == mode

@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +136,10 @@ def average_all_cells(pictures: Sequence[Image.Image | None]) -> np.ndarray:
 
 def average_cells(picture: Image.Image, cells: int = 16) -> np.ndarray:
     """(rows, columns, 3) mean colour in [0, 1] of each cell of a grid of `cells` by `cells`, or as many as there are pixels."""
-    pixels = np.asarray(picture.convert("RGB"), dtype=float) / 255
-    for axis in (0, 1):
-        size = pixels.shape[axis]
-        edges = np.linspace(0, size, min(cells, size) + 1).round().astype(int)
-        sizes = np.diff(edges).reshape([-1 if each == axis else 1 for each in range(3)])
-        pixels = np.add.reduceat(pixels, edges[:-1], axis=axis) / sizes
-    return pixels
+    pixels = np.asarray(picture.convert("RGB"))
+    rows, columns = (np.linspace(0, size, min(cells, size) + 1).round().astype(int) for size in pixels.shape[:2])
+    bands = (np.add.reduceat(pixels[start:end] / 255, [0]) / (end - start) for start, end in pairwise(rows))  # no copy of all
+    return np.add.reduceat(np.concatenate(list(bands)), columns[:-1], axis=1) / np.diff(columns)[:, None]
 
 
 def fit_picture(picture: Image.Image, longest: int, multiple: int = 8) -> Image.Image:

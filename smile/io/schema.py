@@ -2,7 +2,8 @@
 
 A file that somebody sends is input like any other, and what is shown of it looks like a measurement. So every value must
 be of the right kind, shape and range, and the numbers must follow from the edits: they are computed again and compared.
-What cannot be checked without the models are the distances themselves and the locality weights.
+So must the design, from its seed and size, and the locality weights where they count words. What cannot be checked without
+the models is said (`smile.io.checks.list_unchecked`).
 """
 
 import json
@@ -31,7 +32,8 @@ MAX_EDITS = 4096
 MAX_SEEDS = 64
 HUGE = sys.float_info.max
 TOLERANCE = 1e-6  # between the numbers in a file and the same numbers computed on another machine
-MAX_WORK = 2e10  # multiplications, some seconds; where drawing chance again takes more, it is believed
+MAX_PERMUTATIONS = 10_000  # the default for 64 words is 6,400
+MAX_WORK = 2e10  # multiplications, some seconds, for drawing chance again
 LEAST_WORK = 1000  # multiplications for one row of one permutation, which also stands for the memory it takes
 CHANGED = "The numbers in this bundle do not follow from its edits; it was changed or written by another version."
 BELIEVED = ("ci_low", "ci_high", "p_values", "order", "undo")  # where they cannot be computed again
@@ -188,7 +190,7 @@ class _Settings(Strict, extra="allow"):
     """What is needed to run it again: all options of `smile.options`, and plain values of the subject's own."""
 
     edits: Count
-    permutations: Count
+    permutations: Annotated[int, Field(ge=1, le=MAX_PERMUTATIONS)]
     distance: str
     similarity: Literal["largest", "minmax"]
     kernel: Literal["gaussian", "paper"]
@@ -359,19 +361,16 @@ def compare_results(
     something else."""
     settings, (edits, words) = fields["settings"], fields["mask"].shape
     work = max(words * (words + fields["blocks"].max() + 1), LEAST_WORK) * edits * settings["permutations"]
-    drawn = settings if work <= MAX_WORK else settings | {"permutations": 1}
+    require(work <= MAX_WORK, "to check its numbers would take too much work (in Python, refit=False opens it unchecked)")
     names = ("mask", "blocks", "locality_weights", "distances", "distances_from_full", "noise_distances", "provisional")
     try:
         given: dict[str, Any] = {name: fields[name] for name in names}
         beside = {name: fields[f"extra_{name}"] for name in ("mask", "blocks", "distances")}
         given |= {"appearance": appearance, "outcomes": fields["outcomes"]}
         given["extra"] = Extra(**beside, appearance=extra_appearance)
-        results = analyse(settings=drawn, **given)
+        results = analyse(settings=settings, **given)
     except np.linalg.LinAlgError as error:
         raise InputError(CHANGED) from error
-    if work > MAX_WORK and results["fidelity"]:
-        results |= {name: fields[name] for name in (*BELIEVED, "interaction")}
-        results["p_values_holm"] = holm(fields["p_values"])
     if appearance is None:
         results |= {name: fields[name] for name in (*BELIEVED, "untested", "maps")}
         results["p_values_holm"] = holm(fields["p_values"])

@@ -40,6 +40,8 @@ MEMORY, DISK = 2**28, 2**31  # bytes
 CHECKED = hashlib.sha256().digest_size  # bytes before the PNG
 LARGEST = 4 * MAX_PIXELS  # bytes of a file that can be one of ours
 ABANDONED = 3600  # seconds after which an unfinished file is nobody's
+ENTRY = 1000  # bytes that an entry takes beside its pixels, roughly: its key, and that it is there
+BLOCK = 4096  # bytes; a file takes at least so much of a disk
 MISSING = object()
 
 Key = tuple[str, int, str]  # (group's key, seed, text)
@@ -129,8 +131,8 @@ class Cache:
             self._drop(next(iter(self._held)))
 
     def _drop(self, key: Key) -> None:
-        edit, _ = self._held.pop(key, (None, 0))
-        self._bytes -= _count_bytes(edit)
+        if key in self._held:
+            self._bytes -= _count_bytes(self._held.pop(key)[0])
 
     def _name_object(self, editor: object) -> str:
         """A name for this object, which no other has, not even one that comes to lie at its address."""
@@ -188,9 +190,10 @@ class _Folder:
         path, content = self._locate(key), b"" if edit is None else _encode(edit)
         try:
             path.parent.mkdir(exist_ok=True)
-            self._room -= CHECKED + len(content)
+            needed = max(BLOCK, CHECKED + len(content))
+            self._room -= needed
             if self._room < 0:
-                self._make_room(CHECKED + len(content))
+                self._make_room(needed)
             write_file(path, _compute_checksum(path, content) + content)
         except OSError as error:
             warnings.warn(f"Edits can no longer be kept in {self.path} ({error.strerror or error}).", stacklevel=2)
@@ -205,7 +208,7 @@ class _Folder:
         files = []
         for path in self.path.glob("??/*"):
             with suppress(FileNotFoundError):
-                files.append((path.stat().st_mtime, path.stat().st_size, path))
+                files.append((path.stat().st_mtime, max(BLOCK, path.stat().st_size), path))
         total, most = sum(size for _, size, _ in files), self.most - self.most // 20
         abandoned = time.time() - ABANDONED
         for used, size, path in sorted(files, key=lambda each: each[0]):
@@ -234,4 +237,4 @@ def _decode(content: bytes) -> Image.Image:
 
 
 def _count_bytes(edit: Image.Image | None) -> int:
-    return 0 if edit is None else 3 * edit.width * edit.height
+    return ENTRY + (0 if edit is None else 3 * edit.width * edit.height)

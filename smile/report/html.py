@@ -21,7 +21,7 @@ def render_page(explanation: ExplanationLike) -> str:
         "script": Markup(files.read_script("explanation")),
     }
     for longest in SIZES:
-        payload = explanation_payload(explanation, pictures=Pictures(longest))
+        payload = explanation_payload(explanation, pictures=Pictures(longest), source=explanation.unchecked)
         page = render("report/templates/page.html", payload=payload, **parts)
         if len(page.encode()) <= MAX_BYTES:
             break

@@ -67,6 +67,7 @@ class ExplanationLike(NumbersLike, Protocol):
     """The same with the pictures of edits."""
 
     image: Image.Image
+    unchecked: str
     edits: list[Image.Image | None]  # (n,)
     noise_edits: list[Image.Image | None]
     extra_edits: list[Image.Image | None]  # (m,)

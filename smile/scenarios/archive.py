@@ -19,6 +19,7 @@ from pydantic import Field, StrictBool
 from smile.errors import InputError, shown
 from smile.io import schema
 from smile.io.atomic import write_file
+from smile.io.checks import compare_design
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
 from smile.method.units import MAX_WORDS
 from smile.scenarios import folder, report, run, table
@@ -207,6 +208,7 @@ def _read_explanation(cell: dict, refit: bool) -> dict:
     try:
         fields = schema.check_fields(cell["explanation"])
         if refit:
+            compare_design(fields)
             schema.compare_results(fields, None)  # a cell has its pictures in small only
         return fields
     except InputError as error:

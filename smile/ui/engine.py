@@ -5,6 +5,9 @@ done while the visitor was reading. So the editor that is shown first is loaded 
 small edit, which also tells how long an edit takes on this machine. Bundled sets of weights are small and stay in memory;
 of the full ones there is one at a time.
 
+What does not come back in time is abandoned (`smile.ui.worker`): the models in use are forgotten with it, so that the next run,
+which loads them anew, need not wait.
+
 Edits are kept for an hour (`smile.models.cache`), known by what is in the picture and the text, so that another distance,
 more edits or the trust report pay for new texts only; who does not bring the same picture and words finds nothing.
 
@@ -18,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,15 +37,22 @@ from smile.models.editors import EDITORS
 from smile.models.hub import choose_dtype, is_bundled
 from smile.ui import machine
 from smile.ui.estimate import FULL, Outlook, count_work
+from smile.ui.worker import Hung, Worker
 
 DEFAULT = "instruct-pix2pix"  # the editor that is shown first
 WARM_UP_TEXTS = ["", "snow"]
 SLOW = 5.0  # seconds for a warm-up; a second one would tell nothing new
+LONGEST_CALL = 600  # seconds that finding a region may take
 KEPT, KEPT_SECONDS = 2**28, 3600  # bytes of edits in memory, and since when they were not asked for
 
 Key = tuple[str, str]  # an editor and one of its sets of weights, never "auto"
 Models = tuple[Any, Any]  # an editor and the embedder of its edits
 Steps = Generator[Any, None, None]  # see `Engine.stream`
+Clock = Callable[[], float | None]  # seconds that are left
+
+
+def unlimited() -> None:
+    """No limit, as a `Clock`."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +217,7 @@ class Engine:
         region = {"region": Image.new("L", picture.size, 255)} if getattr(editor, "takes_region", None) else {}
         for texts in (WARM_UP_TEXTS[:1], WARM_UP_TEXTS):  # the first pays for what is done once
             began = time.perf_counter()
-            with self._in_use:
+            with self._hold_models():
                 editor.edit(picture, texts, seed=0, **region)
                 embedder.embed([picture] * len(texts))  # not the edits, which may have been blocked
             seconds = (time.perf_counter() - began) / len(texts)
@@ -217,10 +227,13 @@ class Engine:
 
     # Running
 
-    def explain(self, request: Request) -> Iterator[Explanation]:
-        """`explain_stream` on the models that are asked for. Closing the iterator stops after the batch in hand."""
+    def explain(self, request: Request, left: Clock = unlimited) -> Iterator[Explanation]:
+        """`explain_stream` on the models that are asked for. Closing the iterator stops after the batch in hand.
+
+        left: how many seconds there still are, None for no limit. Raises `smile.ui.worker.Hung` when they are over.
+        """
         name, weights, edited = request.editor, machine.resolve_weights(request.editor, request.weights), 0
-        with closing(self._run(request)) as steps:
+        with closing(self._run(request, left=left)) as steps:
             for explanation, edits in steps:
                 edited += len(edits)
                 if 1 < explanation.done == edited:  # the first edit comes alone, and pays for what is done once
@@ -228,33 +241,65 @@ class Engine:
                     self._seconds[name, weights] = busy / edited / self._count_work(name, weights, request.settings)
                 yield explanation
 
-    def measure(self, request: Request, explanation: Explanation) -> Iterator[Measurement]:
-        """`smile.evaluation.evaluate` on the models that made `explanation`. Stops as `explain`."""
-        with closing(self._run(request, explanation)) as steps:
+    def measure(self, request: Request, explanation: Explanation, left: Clock = unlimited) -> Iterator[Measurement]:
+        """`smile.evaluation.evaluate` on the models that made `explanation`. Stops, and raises, as `explain`."""
+        with closing(self._run(request, explanation, left)) as steps:
             for step, _ in steps:
                 yield step
 
     def find_region(self, picture: Image.Image, phrase: str) -> Image.Image:
         """The region of `picture` that shows `phrase`. Raises InputError where there is nothing of the kind."""
         segmenter = _load_segmenter("full", self.segmenter_device)
-        with self._in_use:
-            return segmenter.find(picture, phrase)
 
-    def _run(self, request: Request, explanation: Explanation | None = None) -> Steps:
+        def find() -> Image.Image:
+            with self._hold_models():
+                return segmenter.find(picture, phrase)
+
+        with Worker() as worker:
+            try:
+                return worker.do(find, LONGEST_CALL)
+            except Hung:
+                _load_segmenter.cache_clear()
+                self._in_use = threading.RLock()
+                raise InputError("The region was not found in time; paint it, or try again.") from None
+
+    def _run(self, request: Request, explanation: Explanation | None = None, left: Clock = unlimited) -> Steps:
         """`stream`, of which nothing is computed while another run has the models."""
         self.load(request.editor, request.weights)  # before the lock is taken
-        return self._step_locked(self.stream(request, explanation))
+        return self._step_locked(self.stream(request, explanation), request, left)
 
-    def _step_locked(self, steps: Steps) -> Steps:
+    def _step_locked(self, steps: Steps, request: Request, left: Clock) -> Steps:
+        def take_step() -> Any:
+            with self._hold_models():
+                return next(steps, None)
+
+        with Worker() as worker:
+            try:
+                while (step := worker.do(take_step, left())) is not None:
+                    yield step
+            except Hung:
+                self._forget(request.editor, machine.resolve_weights(request.editor, request.weights))
+                raise
+            finally:
+                if not worker.hung:  # a generator that runs cannot be closed
+                    worker.do(steps.close, None)
+
+    def _forget(self, name: str, weights: str) -> None:
+        """Let go of models that something abandoned is using, so that nobody else waits for it or shares them."""
+        self._loaded.pop((name, weights), None)
+        _load_embedder.cache_clear()
+        self._in_use = threading.RLock()
+
+    @contextmanager
+    def _hold_models(self) -> Iterator[None]:
+        """Compute while nobody else does. Whoever waits for something that is abandoned meanwhile waits no longer."""
+        while not (lock := self._in_use).acquire(timeout=1.0) or lock is not self._in_use:
+            with suppress(RuntimeError):  # not acquired
+                lock.release()
         try:
-            while True:
-                with self._in_use:
-                    step = next(steps, None)
-                if step is None:
-                    return
-                yield step
+            yield
         finally:
-            steps.close()
+            lock.release()
 
     def _apply_settings(self, request: Request) -> Models:
         """(editor with the settings that are asked for, embedder)."""

@@ -10,6 +10,7 @@ Values = dict[Block, Any]  # what a handler is given where its inputs are a set 
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # not an endpoint for programs
 AT_ONCE: dict[str, Any] = PRIVATE | {"queue": False}  # answers while others wait for a model
+OPENING: dict[str, Any] = PRIVATE | {"concurrency_id": "opening", "concurrency_limit": 1}  # checks what somebody brings
 EDITING: dict[str, Any] = {"concurrency_id": "editor", "concurrency_limit": 1}  # one run at a time, whoever asks
 
 

@@ -1,7 +1,11 @@
 """The machine that the page runs on, and which sets of weights it offers there."""
 
 import functools
+import logging
 import os
+import shutil
+import sys
+import threading
 
 from smile import InputError
 from smile.errors import shown
@@ -11,7 +15,34 @@ from smile.models.hub import is_bundled
 from smile.ui.estimate import FULL
 
 SPACE = os.environ.get("SYSTEM") == "spaces"
+TRUSTED_PROXIES = int(os.environ.get("SMILE_TRUSTED_PROXIES", SPACE))  # of the last, whom a request is for is believed
 ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
+RESTART_AFTER = 60.0  # seconds, in which visitors may take away what they have
+_restarting = threading.Event()
+
+
+def restart_soon() -> None:
+    """Start this program again, once, in a minute: after an error of CUDA nothing in this process can use the GPU again.
+
+    A fork of ZeroGPU ends by itself, and where somebody else's program holds the page, it stays as it is.
+    """
+    if ZERO_GPU or not restarts or _restarting.is_set():
+        return
+    _restarting.set()
+    timer = threading.Timer(RESTART_AFTER, _restart)
+    timer.daemon = True
+    timer.start()
+
+
+restarts = False  # set by app.py, where it is the program
+
+
+def _restart() -> None:
+    logging.warning("The page starts again, because its GPU was lost.")
+    shutil.rmtree(os.environ.pop("GRADIO_TEMP_DIR", ""), ignore_errors=True)  # the new one makes a folder of its own
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 @functools.cache

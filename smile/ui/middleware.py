@@ -14,8 +14,10 @@ import math
 import os
 import re
 import shutil
+import signal
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -28,11 +30,13 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from smile.ui import components, machine, texts
+from smile.ui import components, machine, memory, texts
 
 MAX_BODY = 4_000_000  # bytes of a request that is no upload; a painted region has some thousands
 MAX_DEPTH = 32  # lists in lists
-PER_VISITOR = 3  # runs of one visitor, running or waiting, on a Space
+PER_VISITOR = {"editor": 3, "opening": 2}  # runs of one visitor, and bundles that are opened, going or waiting, on a Space
+UPLOADS, UPLOADED = 300, 1_000_000_000  # files and bytes of one visitor that are kept at a time, on a Space
+HELD = 1_000_000_000  # bytes of pictures in all explanations that visitors have; then the oldest are forgotten
 KEPT = 3600 * texts.KEPT_HOURS - 1200  # seconds that a file is kept: what texts.py promises, less two rounds
 SWEPT_EVERY = 600  # seconds
 SESSIONS = 100  # whose explanations are kept in memory; then the oldest is forgotten
@@ -51,6 +55,18 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "strict-origin-when-cross-origin",
 }
+
+
+def end_at_signals() -> None:
+    """Let SIGTERM and SIGHUP end the page as Ctrl-C does, so that its folder goes. To be called in the main thread."""
+
+    def leave(number: int, _) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, leave)
 
 
 def _remove_folder(folder: str, process: int) -> None:
@@ -102,6 +118,8 @@ class RequestCheck:
             return await error.build_answer()(scope, receive, send_with_headers)
         try:
             await self.app(scope, receive, send_with_headers)
+            if scope["method"] == "POST" or scope["path"].endswith("/queue/data"):  # what may have made an explanation
+                memory.forget_oldest(scope["app"].state_holder, HELD)
         except RuntimeError as error:
             if not isinstance(error.__cause__, HTTPException):
                 raise
@@ -114,8 +132,10 @@ async def _check_request(scope, receive):
     path = scope["path"].removeprefix(scope.get("root_path", ""))  # the page may be mounted below another one
     if UNUSED.match(path):
         raise Refused("There is nothing here.", 404)
-    if scope["method"] != "POST" or path.rstrip("/") == "/gradio_api/upload":
+    if scope["method"] != "POST":
         return receive
+    if path.rstrip("/") == "/gradio_api/upload":
+        return _count_upload(find_visitor(scope), receive) if machine.SPACE else receive
     body = await _read_body(scope, receive)
     if call := CALL.fullmatch(path):
         _check_call(scope["app"].get_blocks(), _parse(body), call["kind"] or "", unquote(call["name"] or ""), scope)
@@ -195,7 +215,8 @@ def _check_call(blocks, values: dict, kind: str, name: str, scope) -> None:
     for each, value in zip(inputs, data, strict=True):
         if problem := _find_problem(each, value):
             raise Refused(f"“{each.label or 'the value'}” {problem}.", 422)
-    if machine.SPACE and fn.concurrency_id == "editor" and _count_runs(blocks, find_visitor(scope)) >= PER_VISITOR:
+    limit = PER_VISITOR.get(fn.concurrency_id or "") if machine.SPACE else None
+    if limit is not None and _count_runs(blocks, find_visitor(scope), fn.concurrency_id) >= limit:
         raise Refused(texts.ENOUGH, 429)
 
 
@@ -251,17 +272,43 @@ def _quote(value) -> str:
 
 
 def find_visitor(scope) -> str:
-    """Where a request comes from. A Space is behind a proxy, which says for whom it asks."""
-    said = Headers(scope=scope).get("x-forwarded-for", "") if machine.SPACE else ""
-    return said.split(",")[0].strip() or (scope.get("client") or ("",))[0]
+    """Where a request comes from: who the last of the trusted proxies says. Each proxy adds whom it heard at the end, so what
+    stands before was said by the visitor, and may be anything."""
+    said = [each.strip() for line in Headers(scope=scope).getlist("x-forwarded-for") for each in line.split(",")]
+    trusted = machine.TRUSTED_PROXIES
+    if trusted and len(said) >= trusted and said[-trusted]:
+        return said[-trusted]
+    return (scope.get("client") or ("",))[0]
 
 
-def _count_runs(blocks, who: str) -> int:
+_uploads: dict[str, deque[tuple[float, int]]] = {}  # by visitor, when and how many bytes
+
+
+def _count_upload(who: str, receive):
+    """`receive`, which counts the bytes of an upload. Raises Refused where the visitor has brought enough."""
+    now = time.monotonic()
+    for each in [each for each, brought in _uploads.items() if not brought or brought[-1][0] < now - KEPT]:
+        del _uploads[each]
+    brought = _uploads.setdefault(who, deque())
+    while brought and brought[0][0] < now - KEPT:
+        brought.popleft()
+    if len(brought) >= UPLOADS or sum(count for _, count in brought) >= UPLOADED:
+        raise Refused(texts.ENOUGH_FILES, 429)
+
+    async def counting():
+        message = await receive()
+        brought.append((now, len(message.get("body", b""))))
+        return message
+
+    return counting
+
+
+def _count_runs(blocks, who: str, kind: str) -> int:
     """How many runs of a visitor are running or waiting: Gradio's own lists, which lose nothing when a tab is closed."""
     queue = blocks._queue
     events = [event for job in queue.active_jobs if job for event in job]
     events += [event for waiting in queue.event_queue_per_concurrency_id.values() for event in waiting.queue]
-    return sum(event.fn.concurrency_id == "editor" and find_visitor(event.request.scope) == who for event in events)
+    return sum(event.fn.concurrency_id == kind and find_visitor(event.request.scope) == who for event in events)
 
 
 # Nothing is kept
@@ -270,6 +317,8 @@ def _count_runs(blocks, who: str) -> int:
 def sweep(older_than: float = KEPT) -> None:
     """Delete what was put into the page's folders longer ago than that, also what Gradio does not know of."""
     before, cache = time.time() - older_than, Path(get_upload_folder())
+    with contextlib.suppress(OSError):
+        os.utime(cache)  # other pages on this machine see that this one lives
     for folder in Path(tempfile.gettempdir()).glob("smile-page-*"):
         with contextlib.suppress(OSError):
             if FOLDERS.fullmatch(folder.name) and folder != cache and folder.lstat().st_mtime < before:

@@ -9,9 +9,11 @@ import gradio as gr
 from PIL import Image
 
 from smile import Explanation, InputError
+from smile.evaluation.evaluate import Measurement, count_further_edits
 from smile.models.editors import EDITORS
 from smile.ui import machine, texts, validation
 from smile.ui.engine import Engine, Request
+from smile.ui.worker import Hung
 
 MAX_SECONDS = 600  # on a Space; a page of one's own may take three times as long as was estimated, if that is more
 
@@ -21,12 +23,40 @@ class TooLong(InputError):
 
 
 def explain_in_time(engine: Engine, request: Request) -> Iterator[Explanation]:
-    """The explanation as it grows. Raises TooLong after the one that came too late, so that a hung run ends."""
-    began = time.monotonic()
-    for explanation in engine.explain(request):
-        yield explanation
-        if explanation.provisional and time.monotonic() - began > limit_seconds(engine, request, explanation.total):
-            raise TooLong(texts.TOO_LONG)
+    """The explanation as it grows. Raises TooLong after the one that came too late, and when one does not come at all."""
+    clock = RunClock(engine, request, request.edits or validation.MAX_EDITS)
+    try:
+        for explanation in engine.explain(request, clock.count_left):
+            yield explanation
+            clock.edits = explanation.total
+            if explanation.provisional and clock.count_left() <= 0:
+                raise TooLong(texts.TOO_LONG)
+    except Hung:
+        raise TooLong(texts.TOO_LONG) from None
+
+
+def measure_in_time(engine: Engine, request: Request, explanation: Explanation) -> Iterator[Measurement]:
+    """What is measured as it grows. Raises TooLong as `explain_in_time`."""
+    clock = RunClock(engine, request, count_further_edits(explanation))
+    try:
+        for step in engine.measure(request, explanation, clock.count_left):
+            yield step
+            if step.done < step.total and not clock.count_left():
+                raise TooLong(texts.TOO_LONG)
+    except Hung:
+        raise TooLong(texts.TOO_LONG) from None
+
+
+class RunClock:
+    """How much time a run still has, by how many edits it makes."""
+
+    def __init__(self, engine: Engine, request: Request, edits: int):
+        self.engine, self.request, self.edits = engine, request, edits
+        self.began = time.monotonic()
+
+    def count_left(self) -> float:
+        """Seconds; at least 0."""
+        return max(0.0, self.began + limit_seconds(self.engine, self.request, self.edits) - time.monotonic())
 
 
 def explain_with_all(
@@ -64,7 +94,10 @@ def describe_error(error: Exception) -> str:
     logging.error("A run of the page failed.", exc_info=error)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return texts.NO_MEMORY
-    return texts.GPU_LOST if "CUDA error" in str(error) else texts.BROKEN
+    if "CUDA error" not in str(error):
+        return texts.BROKEN
+    machine.restart_soon()
+    return texts.GPU_LOST
 
 
 def estimate_seconds(engine: Engine, request: Request, edits: int) -> float | None:

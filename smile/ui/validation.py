@@ -6,6 +6,7 @@ from PIL import Image
 
 from smile import InputError
 from smile.errors import shown
+from smile.io import bundle
 from smile.io.images import open_picture, open_region
 from smile.method import design as designs
 from smile.method.units import split_instruction
@@ -16,6 +17,7 @@ from smile.ui.engine import Engine, Request
 from smile.ui.estimate import count_edits
 
 MAX_EDITS = 256  # in one run of a page that others may be waiting for
+OPENED = bundle.Limits(pixels=64_000_000 // 3, edits=2 * MAX_EDITS)  # 64 MB of pictures
 MAX_BYTES = 20_000_000  # of a picture's file
 UNITS = ("join", "hold", "alone", "undo")  # options without a field among the advanced ones
 METHOD = {name: DEFAULTS[name] for name in texts.OPTIONS}  # as it stands in the fields

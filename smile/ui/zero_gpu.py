@@ -11,7 +11,8 @@ used again, and is older than the set it is asked for, loads that itself.
 
 A fork cannot see which edits are kept here, so it is given what is known of the picture, and hands back what it makes. So a
 run may also take several turns on the GPU: ZeroGPU lends it for a limited time, and each turn goes on from the edits of those
-before.
+before. A fork that hangs, or whose GPU is lost, is ended by ZeroGPU when its time is over, and the next one is a new process;
+this one waits no longer than the run's own clock allows.
 """
 
 import math
@@ -32,7 +33,7 @@ from smile.models import protocols
 from smile.models.cache import Group
 from smile.models.hub import is_bundled
 from smile.ui import machine
-from smile.ui.engine import DEFAULT, Engine, Key, Models, Request, Steps, load_models
+from smile.ui.engine import DEFAULT, Clock, Engine, Key, Models, Request, Steps, load_models, unlimited
 from smile.ui.estimate import ZERO_GPU_SPEED, list_edits
 
 try:
@@ -108,14 +109,14 @@ class ZeroGpuEngine(Engine):
 
     # Running
 
-    def _run(self, request: Request, explanation: Explanation | None = None) -> Steps:
+    def _run(self, request: Request, explanation: Explanation | None = None, left: Clock = unlimited) -> Steps:
         weights = machine.resolve_weights(request.editor, request.weights)
         if is_bundled(weights):
-            return super()._run(request, explanation)
+            return super()._run(request, explanation, left)
         self.load(request.editor, weights)  # before a fork
-        return self._run_in_turns(request, explanation)
+        return self._run_in_turns(request, explanation, left)
 
-    def _run_in_turns(self, request: Request, explanation: Explanation | None) -> Steps:
+    def _run_in_turns(self, request: Request, explanation: Explanation | None, left: Clock) -> Steps:
         """As many turns as it takes. The steps of a turn that repeat those of an earlier one are left out."""
         group = self._group_edits(request, explanation)
         known, done = self.cache.list_held(group), 0
@@ -123,7 +124,8 @@ class ZeroGpuEngine(Engine):
         self._check_gpu_time(request, explanation, known)
         while True:
             seconds, before, step = min(self.count_gpu_seconds(request, explanation, known), GPU_TURN), len(known), None
-            with closing(self._step_locked(edit_in_fork(id(self), request, explanation, known, seconds))) as steps:
+            turn = edit_in_fork(id(self), request, explanation, known, seconds)
+            with closing(self._step_locked(turn, request, left)) as steps:
                 for item in steps:
                     if isinstance(item, InputError):
                         raise item

@@ -7,6 +7,7 @@ pairs of factors. Both are written into the base's own weights, so nothing is pa
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 
 from smile.errors import InputError
+from smile.io.atomic import write_file
 from smile.models.hub import silence_libraries
 
 ALPHA = 8  # peft's default, which the published LoRAs were trained with: their updates count 8 / rank
@@ -168,28 +170,60 @@ def merge_checkpoint(checkpoint: Checkpoint, part: str, own: dict[str, torch.Ten
 def download_checkpoint(url: str) -> Path:
     """The file at `url`, from beside the Hub's cache if it has been downloaded before, else by the Hub's own downloader.
 
-    What is there is whole: a download is moved into place when its length is the announced one. Raises InputError, in one
-    sentence, where the file is not to be had.
+    What is there is whole: a download is moved into place when its length is the announced one. Its SHA-256 may be given, as
+    pip takes it (`#sha256=...` at the end); in any case that of the first download is kept beside the file, and every later use
+    is checked against both. Raises InputError, in one sentence, where the file is not to be had, or is another one.
     """
     from huggingface_hub import constants
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import WeakFileLock, httpx  # whichever client the Hub uses at present
 
+    url, _, given = url.partition("#sha256=")
     name = re.split("[?#]", url)[0].rpartition("/")[2]
     path = Path(constants.HF_HUB_CACHE) / "img2img-turbo" / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
     try:
         if path.is_file():
-            return path
+            return _check_sum(path, given)
         path.parent.mkdir(parents=True, exist_ok=True)
         with silence_libraries(), WeakFileLock(f"{path}.lock"), TemporaryDirectory(dir=path.parent) as folder:
             if not path.is_file():  # of several processes one downloads, and the others find what it brought
                 with Path(folder, name).open("wb") as file:
                     http_get(url, file, headers={"Accept-Encoding": "identity"}, displayed_filename=name)
+                _compare_sum(Path(file.name), _hash(Path(file.name)), given, "that was given")
                 os.replace(file.name, path)
+    except InputError:
+        raise
     except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise InputError(
             f"The checkpoint {url} is not on this machine and could not be downloaded ({reason}); connect to the network "
             f'and try again, put the file at {path}, or use the bundled weights (weights="bundled").'
         ) from error
+    return _check_sum(path, given)
+
+
+def _check_sum(path: Path, given: str) -> Path:
+    """`path`, whose SHA-256 is the given one, if any, and the one written down beside it, if any; else it is written down.
+    Raises InputError."""
+    found = _hash(path)
+    beside = path.with_name(f"{path.name}.sha256")
+    known = beside.read_text(encoding="ascii", errors="replace").strip() if beside.is_file() else ""
+    _compare_sum(path, found, given, "that was given")
+    _compare_sum(path, found, known, "of the first download")
+    if not known:
+        with suppress(OSError):  # a folder that is read-only, as in an image
+            write_file(beside, f"{found}\n")
     return path
+
+
+def _compare_sum(path: Path, found: str, expected: str, whose: str) -> None:
+    if expected and found != expected.lower():
+        raise InputError(f"{path} has not the SHA-256 {whose}; it was changed or is damaged: delete it and get it again.")
+
+
+def _hash(path: Path) -> str:
+    known = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            known.update(part)
+    return known.hexdigest()

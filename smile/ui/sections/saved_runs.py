@@ -16,7 +16,7 @@ from smile.explanation import load_edits
 from smile.models.editors import EDITORS
 from smile.report import citation, payload
 from smile.ui import examples, machine, texts, validation
-from smile.ui.events import AT_ONCE, PRIVATE, Changes
+from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes
 from smile.ui.examples import Example
 from smile.ui.sections.answer import Answer, draw
 from smile.ui.sections.form import describe_edits
@@ -45,7 +45,7 @@ class SavedRuns:
             page.load(self.follow_link, None, outputs, **AT_ONCE),
             form.examples.select(self.pick_example, None, outputs, **AT_ONCE),
             answer.comparison.select(self.pick_editor, [answer.compared, form.picture], outputs, **AT_ONCE),
-            self.open_button.upload(self.open_bundle, self.open_button, outputs, **AT_ONCE),
+            self.open_button.upload(self.open_bundle, self.open_button, outputs, **OPENING),
         ):  # Gradio tells of a state's change only where an event was queued
             replayed.then(trust.show, trust.inputs, trust.outputs, **AT_ONCE)
         refilled = answer.view.play(self.refill, answer.shown, list(form.fields.values()), **AT_ONCE)
@@ -91,13 +91,13 @@ class SavedRuns:
     def open_bundle(self, file: str) -> Iterator[Changes]:
         """The bundle in a file. A generator, so that its picture is there until Gradio has it."""
         try:
-            explanation = load_edits(file)
+            explanation = load_edits(file, limits=validation.OPENED)
         except InputError as error:
             yield {self.form.progress: texts.say_problem(error)}
             return
         editor = explanation.settings["editor"]
         known = editor in EDITORS and explanation.settings.get("editor_weights") in machine.list_weights(editor)
-        said = texts.OPENED if known else f"{texts.OPENED} {texts.ELSEWHERE}"
+        said = f"{texts.OPENED} {explanation.unchecked}{'' if known else f' {texts.ELSEWHERE}'}"
         drawn = payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation))
         answer = self.answer.show(drawn, explanation) | {self.form.progress: texts.say(said)} | self.form.switch_buttons(False)
         with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:

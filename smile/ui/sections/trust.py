@@ -18,7 +18,7 @@ from smile.ui.components import Ticks
 from smile.ui.engine import Request
 from smile.ui.events import AT_ONCE, PRIVATE, Changes, get_props, run_showing, switch_buttons
 from smile.ui.examples import open_shown
-from smile.ui.runs import TooLong, describe_error, estimate_seconds, limit_seconds
+from smile.ui.runs import TooLong, describe_error, estimate_seconds, measure_in_time
 from smile.ui.sections.answer import DRAWN_EVERY, Answer
 
 
@@ -118,7 +118,7 @@ class Trust:
             for _ in self.engine.wait_for(request.editor, request.weights):
                 yield {self.status: texts.say_waiting(False)}
             began = time.monotonic()
-            for step in self.engine.measure(request, explanation):
+            for step in measure_in_time(self.engine, request, explanation):
                 left, measured = step.total - step.done, {"words": explanation.words, "entries": step.entries}
                 each = (time.monotonic() - began) / step.done if step.done else None
                 rest = estimate_seconds(self.engine, request, step.total) if each is None else each * left
@@ -128,8 +128,6 @@ class Trust:
                     drawn_at = time.monotonic()
                     changes[self.report] = _draw_report(explanation, ticked, measured)
                 yield changes
-                if left and time.monotonic() - began > limit_seconds(self.engine, request, step.total):
-                    raise TooLong(texts.TOO_LONG)
             status = texts.say(f"Done: {texts.format_count(step.done, 'further edit')}.")
             yield {self.report: _draw_report(explanation, ticked, measured), self.status: status, **self._switch_buttons(False)}
         except TooLong as error:

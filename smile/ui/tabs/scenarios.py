@@ -28,7 +28,7 @@ from smile.ui import machine, runs, texts
 from smile.ui.components import Choice, ReportView
 from smile.ui.engine import Engine, Request
 from smile.ui.estimate import count_edits
-from smile.ui.events import AT_ONCE, PRIVATE, Changes, run_showing, switch_buttons
+from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, run_showing, switch_buttons
 from smile.ui.sections.downloads import Downloads, shorten_name
 
 SHIPPED = ("first-steps", "weather", "toyroad")  # the smallest first
@@ -101,7 +101,7 @@ class ScenariosTab:
         for end in (self.stop_button.click, self.open_button.upload):
             end(None, cancels=going, **PRIVATE)
         self.stop_button.click(self.stop, self.finished, outputs, **AT_ONCE)
-        self.open_button.upload(self.open_run, self.open_button, outputs, **PRIVATE)
+        self.open_button.upload(self.open_run, self.open_button, outputs, **OPENING)
         self.downloads.connect(self.finished, self.status, taken)
 
     # Choosing
@@ -254,11 +254,11 @@ class SharedEditor:
         self.request = Request(picture, instruction, editor=name, weights=weights, settings=settings, options=method, **own)
         if not self.engine.is_loaded(name, weights):
             yield from self.engine.wait_for(name, weights)
-        yield from self.engine.explain(self.request)
+        yield from runs.explain_in_time(self.engine, self.request)
 
     def measure(self, explanation: Explanation) -> Iterator[Measurement]:
         """Of what was explained last."""
-        yield from self.engine.measure(self.request, explanation)
+        yield from runs.measure_in_time(self.engine, self.request, explanation)
 
 
 def write_report(kind: str, finished: archive.Run | None) -> Iterator[tuple]:
