@@ -172,11 +172,16 @@ def choose_dtype(device: str, kind: str) -> Any:
     import torch
 
     folder = Path(kind).expanduser()
-    if is_bundled(kind) or (folder.is_dir() and _count_bytes(folder) < SMALL):
+    if is_bundled(kind) or is_small(folder):
         return torch.float32
     if device.startswith("cuda"):
         return torch.float16
     return torch.bfloat16 if device == "cpu" and has_fast_bfloat16() else torch.float32
+
+
+def is_small(folder: Path) -> bool:
+    """Whether the weights in a folder are too small to gain anything from half precision."""
+    return folder.is_dir() and _count_bytes(folder) < SMALL
 
 
 def _count_bytes(folder: Path) -> int:
