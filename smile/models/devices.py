@@ -47,6 +47,14 @@ def describe_device() -> str:
     return f"There is no GPU here: full weights run on the CPU, {half}, which takes minutes for each edit."
 
 
+def measure_memory() -> float:
+    """Bytes of memory that this machine has for weights, a GPU's included where it is separate."""
+    import torch
+
+    own = float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else float("inf")
+    return own + torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else own
+
+
 def plan_placement(total: float, largest: float, free: float) -> str:
     """How weights of `total` bytes, of which the largest part has `largest`, go onto a GPU with `free` bytes: "whole",
     "model by model" (each moves there when it is its turn) or "layer by layer", which is slow."""

@@ -87,11 +87,11 @@ def load_pretrained(from_pretrained: Callable, location: str, what: str, instead
     except Exception as error:  # the client's, the network's, and the reader's again, which can be anything
         if is_out_of_memory(error):
             raise
-        failure = f"are not on this machine and could not be downloaded: {_explain_failure(error)}"
+        failure = f"are not on this machine and could not be downloaded: {explain_failure(error)}"
         raise InputError(f"The {what} weights {location} {failure}, or {instead}.") from error
 
 
-def _explain_failure(error: BaseException) -> str:
+def explain_failure(error: BaseException) -> str:
     """What kept the Hub's client from downloading, and what to do about it."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx

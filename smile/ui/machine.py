@@ -7,7 +7,7 @@ from smile import InputError
 from smile.errors import shown
 from smile.models.devices import choose_device
 from smile.models.editors import EDITORS
-from smile.models.hub import is_bundled
+from smile.models.hub import is_bundled, is_repository
 from smile.ui import texts
 from smile.ui.estimate import FULL
 
@@ -24,12 +24,24 @@ def find_device() -> str:
 def list_weights(editor: str) -> tuple[str, ...]:
     """The sets of weights that may be chosen here: on a Space without a GPU none that would take hours.
 
-    Raises InputError for an unknown editor.
+    Raises InputError for an unknown editor, and for a repository that is not allowed here.
     """
+    if editor not in EDITORS and is_repository(str(editor)):
+        check_allowed(str(editor))
+        return (str(editor),)
     if editor not in EDITORS:
         raise InputError(f"There is no editor called “{shown(editor)}”; there is {', '.join(EDITORS)}.")
     sets = tuple(EDITORS[editor].weights)
     return tuple(each for each in sets if (editor, each) not in FULL) if SPACE and find_device() == "cpu" else sets
+
+
+def check_allowed(repository: str) -> None:
+    """Raise InputError where a visitor of a public Space asks for an editor that its owner does not allow: SMILE_EDITORS lists
+    those, separated by commas. Elsewhere everything is allowed."""
+    allowed = [each.strip() for each in os.environ.get("SMILE_EDITORS", "").split(",") if each.strip()]
+    if SPACE and repository not in allowed:
+        there = f"there is {', '.join(allowed)}" if allowed else "duplicate the Space, or run it yourself"
+        raise InputError(f"The owner of this Space does not allow the editor {shown(repository)}; {there}.")
 
 
 def resolve_for_instruction(editor: str) -> str:
