@@ -51,7 +51,7 @@ def server():
 
 
 def test_it_explains(server):
-    editor = RemoteEditor(server.address, num_inference_steps=4)
+    editor = RemoteEditor(server.address, working_size=48, num_inference_steps=4)
     explanation = explain(picture(), "make it snow", editor, embedder=FakeEmbedder(), seed=3)
     assert "“snow”" in explanation.finding and explanation.settings["editor"] == "remote"
     assert {asked["num_inference_steps"] for asked in server.asked} == {4} and 3 in {asked["seed"] for asked in server.asked}
