@@ -1,6 +1,7 @@
 """The page: `python app.py`, or a Hugging Face Space. This is the layout; what is in each part stands in its class."""
 
 import contextlib
+import logging
 import os
 from typing import Any
 
@@ -63,6 +64,7 @@ if __name__ == "__main__":
     if machine.SPACE:  # where nobody waits for the start, and ZeroGPU wants its models placed before the page is up
         with contextlib.suppress(InputError):  # the page will say
             engine.load()
+            logging.warning(engine.describe_first_run())  # one line, so that the log of a Space says whether its weights work
     demo.launch(prevent_thread_lock=True, state_session_capacity=middleware.SESSIONS, **OPTIONS)
     engine.start_loading()  # after the page answers, so that importing torch does not delay it
     engine.serve() if isinstance(engine, ZeroGpuEngine) else demo.block_thread()

@@ -9,12 +9,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from smile.cli import ask, editors, evaluate, explain, export, language_models, scenarios
+from smile.cli import ask, check, editors, evaluate, explain, export, language_models, scenarios
 from smile.cli.terminal import Interrupted, catch_signals, prepare_terminal, show_progress
 from smile.errors import InputError, shown
 from smile.scenarios import distributed
 
-COMMANDS = (explain, ask, evaluate, export, scenarios, editors, language_models)  # in the order of --help
+COMMANDS = (explain, ask, evaluate, export, scenarios, editors, language_models, check)  # in the order of --help
 LONGEST = 1000  # letters of a sentence on stderr; none of them moves a terminal's cursor
 
 

@@ -6,7 +6,10 @@ import torch
 from tiny import instruct_pix2pix_folder, picture, values
 
 from smile import InputError, load_editor
-from smile.models.editors.memory import Memory, move_to_device
+from smile.models import devices
+from smile.models.devices import plan_placement
+from smile.models.editors.memory import Memory, measure_models, move_to_device
+from smile.models.hub import choose_dtype, find_weights
 
 TEXTS = ["make it snow", "snow", "", "at night", "make it snow at night"]
 MORE = [*TEXTS, *(f"please {text}" for text in TEXTS)]
@@ -135,6 +138,40 @@ def test_a_pipeline_too_large_for_cuda_goes_there_model_by_model(folder, monkeyp
     with pytest.raises(torch.OutOfMemoryError):  # there is nowhere else to keep them
         monkeypatch.setattr(type(pipeline), "to", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("no")))
         move_to_device(pipeline, "cpu")
+
+
+@pytest.mark.parametrize(
+    "free, how, called",
+    [
+        (80 * GIB, "whole", "to"),
+        (3 * GIB, "model by model", "enable_model_cpu_offload"),
+        (GIB, "layer by layer", "enable_sequential_cpu_offload"),
+    ],
+)
+def test_on_cuda_weights_are_placed_by_what_fits(folder, monkeypatch, free, how, called):
+    pipeline, asked = load_editor("instruct-pix2pix", weights=str(folder)).pipeline, []
+    sizes = measure_models(pipeline)
+    assert len(sizes) == 3 and 4 * sum(p.numel() for p in pipeline.unet.parameters()) in sizes
+    for name in ("to", "enable_model_cpu_offload", "enable_sequential_cpu_offload"):
+        monkeypatch.setattr(type(pipeline), name, lambda self, *a, name=name, **k: asked.append(name))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 80 * GIB))
+    monkeypatch.setattr("smile.models.editors.memory.measure_models", lambda _: [GIB, 10 * GIB // 100, GIB])
+    assert move_to_device(pipeline, "cuda") == how and asked == [called]
+
+
+def test_the_placement_says_what_fits():
+    assert plan_placement(16e9, 8e9, 24e9) == "whole" and plan_placement(16e9, 8e9, 12e9) == "model by model"
+    assert plan_placement(16e9, 8e9, 8e9) == "layer by layer"
+
+
+def test_apples_gpu_is_chosen_where_it_is_and_half_precision_is_not(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.choose_device(None) == "mps" and "mps" in devices.describe_device()
+    assert choose_dtype("mps", "full") == torch.float32
+    assert find_weights("auto", bundled="instruct-pix2pix", full="a/b")[0] == "bundled", "nothing is downloaded unasked"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert devices.choose_device(None) == "cuda"
 
 
 def test_on_cuda_models_and_then_layers_leave_the_device_before_one_gives_up(folder, monkeypatch):

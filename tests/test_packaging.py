@@ -86,7 +86,7 @@ def test_installed_it_finds_its_weights_and_its_examples_from_another_folder(sit
     assets = execute(sys.executable, "-c", "import smile.paths; print(smile.paths.ASSETS)", **elsewhere).strip()
     assert Path(assets) == site_packages / "smile" / "assets"
     rows = [line.split() for line in execute(sys.executable, "-m", "smile", "editors", **elsewhere).splitlines()]
-    assert {row[-1] for row in rows if row[1].startswith("bundled")} == {"yes"}
+    assert {row[-1] for row in rows if row[1:] and row[1].startswith("bundled")} == {"yes"}
     example = site_packages / "smile" / "assets" / "examples" / "summer-day.zip"
     execute(site_packages / "bin" / "smile", "export", str(example), "--out", "out.json", **elsewhere)
     assert "snow" in json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["words"]

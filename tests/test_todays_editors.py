@@ -121,6 +121,18 @@ def test_weights_that_are_not_distilled_take_their_many_steps(tmp_path):
     assert editor.settings == {"steps": 50, "guidance": 4.0} and editor.working_size == 1024
 
 
+def test_klein_inpaints_with_the_same_weights(tmp_path):
+    folder = klein_folder(tmp_path)
+    editor = load_editor("inpaint", str(folder), steps=2)
+    assert type(editor.pipeline).__name__ == "Flux2KleinInpaintPipeline" and editor.settings["guidance"] == 1.0
+    editor.working_size = 64
+    region = Image.new("L", (64, 64))
+    region.paste(255, (0, 0, 32, 64))
+    edits = values(editor.edit(picture((64, 64)), TEXTS, seed=0, region=region))
+    assert np.array_equal(edits[:, :, 32:], values([picture((64, 64))] * 3)[:, :, 32:])
+    assert np.abs(edits - values([picture((64, 64))]))[:, :, :32].max() > 0.1
+
+
 def test_the_catalogue_says_what_the_classes_take():
     assert DEFAULT == "black-forest-labs/FLUX.2-klein-4B"
     for name, row in CATALOGUE.items():

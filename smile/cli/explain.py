@@ -30,22 +30,10 @@ def add_command(commands) -> None:
 
 def add_arguments(parser, required: bool) -> None:
     """The arguments of a run; `required`: whether there is no other way to say what is to be run."""
-    sets = "; ".join(f"{name}: {', '.join(entry.weights)}" for name, entry in EDITORS.bundled.items())
-    names = ", ".join(EDITORS).replace("%", "%%")  # packages of anybody's may add any
     parser.add_argument("--image", required=required, metavar="PATH", help="the picture to edit")
     parser.add_argument("--instruction", required=required, metavar="TEXT", help="the edit instruction, 1 to 64 words")
-    parser.add_argument(
-        "--editor", required=required, metavar="NAME", help=f"the editor: {names}, or a diffusers folder or repository"
-    )
-    parser.add_argument(
-        "--weights", default="auto", help=f"auto (default), a set of the editor ({sets}), a folder or a repository id"
-    )
-    for extra, (metavar, explained) in EXTRAS.items():
-        parser.add_argument(f"--{extra}", metavar=metavar, help=explained)
-    one = "a setting of the editor, for example steps=30; may be given several times"
-    parser.add_argument("--setting", action="append", default=[], type=_parse_setting, metavar="NAME=VALUE", help=one)
+    add_editor_arguments(parser, required)
     parser.add_argument("--embedder", metavar="WEIGHTS", help="DINOv2 weights, as for --weights")
-    parser.add_argument("--device", help="a torch device; by default CUDA where there is one")
     add_options(parser)
     region = parser.add_mutually_exclusive_group()
     region.add_argument("--region", metavar="PATH", help="the part that may change, white on black")
@@ -56,6 +44,23 @@ def add_arguments(parser, required: bool) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results, which replace earlier ones")
     overwrite = "write into --out although it holds other files, and replace those of the same names"
     parser.add_argument("--overwrite", action="store_true", help=overwrite)
+
+
+def add_editor_arguments(parser, required: bool) -> None:
+    """Which editor, with which weights and settings, where."""
+    sets = "; ".join(f"{name}: {', '.join(entry.weights)}" for name, entry in EDITORS.bundled.items())
+    names = ", ".join(EDITORS).replace("%", "%%")  # packages of anybody's may add any
+    parser.add_argument(
+        "--editor", required=required, metavar="NAME", help=f"the editor: {names}, or a diffusers folder or repository"
+    )
+    parser.add_argument(
+        "--weights", default="auto", help=f"auto (default), a set of the editor ({sets}), a folder or a repository id"
+    )
+    for extra, (metavar, explained) in EXTRAS.items():
+        parser.add_argument(f"--{extra}", metavar=metavar, help=explained)
+    one = "a setting of the editor, for example steps=30; may be given several times"
+    parser.add_argument("--setting", action="append", default=[], type=_parse_setting, metavar="NAME=VALUE", help=one)
+    parser.add_argument("--device", help="a torch device; by default CUDA or Apple's GPU where there is one")
 
 
 def add_options(parser) -> None:

@@ -4,24 +4,63 @@ import contextlib
 import ctypes
 import functools
 import gc
+import os
 import sys
 import time
 from typing import Any
 
 from smile.errors import InputError
 
+# Read when torch is imported: what Apple's GPU cannot do is done on the CPU, instead of an error.
+os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+ROOM = 2e9  # bytes that edits need beside the weights, at least
+
 
 def choose_device(device: str | None) -> str:
-    """`device` if torch knows it, CUDA where there is one if it is None, else "cpu". Raises InputError."""
+    """`device` if torch knows it; CUDA, Apple's GPU (mps) or the CPU, whichever is there, if it is None. Raises InputError."""
     import torch
 
     if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises for a device it has not
         raise InputError(f"There is no device “{device}” here; use “cpu”.") from error
     return str(device)
+
+
+def describe_device() -> str:
+    """A sentence on what full weights run on here, and in which precision."""
+    import torch
+
+    device = choose_device(None)
+    if device == "cuda":
+        return f"Full weights run on {torch.cuda.get_device_name()}, in half precision."
+    if device == "mps":
+        return (
+            "Full weights run on Apple's GPU (mps): in single precision, because half precision is known to give black "
+            "pictures there, and those of transformers in bfloat16."
+        )
+    half = "in bfloat16" if has_fast_bfloat16() else "in single precision"
+    return f"There is no GPU here: full weights run on the CPU, {half}, which takes minutes for each edit."
+
+
+def measure_memory() -> float:
+    """Bytes of memory that this machine has for weights, a GPU's included where it is separate."""
+    import torch
+
+    own = float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else float("inf")
+    return own + torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else own
+
+
+def plan_placement(total: float, largest: float, free: float) -> str:
+    """How weights of `total` bytes, of which the largest part has `largest`, go onto a GPU with `free` bytes: "whole",
+    "model by model" (each moves there when it is its turn) or "layer by layer", which is slow."""
+    if total + ROOM <= free:
+        return "whole"
+    return "model by model" if largest + ROOM <= free else "layer by layer"
 
 
 def has_fast_bfloat16() -> bool:

@@ -87,11 +87,11 @@ def load_pretrained(from_pretrained: Callable, location: str, what: str, instead
     except Exception as error:  # the client's, the network's, and the reader's again, which can be anything
         if is_out_of_memory(error):
             raise
-        failure = f"are not on this machine and could not be downloaded: {_explain_failure(error)}"
+        failure = f"are not on this machine and could not be downloaded: {explain_failure(error)}"
         raise InputError(f"The {what} weights {location} {failure}, or {instead}.") from error
 
 
-def _explain_failure(error: BaseException) -> str:
+def explain_failure(error: BaseException) -> str:
     """What kept the Hub's client from downloading, and what to do about it."""
     from huggingface_hub import errors
     from huggingface_hub.utils import httpx
@@ -172,11 +172,16 @@ def choose_dtype(device: str, kind: str) -> Any:
     import torch
 
     folder = Path(kind).expanduser()
-    if is_bundled(kind) or (folder.is_dir() and _count_bytes(folder) < SMALL):
+    if is_bundled(kind) or is_small(folder):
         return torch.float32
     if device.startswith("cuda"):
         return torch.float16
     return torch.bfloat16 if device == "cpu" and has_fast_bfloat16() else torch.float32
+
+
+def is_small(folder: Path) -> bool:
+    """Whether the weights in a folder are too small to gain anything from half precision."""
+    return folder.is_dir() and _count_bytes(folder) < SMALL
 
 
 def _count_bytes(folder: Path) -> int:

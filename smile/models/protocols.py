@@ -36,6 +36,7 @@ class Editor(Protocol):
     - `edit_batches(image, batches, *, region=None)`: an iterator over the edits of batches (seed, texts), for one that
       does better when it knows all of them;
     - `checker`: its safety checker, because of which None is a blocked edit, which would be blocked again;
+    - `failure`: a sentence that says why an edit failed, "" where none did;
     - `revision`: a text that changes whenever its edits would, so that they can be kept on disk (`smile.models.cache`);
       `location`: the folder or repository of its weights, which serves the same.
     """

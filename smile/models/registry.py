@@ -41,6 +41,7 @@ class Entry:
     # where nobody knows. "auto" and weights of one's own go too.
     weights: Mapping[str, str] = field(default_factory=lambda: {"auto": ""})
     needs_region: bool = False
+    captions: tuple[str, ...] = ()  # the sets that expect a description of the result and not an instruction
     problem: str = ""  # one sentence, where it cannot be used
 
     def load(self, weights: str, device: str | None, **extras: Any) -> Any:
@@ -56,6 +57,10 @@ class Entry:
         return make(
             **{name: value for name, value in (("weights", weights), ("device", device)) if _takes(make, name)} | extras
         )
+
+    def expects(self, weights: str) -> str:
+        """What a text must be for these weights: "instruction" or "caption"."""
+        return "caption" if weights in self.captions else "instruction"
 
     def is_downloaded(self, weights: str) -> bool | None:
         """Whether this set of weights is on this machine; None where nobody can know."""

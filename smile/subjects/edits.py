@@ -63,9 +63,10 @@ class Edits:
     @property
     def nothing_to_compare(self) -> str:
         """The sentence for when the edit of the full instruction failed."""
+        reason = getattr(self.editor, "failure", "")
         return (
             "The edit of the full instruction failed or was blocked, so there is nothing to compare with; "
-            "try another seed, picture or instruction."
+            f"try another seed, picture or instruction.{f' {reason}' if reason else ''}"
         )
 
     def run(self, batches: list[Batch]) -> Iterator[Batch]:

@@ -34,7 +34,9 @@ from smile.models.cache import Cache
 from smile.models.caching_editor import CachingEditor
 from smile.models.devices import empty_cuda_cache, measure_speed
 from smile.models.editors import EDITORS
+from smile.models.editors.first_run import check_editor, summarise
 from smile.models.hub import choose_dtype, is_bundled
+from smile.paths import EXAMPLES
 from smile.ui import machine
 from smile.ui.estimate import FULL, Outlook, count_work
 from smile.ui.worker import Hung, Worker
@@ -224,6 +226,12 @@ class Engine:
             if seconds > SLOW:
                 break
         self._seconds[key] = seconds / count_work(*key, getattr(editor, "settings", {}))
+
+    def describe_first_run(self) -> str:
+        """A line for the log: whether the editor that is shown first does what any working editor does."""
+        editor = self.load()[0]
+        with self._in_use, Image.open(EXAMPLES / "summer-day.png") as picture:
+            return summarise(editor, check_editor(editor, picture.convert("RGB")))
 
     # Running
 

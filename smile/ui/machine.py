@@ -11,7 +11,8 @@ from smile import InputError
 from smile.errors import shown
 from smile.models.devices import choose_device
 from smile.models.editors import EDITORS
-from smile.models.hub import is_bundled
+from smile.models.hub import is_bundled, is_repository
+from smile.ui import texts
 from smile.ui.estimate import FULL
 
 SPACE = os.environ.get("SYSTEM") == "spaces"
@@ -54,23 +55,56 @@ def find_device() -> str:
 def list_weights(editor: str) -> tuple[str, ...]:
     """The sets of weights that may be chosen here: on a Space without a GPU none that would take hours.
 
-    Raises InputError for an unknown editor.
+    Raises InputError for an unknown editor, and for a repository that is not allowed here.
     """
+    if editor not in EDITORS and is_repository(str(editor)):
+        check_allowed(str(editor))
+        return (str(editor),)
     if editor not in EDITORS:
         raise InputError(f"There is no editor called “{shown(editor)}”; there is {', '.join(EDITORS)}.")
     sets = tuple(EDITORS[editor].weights)
     return tuple(each for each in sets if (editor, each) not in FULL) if SPACE and find_device() == "cpu" else sets
 
 
+def check_allowed(repository: str) -> None:
+    """Raise InputError where a visitor of a public Space asks for an editor that its owner does not allow: SMILE_EDITORS lists
+    those, separated by commas. Elsewhere everything is allowed."""
+    allowed = [each.strip() for each in os.environ.get("SMILE_EDITORS", "").split(",") if each.strip()]
+    if SPACE and repository not in allowed:
+        there = f"there is {', '.join(allowed)}" if allowed else "duplicate the Space, or run it yourself"
+        raise InputError(f"The owner of this Space does not allow the editor {shown(repository)}; {there}.")
+
+
+def resolve_for_instruction(editor: str) -> str:
+    """What "auto" means beside other editors that follow one instruction: never weights that expect a caption, where this
+    editor has others."""
+    weights = resolve_weights(editor, "auto")
+    others = [each for each in list_weights(editor) if EDITORS[editor].expects(each) == "instruction"]
+    return others[0] if EDITORS[editor].expects(weights) == "caption" and others else weights
+
+
+def note_captions(chosen: str, weights: str) -> dict[str, str]:
+    """What a comparison of instructions says of the editors that have weights for captions; `chosen` is run with `weights`."""
+    notes = {}
+    for name, entry in EDITORS.items():
+        if entry.problem or not entry.captions:
+            continue
+        auto = resolve_weights(name, weights if name == chosen else "auto")
+        if entry.expects(auto) == "caption":
+            used = auto if name == chosen else resolve_for_instruction(name)
+            notes[name] = texts.note_caption(auto, used)
+    return notes
+
+
 def resolve_weights(editor: str, weights: str) -> str:
-    """The set that `weights` means here; "auto" is the first full one where there is a GPU, else the first.
+    """The set that `weights` means here; "auto" is the first full one where there is CUDA, else the first.
 
     Raises InputError for an unknown editor or set.
     """
     sets = list_weights(editor)
     if weights == "auto":
         full = [each for each in sets if not is_bundled(each)]
-        return full[0] if full and find_device() != "cpu" else [*sets, "auto"][0]
+        return full[0] if full and find_device() == "cuda" else [*sets, "auto"][0]
     if weights not in sets:
         there = ", ".join(dict.fromkeys(("auto", *sets)))
         raise InputError(f"There are no weights “{shown(weights)}” of {editor} on this page; there is {there}.")

@@ -71,9 +71,10 @@ def explain_with_all(
     chosen: an editor with its weights and settings; the others run with the defaults.
     """
     for name in EDITORS:
-        request, (_, weights, settings) = None, chosen if name == chosen[0] else (name, "auto", None)
+        request: Any = None
         part = (region or Image.new("L", asked["picture"].size, 255)) if validation.needs_region(name) else None
         try:
+            _, weights, settings = chosen if name == chosen[0] else (name, machine.resolve_for_instruction(name), None)
             request = validation.build_request(engine, asked, name, weights, part, settings)
             for _ in engine.wait_for(name, weights):
                 yield name, request, None

@@ -201,6 +201,13 @@ def describe_comparison(edits: int, outlooks: list) -> str:
     return "; ".join([*parts, "inpaint changes what is painted, or else everything"])
 
 
+def note_caption(asked: str, used: str) -> str:
+    """Of weights that expect a caption, in a comparison that gives all editors an instruction."""
+    if asked == used:
+        return f"reads this as a caption of the result, which its weights {asked} expect, not as an instruction"
+    return f"with the weights {used}, because {asked} expects a caption and not an instruction"
+
+
 def describe_place(editor: str, number: int, editors: int, note: str | None = None) -> str:
     """Which editor of a comparison is at work."""
     return f"{editor}{f' {note}' if note else ''} ({number} of {editors}): "

@@ -107,6 +107,11 @@ class ZeroGpuEngine(Engine):
             self._for_main_thread, self._process = None, os.getpid()
             self._make_locks()
 
+    def describe_first_run(self) -> str:
+        """Only of bundled weights: no GPU is at hand here."""
+        known = is_bundled(machine.resolve_weights(DEFAULT, "auto"))
+        return super().describe_first_run() if known else "First run: not made, because a GPU is lent to visitors' runs only."
+
     # Running
 
     def _run(self, request: Request, explanation: Explanation | None = None, left: Clock = unlimited) -> Steps:

@@ -28,6 +28,7 @@ EDITORS = Registry(
                 "edge_to_image": "stabilityai/sd-turbo",
                 "sketch_to_image_stochastic": "stabilityai/sd-turbo",
             },
+            captions=("bundled-edges", "edge_to_image", "sketch_to_image_stochastic"),
         ),
         "inpaint": Entry(
             "smile.models.editors.inpaint:load",

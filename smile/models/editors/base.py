@@ -8,6 +8,7 @@ text that comes several times is edited once.
 
 import copy
 import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ from smile.errors import InputError
 from smile.io.images import open_picture
 from smile.models.devices import is_out_of_memory
 from smile.models.editors.memory import Memory
+from smile.models.editors.precision import in_single_precision
 from smile.models.protocols import fit_inputs
 
 TEXTS_KEPT = 512  # encoded texts in memory; 120 MB at full size
@@ -33,7 +35,8 @@ class DiffusionEditor:
     `settings` are read at every edit. `SETTINGS` says which of them people may set, and between which values; `DEFAULTS` and
     `PIPELINE` are the settings and the diffusers class that `smile.models.editors.pipelines` loads it with.
     `location` is the folder or repository that the pipeline came from, if there is one. `checker`, where there is one,
-    takes a batch of edits and returns it with None in place of what it blocks (`smile.models.editors.safety`). `lora`: what was
+    takes a batch of edits and returns it with None in place of what it blocks (`smile.models.editors.safety`). `failure`: why
+    an edit failed, for whoever asks. `lora`: what was
     merged into the weights; `revision`: what they are known by, where a branch or a LoRA was asked for.
     """
 
@@ -43,6 +46,7 @@ class DiffusionEditor:
     SETTINGS: ClassVar[dict[str, tuple[float, float]]] = {}
     DEFAULTS: ClassVar[dict[str, Any]] = {}
     checker: Callable[[list], list] | None = None
+    failure = ""
     lora: str | None = None
     revision: str | None = None
 
@@ -99,10 +103,10 @@ class DiffusionEditor:
     def _try_batch(self, picture, region, batch: list[str], seed: int) -> list[Image.Image | None] | None:
         """The edits of one batch, None where they did not fit into memory and less is to be tried."""
         try:
-            with torch.inference_mode():
-                generators = [torch.Generator("cpu").manual_seed(seed) for _ in batch]
-                edits = self.edit_batch(self._prepare_once(picture, region), batch, generators)
-                return self.checker(edits) if self.checker else edits
+            edits = self._edit_once(picture, region, batch, seed)
+            if None in edits:
+                edits = self._retry_overflowed(picture, region, batch, seed, edits)
+            return self.checker(edits) if self.checker else edits
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -114,6 +118,44 @@ class DiffusionEditor:
             f"A single edit of {picture.width} by {picture.height} pixels does not fit into the memory of {self.device}; "
             "lower the working size or use the bundled weights."
         ) from RuntimeError(failure)
+
+    def _edit_once(self, picture, region, batch: list[str], seed: int) -> list[Image.Image | None]:
+        with torch.inference_mode():
+            generators = [torch.Generator("cpu").manual_seed(seed) for _ in batch]
+            return self.edit_batch(self._prepare_once(picture, region), batch, generators)
+
+    def _retry_overflowed(self, picture, region, batch: list[str], seed: int, edits: list) -> list[Image.Image | None]:
+        """Those that overflowed once more, in single precision where memory allows; None, and a warning, where that does not
+        help. Half precision is used again afterwards, so that no text's edit depends on the others'."""
+        texts = [text for text, edit in zip(batch, edits, strict=True) if edit is None]
+        again: list[Image.Image | None] = [None] * len(texts)
+        models, half = self.list_models(), self.dtype
+        if half != "float32" and not any(tensor.is_meta for model in models for tensor in model.parameters()):
+            try:
+                with in_single_precision(models):
+                    self._forget()
+                    again = self._edit_once(picture, region, texts, seed)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            finally:
+                self._forget()
+        made = dict(zip(texts, again, strict=True))
+        if None in again:
+            where = "single precision"
+            if half != "float32":
+                where = f"half precision ({half}), and again in single precision or without room for it"
+            self.failure = f"{again.count(None)} of the edits overflowed in {where}; choose less guidance, or other weights."
+            warnings.warn(self.failure, stacklevel=2)
+        return [made[text] if edit is None else edit for text, edit in zip(batch, edits, strict=True)]
+
+    def list_models(self) -> list[torch.nn.Module]:
+        """The models of the pipeline."""
+        return [part for part in self.pipeline.components.values() if isinstance(part, torch.nn.Module)]
+
+    def _forget(self) -> None:
+        """Encode picture and texts again, because they were encoded in another precision."""
+        self._prepared, self._text_states = (None, None), {}
 
     def with_settings(self, /, **settings: float) -> Self:
         """The same editor with other settings; the two share the weights, and may be used in turns.
@@ -140,7 +182,8 @@ class DiffusionEditor:
         raise NotImplementedError
 
     def edit_batch(self, prepared: Any, texts: list[str], generators: list[torch.Generator]) -> list[Image.Image | None]:
-        """One batch of edits, of which each starts from the noise of its generator. Subclasses say."""
+        """One batch of edits, of which each starts from the noise of its generator; None for one that overflowed
+        (`smile.models.editors.precision`). Subclasses say."""
         raise NotImplementedError
 
     def _prepare_once(self, picture: Image.Image, region: Image.Image | None) -> Any:

@@ -82,7 +82,25 @@ CATALOGUE: dict[str, Row] = {
         "Qwen/Qwen-Image-Edit", "Apache-2.0", 57.7, 40.9, {"steps": 50, "guidance": 4.0}, 512, options=REDRAWN, region=True,
     ),
 }  # fmt: skip
+# Classes that inpaint with the weights of another one, where the editor is `inpaint`.
+INPAINTS = {
+    "Flux2KleinPipeline": "Flux2KleinInpaintPipeline",
+    "QwenImageEditPipeline": "QwenImageEditInpaintPipeline",
+}
 DEFAULT = CATALOGUE["Flux2KleinPipeline"].repository
+
+
+def list_catalogue() -> list[tuple[str, ...]]:
+    """The catalogue as rows of texts, the first with their names."""
+    rows: list[tuple[str, ...]] = [
+        ("repository", "steps", "guidance", "texts", "tokens", "region", "licence", "GB", "largest part")
+    ]
+    for row in CATALOGUE.values():
+        used = row.distilled or row.settings
+        numbers = (f"{used['steps']:g}", f"{used['guidance']:g}", str(row.together), str(row.tokens))
+        sizes = (f"{row.gigabytes:.0f}", f"{row.largest:.0f}")
+        rows.append((row.repository, *numbers, "needed" if row.region else "", row.licence, *sizes))
+    return rows
 
 
 def find_class(index: Mapping[str, Any], location: str, takes_region: bool | None = None, what: str = "diffusers") -> Any:
@@ -93,6 +111,8 @@ def find_class(index: Mapping[str, Any], location: str, takes_region: bool | Non
     import diffusers
 
     name = index.get("_class_name")
+    if takes_region and isinstance(name, str):
+        name = INPAINTS.get(name, name)
     found = getattr(diffusers, name, None) if isinstance(name, str) else None
     takes: set[str] = set()
     if isinstance(found, type) and issubclass(found, diffusers.DiffusionPipeline):

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
+from smile.models.editors.precision import watch_decoder
+
 
 class Branches:
     """A UNet with the guidance's branches: the one with the text, and those without.
@@ -74,7 +76,9 @@ def denoise(
 
 
 def decode(pipeline: Any, latents: torch.Tensor) -> list[Any]:
-    """Latents (n, 4, h, w) as PIL images."""
-    pixels = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor, return_dict=False)[0]
+    """Latents (n, 4, h, w) as PIL images, None where one overflowed."""
+    with watch_decoder(pipeline) as finite:
+        pixels = pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor, return_dict=False)[0]
     pipeline.maybe_free_model_hooks()  # where models move to the device when it is their turn
-    return pipeline.image_processor.postprocess(pixels)
+    images = pipeline.image_processor.postprocess(pixels)
+    return [image if good else None for image, good in zip(images, finite, strict=True)]

@@ -18,6 +18,7 @@ from smile.errors import InputError
 from smile.models.devices import choose_device, is_out_of_memory
 from smile.models.editors.base import DiffusionEditor
 from smile.models.editors.checkpoint import SUFFIXES, download_checkpoint, merge_checkpoint, read_checkpoint
+from smile.models.editors.precision import find_finite
 from smile.models.editors.turbo import Turbo
 from smile.models.hub import choose_dtype, find_shared_parts, find_weights, load_pretrained, read_settings, silence_libraries
 
@@ -66,8 +67,13 @@ class Img2ImgTurbo(DiffusionEditor):
             latents = latents * gamma + noise.to(latents) * (1 - gamma)
         turbo = self.get_turbo()
         pixels = turbo.decode(turbo.denoise(latents, self.encode_texts(texts)), seen, gamma or 1.0)
-        pixels = ((pixels.float() * 0.5 + 0.5) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        return [Image.fromarray(image) for image in pixels]
+        finite = find_finite(pixels)
+        pixels = ((pixels.float().nan_to_num() * 0.5 + 0.5) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        return [Image.fromarray(image) if good else None for image, good in zip(pixels, finite, strict=True)]
+
+    def list_models(self) -> list[torch.nn.Module]:
+        """The generator and the text encoder."""
+        return [self.get_turbo(), self.pipeline.text_encoder]
 
     def get_turbo(self) -> Turbo:
         """The generator, merged for the present gamma."""

@@ -73,7 +73,8 @@ class Inpaint(DiffusionEditor):
 
         settle = None if self._sees_region else put_back
         edited = denoise(self.pipeline, self.settings["steps"], noise, generators, predict, settle)
-        return [Image.composite(image, picture, region) for image in decode(self.pipeline, edited)]
+        images = decode(self.pipeline, edited)
+        return [None if image is None else Image.composite(image, picture, region) for image in images]
 
 
 def load(weights: str = "auto", device: str | None = None, **extras: str | None) -> DiffusionEditor:

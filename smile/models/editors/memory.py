@@ -4,11 +4,12 @@ One `Memory` for all editors that share a pipeline, so what one has learnt the o
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
 
-from smile.models.devices import is_out_of_memory
+from smile.models.devices import is_out_of_memory, plan_placement
 
 TEXTS = 8  # at a time where memory is not asked; on the CPU more gain nothing (assets/docs/tables/cost.md)
 MOST = 16  # at a time on CUDA: more make nobody see an edit sooner
@@ -20,18 +21,35 @@ def is_cuda(device: str) -> bool:
     return device.startswith("cuda")
 
 
-def move_to_device(pipeline: Any, device: str) -> None:
-    """Move a diffusers pipeline to `device`; where CUDA has too little memory for all of it, each model moves there when
-    it is its turn. Raises what torch raises where there is too little even so."""
-    try:
-        pipeline.to(device)
-        return
-    except (RuntimeError, MemoryError) as error:
-        if not (is_cuda(device) and is_out_of_memory(error)):
-            raise
-    pipeline.to("cpu")  # what of it was there already
-    torch.cuda.empty_cache()
-    pipeline.enable_model_cpu_offload(device=device)
+def move_to_device(pipeline: Any, device: str) -> str:
+    """Move a diffusers pipeline to `device`; where CUDA has too little memory for all of it, each model, or each layer, moves
+    there when it is its turn. Returns how (`plan_placement`). Raises what torch raises where there is too little even so."""
+    placement = "whole"
+    if is_cuda(device):
+        sizes = measure_models(pipeline)
+        with suppress(RuntimeError, AssertionError):  # ZeroGPU's main process has no GPU to ask
+            placement = plan_placement(sum(sizes), max(sizes, default=0), torch.cuda.mem_get_info(device)[0])
+    if placement == "whole":
+        try:
+            pipeline.to(device)
+            return placement
+        except (RuntimeError, MemoryError) as error:
+            if not (is_cuda(device) and is_out_of_memory(error)):
+                raise
+        placement = "model by model"
+        pipeline.to("cpu")  # what of it was there already
+        torch.cuda.empty_cache()
+    if placement == "model by model":
+        pipeline.enable_model_cpu_offload(device=device)
+    else:
+        pipeline.enable_sequential_cpu_offload(device=device)
+    return placement
+
+
+def measure_models(pipeline: Any) -> list[int]:
+    """The bytes of the weights of each of a pipeline's models."""
+    models = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    return [sum(each.numel() * each.element_size() for each in (*m.parameters(), *m.buffers())) for m in models]
 
 
 class Memory:
@@ -40,6 +58,7 @@ class Memory:
     def __init__(self, pipeline: Any, device: str, pixels: int):
         self.pipeline, self.device, self.pixels = pipeline, device, pixels
         self.batch_size: int | None = None  # not known yet
+        self.placement = "whole"
         self.most: int | None = None  # texts that the pipeline takes in one call, where that is known
         self._left: list[Callable[[], None]] = [self._slice]
         if is_cuda(device) and hasattr(pipeline, "enable_sequential_cpu_offload"):
@@ -77,8 +96,10 @@ class Memory:
 
     def _offload_models(self) -> None:
         self.batch_size = None  # there is more room now, and moving models is worth it for many texts only
+        self.placement = "model by model"
         self.pipeline.enable_model_cpu_offload(device=self.device)
 
     def _offload_layers(self) -> None:
         self.batch_size = None
+        self.placement = "layer by layer"
         self.pipeline.enable_sequential_cpu_offload(device=self.device)

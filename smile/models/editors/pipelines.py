@@ -18,7 +18,7 @@ from smile.models.editors.memory import move_to_device
 from smile.models.editors.pictures import load_processor
 from smile.models.editors.plain import PlainPipeline, read_defaults
 from smile.models.folders import fetch_pipeline, load_parts
-from smile.models.hub import choose_dtype, find_weights, is_bundled, read_index, read_settings, silence_libraries
+from smile.models.hub import choose_dtype, find_weights, is_bundled, is_small, read_index, read_settings, silence_libraries
 from smile.models.identity import hash_place
 
 UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
@@ -75,7 +75,8 @@ def load_place(
         download = partial(_download, pipeline_class, location, extras.revision, given)
         folder, variant = fetch_pipeline(location, what, download, wanted, half)
         dtype = choose_dtype(device, kind if is_bundled(kind) else str(folder))  # small ones alike, wherever they come from
-        if dtype == torch.float16 and "transformer" in index:  # such models are trained in bfloat16 and exceed float16
+        # Such models are trained in bfloat16 and exceed float16; Apple's GPU has no memory for them in single precision.
+        if "transformer" in index and (dtype == torch.float16 or (device.startswith("mps") and not is_small(folder))):
             dtype = torch.bfloat16
         try:
             processors = load_processor(folder, index)
@@ -85,12 +86,13 @@ def load_place(
             for name, processor in processors.items():  # afterwards, because the loader insists on transformers' own kind
                 setattr(pipeline, name, processor)
             merged = _add_lora(pipeline, extras.lora, what) if extras.lora else ""
-            _place(pipeline, device)
+            placement = _place(pipeline, device)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise InputError(f"The {what} weights do not fit into the memory of {device}; use the bundled weights.") from error
     editor = _make_editor(pipeline, ours, named, read_settings(folder), kind, device, location)
+    editor.memory.placement = placement
     if extras.lora or extras.revision:
         editor.revision = f"{hash_place(location) if Path(location).is_dir() else folder.name} {merged}"
         editor.lora = extras.lora
@@ -119,15 +121,17 @@ def _assemble(pipeline_class: Any, folder: Path, what: str, given: dict[str, Any
         raise InputError(f"The folder {folder} does not hold complete {what} weights that can be read ({said}).") from error
 
 
-def _place(pipeline: Any, device: str) -> None:
+def _place(pipeline: Any, device: str) -> str:
+    """Move the pipeline to the device. Returns how."""
     for part in (getattr(pipeline, name, None) for name in ("unet", "vae")):
         if isinstance(part, torch.nn.Module) and not any(each.ndim == 5 for each in part.parameters()):
             part.to(memory_format=torch.channels_last)  # measured faster: assets/docs/tables/cost.md
-    move_to_device(pipeline, device)
+    placement = move_to_device(pipeline, device)
     pipeline.set_progress_bar_config(disable=True)
     for module in pipeline.components.values():
         if isinstance(module, torch.nn.Module):
             module.eval().requires_grad_(False)
+    return placement
 
 
 def _make_editor(
@@ -192,5 +196,7 @@ def _load_file(ours: type[DiffusionEditor], path: Path, device: str, extras: Ext
             ) from error
         if extras.lora:
             _add_lora(pipeline, extras.lora, ours.name)
-        _place(pipeline, device)
-    return _make_editor(pipeline, ours, {"name": ours.name}, {}, str(path), device, str(path))
+        placement = _place(pipeline, device)
+    editor = _make_editor(pipeline, ours, {"name": ours.name}, {}, str(path), device, str(path))
+    editor.memory.placement = placement
+    return editor

@@ -14,6 +14,7 @@ from smile.errors import InputError
 from smile.io.images import cover_cells
 from smile.models.editors.base import UNLIMITED, DiffusionEditor, find_lost_words, find_token_limit
 from smile.models.editors.catalogue import CATALOGUE
+from smile.models.editors.precision import watch_decoder
 from smile.models.hub import silence_libraries
 
 # Our names of settings, and what pipelines call them; of two, the one that has a value by default is the one in use.
@@ -77,11 +78,12 @@ class PlainPipeline(DiffusionEditor):
             expected = len(texts) if together else 1
             if self._row is not None and self._row.repeats:
                 options |= {n: [options[n]] * expected for n in ("image", "mask_image") if not isinstance(options[n], list)}
-            with silence_libraries():  # some warn of sizes that they adjust
+            with silence_libraries(), watch_decoder(self.pipeline) as finite:  # some warn of sizes that they adjust
                 images = getattr(self.pipeline(prompt=prompt, generator=generator, **options), "images", None)
             if not images or len(images) != expected or not all(isinstance(image, Image.Image) for image in images):
                 raise InputError(f"A {type(self.pipeline).__name__} does not return a picture; choose other weights.")
-            edited += [self._finish(image, picture, region) for image in images]
+            good = finite if len(finite) == expected else [True] * expected  # one whose decoder is not seen
+            edited += [self._finish(image, picture, region) if g else None for image, g in zip(images, good, strict=True)]
         return edited
 
     def _list_options(self, picture: Image.Image, region: Image.Image | None) -> dict[str, Any]:

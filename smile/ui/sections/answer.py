@@ -111,6 +111,7 @@ class Answer:
             region = read_region(values[form.region])
             asked = form.check(values)
             notes = {name: texts.WHOLE for name in EDITORS if validation.needs_region(name) and region is None}
+            notes |= machine.note_captions(editor, weights)
             yield {form.progress: texts.say_waiting(True)} | self.show(None) | {self.compared: {}}
             chosen = editor, weights, form.read_settings(values)
             for name, request, step in explain_with_all(self.engine, asked, region, chosen):

@@ -233,7 +233,8 @@ class Form:
             run, possible = str(error), False
         if outlook is None:
             return {self.plan_text: texts.describe_plan(None, run)}
-        outlooks = [outlook if name == editor else self.engine.describe_editor(name, "auto", {}) for name in EDITORS]
+        weights_of = machine.resolve_for_instruction
+        outlooks = [outlook if n == editor else self.engine.describe_editor(n, weights_of(n), {}) for n in EDITORS]
         comparison = texts.describe_comparison(edits + others, outlooks) if possible else ""
         changes: Changes = {self.plan_text: texts.describe_plan(outlook, run, comparison)}
         for name, part in self.settings.items():
