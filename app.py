@@ -17,21 +17,26 @@ from smile.report.files import PLOTLY_JS
 from smile.ui import machine, middleware, texts
 from smile.ui.api import Api
 from smile.ui.engine import Engine
+from smile.ui.language_engine import LanguageEngine
+from smile.ui.tabs.ask import AskTab
 from smile.ui.tabs.edit import EditTab
 from smile.ui.tabs.scenarios import ScenariosTab
 from smile.ui.theme import HEAD, build_theme
 from smile.ui.zero_gpu import ZeroGpuEngine
 
 
-def build(engine: Engine) -> gr.Blocks:
+def build(engine: Engine, language_engine: LanguageEngine | None = None) -> gr.Blocks:
     """The page on these models."""
     gr.set_static_paths([EXAMPLES, PLOTLY_JS])  # the only files of this machine that are served as they are
-    api, edit, scenarios = Api(engine), EditTab(engine), ScenariosTab(engine)
+    models = LanguageEngine() if language_engine is None else language_engine
+    api, edit, ask, scenarios = Api(engine, models), EditTab(engine), AskTab(models), ScenariosTab(engine)
     with gr.Blocks(title=f"SMILE: {texts.TITLE}", fill_width=True, delete_cache=(3600, 6 * 3600)) as page:
         gr.HTML(texts.build_header(), elem_id="header")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(texts.TABS[0], elem_id="explain-tab"):
                 edit.build()
+            with gr.Tab(texts.ASK_TAB, elem_id="ask-tab"):
+                ask.build()
             with gr.Tab(texts.TABS[1], elem_id="scenarios-tab") as scenarios_tab:
                 scenarios.build()
         taken = gr.DownloadButton(visible="hidden", elem_id="taken")
@@ -40,6 +45,7 @@ def build(engine: Engine) -> gr.Blocks:
 
         api.connect()  # first, so that its endpoints have the names of their functions
         edit.connect(page, taken)
+        ask.connect(taken)
         scenarios.connect(scenarios_tab, taken)
     return page.queue(max_size=32, api_open=False)
 

@@ -45,10 +45,12 @@ def explain_answer_stream(
       its words are the units then, and the rest of the prompt is always there.
     - segments: the parts of the answer: “sentences”, “words”, or “auto”.
     - trace: whether to trace what each sentence rests on, earlier sentences among it; needs `score`.
-    - options: those of `smile.options.Options`, listed below.
+    - options: those of `smile.options.Options`, listed below; the design is “sparse” unless another one is given.
 
     Raises InputError, before the model is asked where possible, for anything the caller can put right.
     """
+    if options.get("preset") is None and options.get("smallest_effect") is None:
+        options = {"design": "sparse"} | options
     subject = Answers(language_model, embedder=embedder, units=units, within=within, segments=segments)
     for explanation in explain_subject(subject, prompt, Options.of(options), AnswerExplanation):
         yield explanation if explanation.provisional else complete(subject, explanation, trace)

@@ -62,7 +62,8 @@ class Options:
     )
     design: str = _option(
         "balanced",
-        "Balanced: each word in half of the edits, the others evenly mixed. Random: as published. Exhaustive: all ways.",
+        "Balanced: each word in half of the edits, the others evenly mixed. Sparse: in four fifths. Random: as published. "
+        "Exhaustive: all ways.",
         label="Which words to leave out",
         choices=design.KINDS,
     )

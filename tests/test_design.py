@@ -136,7 +136,7 @@ def test_no_global_random_state():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [((0, 16), "1 to 64"), ((65, 200), "1 to 64"), ((5, "many"), "whole number"), ((5.5, 16), "whole number"),
-     ((5, 16, "clever"), "balanced, random, exhaustive"), ((6, 32, "exhaustive"), "at least 64"), ((20, 5000), "4096")],
+     ((5, 16, "clever"), "balanced, sparse, random, exhaustive"), ((6, 32, "exhaustive"), "at least 64"), ((20, 5000), "4096")],
 )  # fmt: skip
 def test_bad_input_says_what_to_do(arguments, says):
     with pytest.raises(InputError, match=says):

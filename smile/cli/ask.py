@@ -33,6 +33,7 @@ def add_command(commands) -> None:
     parser.add_argument("--segments", default="auto", choices=SEGMENTS, help="the parts of the answer")
     parser.add_argument("--no-trace", action="store_true", help="do not trace what each sentence of the answer rests on")
     add_options(parser)
+    parser.set_defaults(design=None)
     parser.add_argument("--threads", type=int, metavar="N", help="on a CPU, by default all there are")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results, which replace earlier ones")
     overwrite = "write into --out although it holds other files, and replace those of the same names"
@@ -49,6 +50,8 @@ def run_ask(args) -> int:
     make_folder(args.out, args.overwrite)
     model = load_language_model(args.model, device=args.device, temperature=args.temperature, max_tokens=args.max_tokens)
     options: dict[str, Any] = {name: getattr(args, name) for name in (*OPTIONS, *OWN)}
+    if options["design"] is None:
+        del options["design"]
     stream = explain_answer_stream(prompt, model, trace=not args.no_trace, **options)
     explanation, status = follow_stream(stream, "prompts")
     if explanation is not None:

@@ -1,7 +1,7 @@
 """Which words to leave out: the rows of `mask`.
 
 A design is a bool array (N, k): `mask[i, j]` is True where perturbed instruction i contains word j. Row 0 is always
-the full instruction. Three kinds:
+the full instruction. Four kinds:
 
 - exhaustive: all 2^k subsets, taken whenever they fit.
 - balanced: the two-level orthogonal array of least aliasing that fits. Where half or a quarter of all combinations fits,
@@ -11,6 +11,8 @@ the full instruction. Three kinds:
   the first is free of the second; of the columns that are drawn, those that mix words least with interactions of three
   are taken (minimum moment aberration: Xu 2003). Every word is on in exactly half the rows. All of this holds before
   locality weights, which favour rows that keep many words.
+- sparse: random rows in which each word is left out equally often, in one row of five. Where an answer rests on many words
+  together, half of the words keep it in next to no row, and nothing is learned of them; this is the default for prompts.
 - random: the published scheme (arXiv 2412.16277), unique Bernoulli(1/2) rows without the empty one.
 """
 
@@ -21,11 +23,12 @@ from scipy.linalg import hadamard as sylvester
 
 from smile.errors import InputError
 
-KINDS = ("balanced", "random", "exhaustive")
+KINDS = ("balanced", "sparse", "random", "exhaustive")
 MAX_WORDS = 64
 MAX_EDITS = 4096  # nobody waits for more, and it keeps every array here small
 MAX_ORDER = 256
 DEFAULT_EDITS = (16, 24)  # of up to 5 words, and of more
+LEFT_OUT = 0.2  # of the words, on average, in a row of the sparse design
 BLOCKS = 4  # at most, where edits are added until one is sure
 DRAWS = 50  # column choices tried per order until no two rows are alike
 
@@ -44,7 +47,7 @@ def choose(k, edits, kind="balanced", seed=0):
         nonempty = [code + 1 for code in _sample(2**k - 2, edits - 1, rng)]  # neither empty nor full
         rows = _rows([2**k - 1, *nonempty], k)
     else:
-        rows = _balanced(k, edits, rng)
+        rows = (_sparse if kind == "sparse" else _balanced)(k, edits, rng)
     others = rows[~rows.all(axis=1)]
     return np.vstack([np.ones((1, k), bool), rng.permutation(others)])  # (N, k)
 
@@ -70,7 +73,7 @@ def minimum_edits(k, kind="balanced"):
     _checked_kind(kind)
     if kind == "exhaustive":
         return 2**k
-    enough = k + 2 if kind == "random" else max(k + 2, _orders(k + 1)[0])
+    enough = k + 2 if kind in ("random", "sparse") else max(k + 2, _orders(k + 1)[0])
     return min(2**k, enough)
 
 
@@ -112,6 +115,8 @@ def describe(k, edits, kind="balanced"):
         return f"exhaustive: all {2**k} combinations of the words"
     if kind == "random":
         return "random, as published: words and two-word interactions are partly mixed"
+    if kind == "sparse" and _is_room(k, edits):
+        return f"sparse: each word is left out in {round(LEFT_OUT * (edits - 1))} of {edits} rows"
     folded, size, resolution = 2 * _orders(k)[0], *_fraction(k, edits)
     if size:
         added = "" if edits == size else f", and {edits - size} more rows"
@@ -141,6 +146,26 @@ def hadamard(order):
         return np.kron(_conference(q, sign=1), ones) + np.kron(np.eye(q + 1, dtype=int), corner)
     half = hadamard(order // 2)
     return None if half is None else np.kron([[1, 1], [1, -1]], half)
+
+
+def _is_room(k, edits):
+    """Whether there are enough combinations to leave out few words only; else sparse rows are balanced ones."""
+    return 2**k >= 4 * edits
+
+
+def _sparse(k, edits, rng):
+    """The full row and others in each of which a word is left out with probability `LEFT_OUT`, each word equally often but for
+    rows that would come twice, which are drawn again."""
+    if not _is_room(k, edits):
+        return _balanced(k, edits, rng)
+    column = np.arange(edits - 1) >= round(LEFT_OUT * (edits - 1))
+    table = rng.permuted(np.tile(column[:, None], (1, k)), axis=0)
+    found = {_code(row): row for row in table if not row.all()}
+    while len(found) < edits - 1:
+        row = rng.random(k) >= LEFT_OUT
+        if not row.all():
+            found[_code(row)] = row
+    return np.vstack([np.ones((1, k), bool), *found.values()])
 
 
 def _balanced(k, edits, rng):

@@ -41,7 +41,7 @@ def plan_trace(units: int, segments: int, seed: int) -> list[np.ndarray]:
     if units + segments - 1 > design.MAX_WORDS:
         raise InputError(f"A trace takes {design.MAX_WORDS} units and segments together; explain sentences instead of words.")
     widths = [units + earlier for earlier in range(segments)]
-    return [design.choose(k, 2 * design.default_edits(k), seed=seed) for k in widths]
+    return [design.choose(k, 2 * design.default_edits(k), "sparse", seed) for k in widths]
 
 
 def fit_trace(masks: Sequence[np.ndarray], log_probs: Sequence[Sequence], *, permutations: int, seed: int) -> list[Edge]:

@@ -76,6 +76,7 @@ class Answers:
         settings["reference"] = INPUT if self.scored else settings["reference"]
         if self.scored and settings["seeds"] > 1:
             self._segments = "whole"  # each seed has an answer of its own
+        self._rows = settings["edits"]
         self.first, self.seeds = units.text, range(settings["seed"], settings["seed"] + settings["seeds"])
 
     @property
@@ -85,8 +86,8 @@ class Answers:
 
     @property
     def batch_size(self) -> int:
-        """The model's own, or 16."""
-        return getattr(self.model, "batch_size", BATCH)
+        """The model's own, or 16, and no less than a quarter of the rows: every batch is followed by a fit."""
+        return max(getattr(self.model, "batch_size", BATCH), -(-self._rows // 4))
 
     @property
     def nothing_to_compare(self) -> str:

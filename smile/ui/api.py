@@ -14,6 +14,7 @@ from smile.ui import machine, texts, validation
 from smile.ui.components import Picture
 from smile.ui.engine import DEFAULT, Engine
 from smile.ui.events import EDITING
+from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
 from smile.ui.runs import explain_in_time, explain_with_all
 
 THUMBNAIL = 512  # pixels, the longest side of a picture
@@ -22,8 +23,8 @@ THUMBNAIL = 512  # pixels, the longest side of a picture
 class Api:
     """The endpoints, on one engine."""
 
-    def __init__(self, engine: Engine):
-        self.engine = engine
+    def __init__(self, engine: Engine, models: LanguageEngine):
+        self.engine, self.models = engine, models
 
     def build(self) -> None:
         """The fields of the endpoints, which nobody sees."""
@@ -42,14 +43,24 @@ class Api:
         ]
         self.explanation, self.explanations = gr.JSON(label="explanation"), gr.JSON(label="explanations")
         self.pictures = gr.Gallery(label="pictures")
-        self.buttons = [gr.Button(), gr.Button()]
+        self.buttons = [gr.Button(), gr.Button(), gr.Button()]
+        self.question = [
+            gr.Textbox(label="prompt"),
+            gr.Textbox(BUNDLED, label="model"),
+            gr.Number(None, label="rows"),
+            gr.Number(0, label="seed"),
+            gr.Number(0, label="temperature"),
+            gr.Number(40, label="max tokens"),
+            gr.JSON(label="options"),
+        ]
 
     def connect(self) -> None:
         """The endpoints."""
-        explain, compare = self.buttons
+        explain, compare, ask = self.buttons
         explain.click(self.explain, self.inputs, [self.explanation, self.pictures], api_name="explain", **EDITING)
         asked = [*self.inputs[:4], self.inputs[6]]
         compare.click(self.compare, asked, [self.explanations, self.pictures], api_name="compare", **EDITING)
+        ask.click(self.ask, self.question, self.explanation, api_name="ask", **EDITING)
 
     def explain(
         self,
@@ -118,6 +129,44 @@ class Api:
                     written = _write_pictures(step, Path(folder, name)) if isinstance(step, Explanation) else []
                     pictures += [(path, f"{name}: {text}") for path, text in written]
                 yield _list_numbers(explanations), pictures
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def ask(
+        self,
+        prompt: str,
+        model: str = BUNDLED,
+        rows: float | None = None,
+        seed: float | None = 0,
+        temperature: float | None = 0,
+        max_tokens: float | None = 40,
+        options: dict | None = None,
+    ) -> Iterator[dict]:
+        """Explain which words of a prompt made a language model's answer.
+
+        Yields the explanation after each batch; the last one is final. It is a dict: words, weights, ci_low, ci_high,
+        p_values_holm, answers (the first is the one that is explained), log_probs, tokens, maps (words x segments), alone,
+        trace, finding, provisional, done, total, settings and more; unknown numbers are None. rows=None asks as many prompts
+        as the number of words needs. `options` are the method's (design, distance, surrogate, seeds, noise_seeds …) and
+        units, within and segments, for example {"units": "sentences"}.
+        """
+        try:
+            if not isinstance(options or {}, dict):
+                raise InputError('The options must be an object with names and values, for example {"seeds": 3}.')
+            given = dict(options or {})
+            own = {name: given.pop(name) for name in ("units", "within", "segments") if name in given}
+            question = Question(
+                prompt or "",
+                model or BUNDLED,
+                rows=None if rows is None else validation.parse_whole("number of prompts", rows, least=2),
+                seed=validation.parse_whole("seed", seed or 0, least=0),
+                temperature=float(temperature or 0),
+                max_tokens=validation.parse_whole("number of tokens", 40 if max_tokens is None else max_tokens, least=1),
+                options=validation.check_options(given),
+                **own,
+            )
+            for explanation in self.models.explain(question):
+                yield explanation.to_dict()
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

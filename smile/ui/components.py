@@ -76,6 +76,15 @@ class ComparisonView(_View):
         super().__init__(value, files.COMPARISON, files.read_script("comparison"), **options)
 
 
+class AnswerView(_View):
+    """An explanation of an answer (`smile.report.answer_payload`, or None). `edit`: the answer to these words is asked for;
+    `tried` holds those that were, {"edits": [{"mask", "answer"}]}."""
+
+    def __init__(self, value: dict | None = None, **options: Any):
+        self.tried: dict[str, Any] = {"edits": []}
+        super().__init__(value, files.ANSWER, files.read_script("answer"), tried=self.tried, **options)
+
+
 class ReportView(_View):
     """A report ({"page": `smile.scenarios.report.render_report`, not alone}, or None) in a frame that can do nothing to
     the page, because whatever a suite says is in it."""

@@ -63,6 +63,7 @@ ENOUGH_FILES = "You have brought as many files as one visitor may bring here for
 ENOUGH = "You have as many runs going or waiting as one visitor may have here; wait for one, or stop it."
 NOTHING_TO_MEASURE = "There is nothing to measure: no explanation yet, or it is more than an hour old; press Explain."
 MEASURED_IN_PART = "Stopped; what was measured stays, and rests on the edits made so far."
+ASK_TAB = "Ask a model"
 TABS = ("Explain", "Scenarios")
 OWN_SUITE = "Your own (.yaml, .json)"
 OPEN_RUN = "Open a finished run (.zip)"

@@ -11,7 +11,7 @@ from smile.report.jinja import render
 
 # Not as `css`, which Gradio repeats with a prefix before every selector and every comma: rules then outweigh one another in
 # ways that nobody wrote.
-CSS = files.STYLE + (Path(__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
+CSS = files.STYLE + files.ANSWER_STYLE + (Path(__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
 HEAD = render("ui/templates/head.html", css=Markup(CSS), plotly_js=str(PLOTLY_JS))
 SANS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]

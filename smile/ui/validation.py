@@ -36,7 +36,7 @@ def check_asked(picture, instruction: str, edits, seed, options=None) -> dict:
 
 def check_run(instruction: str, edits, options=None) -> dict:
     """Instruction, number of edits and method of a run that is possible. Raises InputError."""
-    options = _check_options(options)
+    options = check_options(options)
     k = len(split_instruction(instruction or "", options.get("join", ()), options.get("hold", ())).names)
     edits = None if edits is None else parse_whole("number of edits", edits, least=2)
     if edits is not None and edits > MAX_EDITS:
@@ -120,7 +120,7 @@ def parse_whole(name: str, value, least: int) -> int:
     raise InputError(f"The {name} must be a whole number of at least {least}, not {shown(value)}.")
 
 
-def _check_options(options) -> dict:
+def check_options(options) -> dict:
     """The options that are given. Raises InputError for a name or a value that is none."""
     if not isinstance(options or {}, dict):
         raise InputError('The options must be an object with names and values, for example {"seeds": 3}.')

@@ -5,12 +5,12 @@ const shades = {
   light: [[0, "#0b4a8c"], [0.25, "#5d9fd6"], [0.42, "#d3e4f2"], [0.5, "#f3f1ed"], [0.58, "#fbdccb"], [0.75, "#ec8458"], [1, "#a01627"]],
   dark: [[0, "#9fd0ff"], [0.25, "#3578b5"], [0.42, "#28394a"], [0.5, "#2b2926"], [0.58, "#4d3027"], [0.75, "#bb5730"], [1, "#ffb091"]],
 };
-const view = { value: null, word: null, segment: null, show: null, width: 0 };
+const view = { value: null, word: null, segment: null, show: null, width: 0, mask: null };
 const ROW = 44; // pixels of a line of words
-const isDark = () => Boolean(element.closest(".dark"));
-const shade = () => (isDark() ? shades.dark : shades.light);
+const inDark = () => Boolean(element.closest(".dark"));
+const shade = () => (inDark() ? shades.dark : shades.light);
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-const signed = (number) => (number === null ? "…" : Math.abs(number) < 0.005 ? "0.00" : `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`);
+const signedNumber = (number) => (number === null ? "…" : Math.abs(number) < 0.005 ? "0.00" : `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`);
 
 function paint(weight) {
   const at = Math.min(1, Math.max(0, 0.5 + (weight ?? 0) / 2));
@@ -68,17 +68,17 @@ function promptFigure(value, width) {
     const edges = row.reduce((found, [, wide]) => [...found, found.at(-1) + wide], [0]);
     row.forEach(([index, wide], at) => { boxes[index] = { left: edges[at], top: number * ROW, width: wide }; });
     const label = ([index]) => {
-      const rgb = value.noise ? channels(isDark() ? "#272522" : "#f1efeb") : paint(weights[index]);
+      const rgb = value.noise ? channels(inDark() ? "#272522" : "#f1efeb") : paint(weights[index]);
       const name = escaped(shorten(value.words[index])).replace(/\n/g, " ");
-      const colour = value.noise ? (isDark() ? "#b3aba1" : "#5f5850") : pen(rgb);
-      return `<span style="color:${colour}">${stars[index] ? `<b>${name} ★</b>` : name}<br>${value.noise ? "·" : signed(weights[index])}</span>`;
+      const colour = value.noise ? (inDark() ? "#b3aba1" : "#5f5850") : pen(rgb);
+      return `<span style="color:${colour}">${stars[index] ? `<b>${name} ★</b>` : name}<br>${value.noise ? "·" : signedNumber(weights[index])}</span>`;
     };
     data.push({
       type: "heatmap", x: edges, y: [number, number + 1], z: [row.map(([index]) => (value.noise ? 0 : weights[index] ?? 0))],
       text: [row.map(label)], texttemplate: "%{text}", textfont: { size: 14 }, customdata: [row.map(([index]) => index)],
       hovertext: [row.map(([index]) => [`<b>${escaped(shorten(value.words[index]))}</b>`, ...value.hover[index]].join("<br>"))],
       hovertemplate: "%{hovertext}<extra></extra>", zmin: -1, zmax: 1, showscale: false, xgap: 3, ygap: 3,
-      colorscale: value.noise ? [[0, isDark() ? "#272522" : "#f1efeb"], [1, isDark() ? "#272522" : "#f1efeb"]] : shade(),
+      colorscale: value.noise ? [[0, inDark() ? "#272522" : "#f1efeb"], [1, inDark() ? "#272522" : "#f1efeb"]] : shade(),
     });
   });
   const axis = { visible: false, fixedrange: true };
@@ -105,7 +105,7 @@ function placeButtons(value, boxes) {
   [...cells.children].forEach((button, index) => {
     const { left, top, width } = boxes[index];
     Object.assign(button.style, { left: `${left}px`, top: `${top}px`, width: `${width - 3}px`, height: `${ROW - 3}px` });
-    button.setAttribute("aria-label", `${value.words[index]}: ${signed(weights[index])}${stars[index] ? ", more than chance" : ""}. ${value.hover[index].join(", ")}`);
+    button.setAttribute("aria-label", `${value.words[index]}: ${signedNumber(weights[index])}${stars[index] ? ", more than chance" : ""}. ${value.hover[index].join(", ")}`);
     button.setAttribute("aria-pressed", String(view.word === index));
   });
 }
@@ -142,7 +142,7 @@ function drawSegments(value) {
   [...line.children].forEach((button, index) => {
     const effect = view.word !== null && value.maps ? value.maps[view.word][index] : null;
     const rgb = effect === null ? null : paint(effect);
-    button.replaceChildren(value.segments[index], ...(effect === null ? [] : [make("small", { textContent: signed(effect) })]));
+    button.replaceChildren(value.segments[index], ...(effect === null ? [] : [make("small", { textContent: signedNumber(effect) })]));
     Object.assign(button.style, rgb ? { background: `rgb(${rgb})`, color: pen(rgb) } : { background: "", color: "" });
     button.setAttribute("aria-pressed", String(view.segment === index));
     button.disabled = !value.maps;
@@ -175,7 +175,7 @@ async function drawTrace(value) {
   const places = new Map(sources.map((source, index) => [source, [at(index, sources.length), 1]]));
   const [ys, middle] = [value.segments.map((_, index) => 0.12 + 0.3 * (value.segments.length - 1 - index) / Math.max(1, value.segments.length - 1)), 0.5];
   value.segments.forEach((_, index) => places.set(k + index, [value.segments.length > 1 ? at(index, value.segments.length) : middle, ys[index]]));
-  const ink = isDark() ? "#f3f0ea" : "#1c1917";
+  const ink = inDark() ? "#f3f0ea" : "#1c1917";
   const data = edges.map(({ source, target, weight, said: numbers }) => {
     const [[x0, y0], [x1, y1]] = [places.get(source), places.get(k + target)];
     const steps = [...Array(25).keys()].map((step) => step / 24);
@@ -187,7 +187,7 @@ async function drawTrace(value) {
     };
   });
   const note = (x, y, text, more) => ({ x, y, text, showarrow: false, font: { size: 13, color: ink }, ...more });
-  const box2 = { bgcolor: isDark() ? "#272522" : "#f1efeb", bordercolor: isDark() ? "#8f877d" : "#8a8278", borderpad: 5 };
+  const box2 = { bgcolor: inDark() ? "#272522" : "#f1efeb", bordercolor: inDark() ? "#8f877d" : "#8a8278", borderpad: 5 };
   const letters = Math.max(12, Math.floor(width / Math.max(1, value.segments.length) / 7.5));
   const cut = (text, length) => escaped(text.length > length ? `${text.slice(0, length - 1)}…` : text);
   const annotations = [
@@ -196,7 +196,7 @@ async function drawTrace(value) {
     ...edges.map(({ source, target, weight }, index) => {
       const line = data[index];
       const step = 9 + 2 * (index % 3);
-      return note(line.x[step], line.y[step], signed(weight), { font: { size: 12, color: ink }, bgcolor: isDark() ? "#1d1c1a" : "#fff" });
+      return note(line.x[step], line.y[step], signedNumber(weight), { font: { size: 12, color: ink }, bgcolor: inDark() ? "#1d1c1a" : "#fff" });
     }),
   ];
   const axis = { visible: false, fixedrange: true };
@@ -209,8 +209,44 @@ async function drawTrace(value) {
   }, { displayModeBar: false });
 }
 
+const sameMask = (one, other) => one.every((kept, index) => kept === other[index]);
+
+// What if: the answer to exactly these words, one of those there are, or asked live. It is no part of the numbers.
+function drawWhatIf(value) {
+  view.mask ??= value.words.map(() => true);
+  const line = find(".what-if .choices");
+  while (line.childElementCount > value.words.length) line.lastElementChild.remove();
+  while (line.childElementCount < value.words.length) {
+    const index = line.childElementCount;
+    const button = make("button", { type: "button" });
+    button.addEventListener("click", () => {
+      view.mask = view.mask.map((kept, at) => (at === index ? !kept : kept));
+      drawWhatIf(view.value);
+      clearTimeout(view.later);
+      if (!answerTo(view.value)) view.later = setTimeout(() => trigger("edit", { mask: view.mask }), 400);
+    });
+    line.append(button);
+  }
+  [...line.children].forEach((button, index) => {
+    button.textContent = value.words[index];
+    button.setAttribute("aria-pressed", String(view.mask[index]));
+  });
+  const found = answerTo(value);
+  find(".what-if .told").replaceChildren(...(found ? [found.answer] : ["…"]));
+  find(".what-if .quiet").textContent = !found ? "Asking the model; a file of its own has only the prompts that were asked."
+    : found.live ? "Asked just now; the numbers do not use it." : "One of the prompts that were asked.";
+}
+
+function answerTo(value) {
+  const row = value.masks.findIndex((mask) => sameMask(mask, view.mask));
+  const group = value.answers.find(({ rows }) => rows.includes(row));
+  if (row >= 0 && group) return { answer: group.parts.filter(([kind]) => kind !== "gone").map(([, words]) => words).join(" "), live: false };
+  const tried = (props.tried?.edits ?? []).find(({ mask }) => mask.length === view.mask.length && sameMask(mask, view.mask));
+  return tried && { answer: tried.answer, live: true };
+}
+
 function drawPaths(value) {
-  const there = { trace: value.edges !== null, matrix: value.maps !== null, numbers: true };
+  const there = { trace: value.edges !== null, matrix: value.maps !== null, numbers: true, whatif: true };
   if (view.show === null || !there[view.show]) view.show = Object.keys(there).find((name) => there[name]);
   for (const button of element.querySelectorAll(".switch button")) {
     button.hidden = !there[button.dataset.show];
@@ -219,9 +255,11 @@ function drawPaths(value) {
   find(".trace").hidden = view.show !== "trace";
   find(".matrix").hidden = view.show !== "matrix";
   find(".table").hidden = view.show !== "numbers";
+  find(".what-if").hidden = view.show !== "whatif";
+  if (view.show === "whatif") drawWhatIf(value);
   if (view.show === "trace") drawTrace(value).catch((error) => console.error(error));
   if (view.show === "matrix") {
-    drawTable(find(".matrix table"), ["word", ...value.segments], value.words.map((word, index) => [word, ...value.maps[index].map(signed)]),
+    drawTable(find(".matrix table"), ["word", ...value.segments], value.words.map((word, index) => [word, ...value.maps[index].map(signedNumber)]),
       (row, column) => Boolean(value.places?.[row][column]));
   }
   if (view.show === "numbers") drawTable(find(".table table"), value.columns, value.rows);
@@ -275,7 +313,7 @@ function draw() {
   const before = view.value;
   view.value = value;
   if (!value) return;
-  if (before?.prompt !== value.prompt || before.answer !== value.answer) Object.assign(view, { word: null, segment: null, show: null });
+  if (before?.prompt !== value.prompt || before.answer !== value.answer) Object.assign(view, { word: null, segment: null, show: null, mask: null });
   find(".finding").textContent = value.finding;
   find(".said .numbers").textContent = value.remarks[0] ?? "";
   find(".remarks").textContent = value.remarks.slice(1).join(" ");
@@ -298,4 +336,5 @@ new ResizeObserver(() => {
   drawPaths(view.value);
 }).observe(find(".prompt .plot"));
 watch("value", draw);
+watch("tried", () => view.value && view.show === "whatif" && drawWhatIf(view.value));
 draw();

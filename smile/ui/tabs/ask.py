@@ -1,0 +1,223 @@
+"""The second tab: which words of a prompt made a language model's answer."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from smile import AnswerExplanation, InputError, load
+from smile.method.prompts import SEGMENTS, split_prompt
+from smile.models.language_models import LANGUAGE_MODELS
+from smile.report.answer_citation import write_answer_python
+from smile.report.answer_payload import FAILED, answer_payload
+from smile.report.jinja import render
+from smile.ui import texts, validation
+from smile.ui.answer_examples import list_answer_examples
+from smile.ui.components import AnswerView
+from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, run_showing
+from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
+from smile.ui.runs import MAX_SECONDS, describe_error
+from smile.ui.sections.downloads import Downloads, shorten_name
+
+DRAWN_EVERY = 0.5  # seconds
+MOST_TRIED = 32  # answers of what if that are kept
+UNITS = {"Words": "auto", "Sentences": "sentences"}
+PARTS = {"Sentences": "auto", "Words": "words"}
+
+
+class AskTab:
+    """What is asked on the left, the answer on the right. It begins with the first example, replayed."""
+
+    def __init__(self, engine: LanguageEngine):
+        self.engine, self.examples = engine, list_answer_examples()
+        self.downloads = Downloads(texts.TAKE, "ask-take", self.write_file)
+
+    def build(self) -> None:
+        """The layout, as it reads."""
+        first = self.examples[0].open() if self.examples else None
+        of: dict[str, Any] = {} if first is None else first.settings
+        with gr.Row(elem_id="ask-model"):
+            with gr.Column(elem_id="ask-form", min_width=240):
+                prompt = "" if first is None else first.instruction
+                self.prompt = gr.Textbox(prompt, label="Prompt", lines=6, max_lines=12, elem_id="prompt", max_length=10_000)
+                titles = [example.title for example in self.examples]
+                self.samples = gr.Radio(titles, label="Or one of these", elem_id="ask-samples", visible=bool(titles))
+                self.model = gr.Dropdown(list(LANGUAGE_MODELS), value=BUNDLED, label="Model", elem_id="ask-language-model")
+                with gr.Row():
+                    self.max_tokens = gr.Number(40, label="Tokens", precision=0, min_width=70)
+                    self.temperature = gr.Number(0, label="Temperature", step=0.1, min_width=70)
+                with gr.Row():
+                    self.rows = gr.Number(0, label="Prompts", precision=0, min_width=70, info="0: as many as needed")
+                    self.seed = gr.Number(of.get("seed", 0), label="Seed", precision=0, min_width=70)
+                self.units = gr.Radio(list(UNITS), value="Words", label="Leave out")
+                self.segments = gr.Radio(list(PARTS), value="Sentences", label="Answer in")
+                with gr.Row():
+                    self.button = gr.Button("Explain", variant="primary", elem_id="ask-explain", min_width=120)
+                    self.stop_button = gr.Button("Stop", interactive=False, elem_id="ask-stop", min_width=60)
+                self.compare_button = gr.Button("Compare models", elem_id="ask-compare", visible=len(LANGUAGE_MODELS) > 1)
+                self.progress = gr.HTML(elem_id="ask-progress")
+                with gr.Row():
+                    self.downloads.build()
+                self.open_button = gr.UploadButton("Open a bundle", file_types=[".zip"], size="sm", elem_id="ask-open")
+            with gr.Column(elem_id="ask-answer", min_width=320):
+                self.view = AnswerView(self.examples[0].draw() if self.examples else None, elem_id="ask-view")
+                self.comparison = gr.HTML(elem_id="ask-comparison")
+        self.shown = gr.State(self.examples[0].name if self.examples else None, time_to_live=3600)
+        self.tried = gr.State([], time_to_live=3600)
+
+    def connect(self, taken: gr.DownloadButton) -> None:
+        """The events."""
+        asked = {self.prompt, self.model, self.max_tokens, self.temperature, self.rows, self.seed, self.units, self.segments}
+        outputs = [self.view, self.shown, self.tried, self.progress, self.button, self.stop_button, self.comparison]
+        running = []
+        for button, run in ((self.button, self.explain), (self.compare_button, self.compare)):
+            begun = button.click(self.begin, None, outputs, **AT_ONCE)
+            running.append(begun.then(run, asked, outputs, **run_showing(self.progress)))
+        replays = [(self.samples.select, self.replay, None), (self.open_button.upload, self.open_bundle, self.open_button)]
+        self.stop_button.click(None, cancels=running, **PRIVATE)
+        self.stop_button.click(self.stop, self.shown, outputs, **AT_ONCE)
+        for event, replay, given in replays:
+            event(None, cancels=running, **PRIVATE)
+            event(replay, given, [*outputs, self.prompt], **AT_ONCE)
+        what_if = [self.shown, self.tried, self.max_tokens, self.temperature]
+        self.view.edit(self.try_words, what_if, [self.view, self.tried], trigger_mode="always_last", **EDITING, **PRIVATE)
+        self.downloads.connect(self.shown, self.progress, taken)
+
+    def begin(self) -> Changes:
+        """The click is seen at once, whoever is before us in the queue."""
+        return {self.progress: texts.say_waiting(True), **self._switch(running=True)}
+
+    def read_question(self, values: Values) -> Question:
+        """What the form asks. Raises InputError."""
+        rows, temperature = values[self.rows], values[self.temperature]
+        question = Question(
+            values[self.prompt] or "",
+            values[self.model],
+            rows=None if not rows else validation.parse_whole("number of prompts", rows, least=2),
+            seed=validation.parse_whole("seed", values[self.seed] or 0, least=0),
+            temperature=float(temperature or 0),
+            max_tokens=validation.parse_whole("number of tokens", values[self.max_tokens] or 40, least=1),
+            units=UNITS.get(values[self.units], "auto"),
+            segments=PARTS.get(values[self.segments], SEGMENTS[0]),
+        )
+        return question.check()
+
+    def explain(self, values: Values) -> Iterator[Changes]:
+        """Explain with the model that is chosen; what was there stays until the input is known to be good."""
+        drawn, began, shown = 0.0, time.monotonic(), None
+        try:
+            for shown in self.engine.explain(self.read_question(values)):
+                changes: Changes = {self.progress: self._say(shown), self.shown: shown}
+                if shown.provisional and time.monotonic() - drawn >= DRAWN_EVERY:
+                    drawn = time.monotonic()
+                    changes |= {self.view: draw(shown)}
+                yield changes | ({self.comparison: "", self.tried: []} if shown.done == 1 else {})
+                if time.monotonic() - began > MAX_SECONDS:
+                    yield self.stop(shown)
+                    return
+            seconds = texts.format_duration(time.monotonic() - began)
+            yield {self.progress: texts.say(f"Done in {seconds}."), self.view: draw(shown), **self._switch(False)}
+        except Exception as error:  # the last resort: `describe_error` says what the visitor hears, and logs the rest
+            yield {self.progress: texts.say_problem(describe_error(error)), **self._switch(False)}
+
+    def compare(self, values: Values) -> Iterator[Changes]:
+        """The same prompt with every model that can be had here, one after another."""
+        lines: list[tuple[str, str]] = []
+        try:
+            question = self.read_question(values)
+        except InputError as error:
+            yield {self.progress: texts.say_problem(error), **self._switch(False)}
+            return
+        for name in LANGUAGE_MODELS:
+            yield {self.progress: texts.say(f"{name} …")}
+            try:
+                *_, last = self.engine.explain(Question(**vars(question) | {"model": name}))
+                lines.append((name, f"{last.answer} — {last.finding.split('. ')[0]}."))
+            except Exception as error:  # as above: one that cannot be had is said, and the others go on
+                lines.append((name, describe_error(error)))
+            yield {self.comparison: render("ui/templates/terms.html", terms=dict(lines))}
+        yield {self.progress: texts.say("Compared."), **self._switch(False)}
+
+    def stop(self, shown) -> Changes:
+        """What there is stays, marked as what it is."""
+        e = open_answer(shown)
+        there = e is not None and e.provisional
+        drawn = {self.view: draw(e, was_stopped=True)} if e is not None and there else {}
+        return {
+            self.progress: texts.say("Stopped; what you see rests on the prompts asked so far."),
+            **drawn,
+            **self._switch(False),
+        }
+
+    def replay(self, event: gr.SelectData) -> Changes:
+        """A saved run."""
+        example = next(each for each in self.examples if each.title == event.value)
+        filled: Changes = {self.view: example.draw(), self.shown: example.name, self.prompt: example.open().instruction}
+        said = "A saved run: no model was asked just now."
+        return filled | {self.tried: [], self.comparison: "", self.progress: texts.say(said), **self._switch(False)}
+
+    def open_bundle(self, file: str) -> Changes:
+        """An explanation that somebody saved."""
+        try:
+            explanation = load(file)
+            if not isinstance(explanation, AnswerExplanation):
+                raise InputError("This explanation is of an edit; open it under “Explain an edit”.")
+        except Exception as error:  # as above
+            return {self.progress: texts.say_problem(describe_error(error))}
+        drawn = answer_payload(explanation, source="from a file", python=write_answer_python(explanation))
+        filled: Changes = {self.view: drawn, self.shown: explanation, self.prompt: explanation.instruction, self.tried: []}
+        return filled | {self.progress: texts.say("Opened; its numbers were computed again."), **self._switch(False)}
+
+    def try_words(self, shown, tried: list, max_tokens, temperature, event: gr.EventData) -> Changes:
+        """What if: the answer to exactly these words. It is no part of the numbers."""
+        e, mask = open_answer(shown), getattr(event, "mask", None)
+        if e is None or not isinstance(mask, list) or len(mask) != len(e.words) or not all(type(each) is bool for each in mask):
+            return gr.skip()
+        of = e.settings
+        text = split_prompt(e.instruction, of["units"], of["within"]).perturb(np.array(mask))
+        try:
+            asked = Question(
+                text, of["language_model"], seed=of["seed"], temperature=temperature or 0, max_tokens=max_tokens or 40
+            )
+            if asked.model not in LANGUAGE_MODELS:
+                raise InputError(f"{asked.model} is not on this page.")
+            answer = self.engine.write(asked, text) or FAILED
+        except Exception as error:  # as above
+            answer = describe_error(error)
+        tried = [*tried, {"mask": mask, "answer": answer}][-MOST_TRIED:]
+        return {self.view: gr.update(tried={"edits": tried}), self.tried: tried}
+
+    def write_file(self, kind: str, shown) -> Iterator[tuple]:
+        """See `Downloads`."""
+        e = open_answer(shown)
+        if e is None:
+            yield None, texts.say_problem(texts.NOTHING)
+            return
+        with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
+            path = Path(folder) / f"{shorten_name(e.instruction)}.{kind}"
+            e.write(path)
+            yield str(path), ""
+
+    def _say(self, shown: AnswerExplanation):
+        return texts.say(f"{shown.done} of {shown.total} prompts", shown.done, shown.total)
+
+    def _switch(self, running: bool) -> Changes:
+        return {self.button: gr.update(interactive=not running), self.stop_button: gr.update(interactive=running)}
+
+
+def open_answer(shown) -> AnswerExplanation | None:
+    """The explanation in the state `shown`: itself, or the name of an example."""
+    if isinstance(shown, str):
+        return next(each.open() for each in list_answer_examples() if each.name == shown)
+    return shown
+
+
+def draw(explanation: AnswerExplanation | None, was_stopped: bool = False) -> dict | None:
+    """What the browser draws."""
+    if explanation is None:
+        return None
+    return answer_payload(explanation, was_stopped=was_stopped, python=write_answer_python(explanation))

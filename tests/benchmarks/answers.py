@@ -1,0 +1,203 @@
+"""Explained answers beside the truth, on held-out prompts of the toy language model, and beside other methods:
+
+    python tests/benchmarks/answers.py kinds [--prompts 100] [--model toyroad]
+    python tests/benchmarks/answers.py peers [--prompts 24] [--rows 32 64 128]
+    python tests/benchmarks/answers.py null [--runs 400]
+
+`kinds`, for each kind of prompt at the default number of rows: how well the weights rank the words that matter, how often
+the strongest is one, stars on words that matter and prompts with a star on another, own-segment words above others', both
+statements of what is said twice, and the trace's edges. `peers`: other methods, re-implemented from their papers, with the
+same prompts and as many rows. `null`: a model that ignores its prompt and draws each answer anew. What was measured is kept in
+.training/answers.jsonl, so that a run cut short goes on; tables are printed.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from answer_peers import METHODS, Task
+from scipy.stats import spearmanr
+
+from smile import explain_answer, load_language_model
+from smile.evaluation.metrics import accuracy
+from smile.method.surrogate import fit
+from smile.toyroad.questions import KINDS, draw_prompt
+
+KEPT = Path(__file__).resolve().parents[2] / ".training" / "answers.jsonl"
+FIRST = 7_000_000  # of the held-out numbers; training's begin elsewhere
+HELD_OUT = 64
+
+
+class Deaf:
+    """Draws its answer anew for every prompt, whatever it says."""
+
+    name = "deaf"
+
+    def write(self, prompts, *, seed):
+        digests = [hashlib.blake2b(f"{seed} {prompt}".encode(), digest_size=8).digest() for prompt in prompts]
+        draws = [np.random.default_rng(int.from_bytes(digest, "big")) for digest in digests]
+        return [" ".join(draw.choice(list("abcdefghij"), 8)) + "." for draw in draws]
+
+
+def list_prompts(kind, model):
+    """(number, prompt) without end, of those that the model answers rightly: what it does otherwise has no known truth."""
+    number = FIRST + 100_000 * KINDS.index(kind)
+    while True:
+        prompt = draw_prompt(np.random.default_rng(number), kind)
+        k, labels = len(prompt.words), prompt.label_words()
+        if 0 < labels.sum() < k <= 42 and model.write([prompt.text], seed=0)[0] == prompt.answer:
+            yield number, prompt
+        number += 1
+
+
+def measure_kind(kind, number, prompt, model):
+    """One line of `kinds`."""
+    began = time.perf_counter()
+    e = explain_answer(prompt.text, model, seed=number % 2**32)
+    seconds = time.perf_counter() - began
+    labels, parts = prompt.label_words(), prompt.label_parts()
+    size = np.abs(e.weights)
+    edges = {(edge.source - len(labels), edge.target) for edge in e.edges if edge.source >= len(labels)}
+    words = {(edge.source, edge.target) for edge in e.edges if edge.source < len(labels)}
+    line = {
+        "auroc": accuracy(e.weights, labels)["auroc"],
+        "alone": accuracy(e.alone, labels)["auroc"],
+        "top": bool(labels[size.argmax()]),
+        "power": float(e.significant[labels].mean()),
+        "false": bool(e.significant[~labels].any()),
+        "rows": len(e.texts),
+        "seconds": seconds,
+        "right_edges": len(edges & set(prompt.edges)) == len(prompt.edges),
+        "false_edges": bool(edges - set(prompt.edges)),
+        "false_paths": any(not parts[target, source] for source, target in words if target < len(parts)),
+    }
+    if kind == "twice":
+        line["both"] = all(any(e.significant[j] for j in statement) for statement in prompt.twice)
+        line["said"] = bool(e.said_twice[[j for statement in prompt.twice for j in statement]].sum() >= 2)
+    if kind == "two" and e.maps is not None and e.maps.shape[1] == len(parts) == 2:
+        maps, own = np.abs(e.maps), [parts[s] & ~parts[1 - s] for s in (0, 1)]
+        line["own"] = all(maps[own[s], s].min(initial=1) > maps[own[1 - s], s].max(initial=0) for s in (0, 1))
+    line["log"] = accuracy(fit(e.mask, [row.mean() for row in e.log_probs], e.locality_weights).weights, labels)["auroc"]
+    line["flat"] = accuracy(fit(e.mask, e.responses).weights, labels)["auroc"]
+    return line
+
+
+def measure_peers(prompt, model, rows, seed):
+    """{method: {auroc, top, lds, drop, seconds}} of one prompt at this number of rows."""
+    task, labels = Task(prompt.text, model, rows, seed), prompt.label_words()
+    rng, found = np.random.default_rng([seed, 9]), {}
+    held_out = rng.random((HELD_OUT, len(labels))) < 0.5
+    truth = task.score(held_out)
+    for name, method in METHODS.items():
+        asked, began = task.asked, time.perf_counter()
+        weights = method(task)
+        if weights is None:
+            continue
+        top = np.argsort(-weights, kind="stable")[:3]
+        without = np.ones((1, len(labels)), bool)
+        without[0, top] = False
+        foretold = held_out @ weights
+        found[name] = {
+            "auroc": accuracy(weights, labels)["auroc"],
+            "top": bool(labels[np.abs(weights).argmax()]),
+            "lds": float(spearmanr(foretold, truth).statistic) if np.ptp(foretold) > 0 else 0.0,
+            "drop": float(task.score(np.ones((1, len(labels)), bool))[0] - task.score(without)[0]),
+            "asked": task.asked - asked - 2,
+            "seconds": time.perf_counter() - began,
+        }
+    return found
+
+
+def measure_null(number):
+    """P-values of one run on a model that ignores its prompt."""
+    prompt = draw_prompt(np.random.default_rng(FIRST + number), "plain", (8, 14))
+    e = explain_answer(prompt.text, Deaf(), seed=number, trace=False)
+    return {"share": float((e.p_values < 0.05).mean()), "any": bool(e.significant.any())}
+
+
+def keep(key, measure):
+    """What was measured under this key, or is measured now."""
+    KEPT.parent.mkdir(exist_ok=True)
+    if not hasattr(keep, "known"):
+        lines = KEPT.read_text(encoding="utf-8").splitlines() if KEPT.exists() else []
+        keep.known = {tuple(line["key"]): line["found"] for line in map(json.loads, lines)}
+    if key not in keep.known:
+        keep.known[key] = measure()
+        with KEPT.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "found": keep.known[key]}) + "\n")
+    return keep.known[key]
+
+
+def average(lines, name):
+    values = [line[name] for line in lines if line.get(name) is not None]
+    return f"{np.mean(values):.3f}" if values else "–"
+
+
+def print_table(columns, rows):
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    for row in rows:
+        print("| " + " | ".join(map(str, row)) + " |")
+
+
+def run_kinds(model, args):
+    names = ("auroc", "log", "flat", "alone", "top", "power", "false", "own", "both", "said", "right_edges", "false_edges",
+             "false_paths", "rows", "seconds")  # fmt: skip
+    rows = []
+    for kind in args.kinds:
+        lines = []
+        for (number, prompt), _ in zip(list_prompts(kind, model), range(args.prompts), strict=False):
+            lines.append(
+                keep((args.model, "kinds", kind, number), lambda n=number, p=prompt, k=kind: measure_kind(k, n, p, model))
+            )
+        rows.append([kind, len(lines), *(average(lines, name) for name in names)])
+    print_table(["kind", "prompts", *names], rows)
+
+
+def run_peers(model, args):
+    rows = []
+    for count in args.rows:
+        found = {}
+        for kind in args.kinds:
+            for (number, prompt), _ in zip(list_prompts(kind, model), range(args.prompts), strict=False):
+                key = (args.model, "peers", count, kind, number)
+                for name, line in keep(key, lambda p=prompt, n=number, c=count: measure_peers(p, model, c, n)).items():
+                    found.setdefault(name, []).append(line)
+        for name, lines in found.items():
+            rows.append(
+                [
+                    count,
+                    name,
+                    len(lines),
+                    *(average(lines, each) for each in ("auroc", "top", "lds", "drop", "asked", "seconds")),
+                ]
+            )
+    print_table(["rows", "method", "prompts", "AUROC", "top word", "LDS", "top-3 drop (nat)", "model calls", "seconds"], rows)
+
+
+def run_null(args):
+    lines = [keep(("deaf", "null", number), lambda n=number: measure_null(n)) for number in range(args.runs)]
+    print_table(["runs", "type I at .05", "any star"], [[len(lines), average(lines, "share"), average(lines, "any")]])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("kinds", "peers", "null"))
+    parser.add_argument("--model", default="toyroad")
+    parser.add_argument("--weights")
+    parser.add_argument("--prompts", type=int, default=100)
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
+    parser.add_argument("--rows", nargs="+", type=int, default=[32, 64, 128])
+    parser.add_argument("--runs", type=int, default=400)
+    given = parser.parse_args()
+    if given.what == "null":
+        run_null(given)
+    else:
+        loaded = load_language_model(given.weights or given.model)
+        {"kinds": run_kinds, "peers": run_peers}[given.what](loaded, given)
