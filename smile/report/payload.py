@@ -158,7 +158,9 @@ def _describe_run(e: ExplanationLike) -> str:
 
 def _list_badges(e: ExplanationLike, source: str, was_stopped: bool) -> list[str]:
     """What was run, in a word or two each; the first says where it comes from."""
-    origin = "saved run" if source else "stopped" if e.provisional and was_stopped else "running" if e.provisional else "run here"
+    origin = (
+        "saved run" if source else "stopped" if e.provisional and was_stopped else "running" if e.provisional else "run here"
+    )
     of, texts = e.settings, len(set(zip(e.blocks.tolist(), e.texts, strict=True)))
     last = of["seed"] + of["seeds"] - 1
     seeds = f"seed {of['seed']}" if of["seeds"] == 1 else f"seeds {of['seed']} to {last}"

@@ -159,7 +159,8 @@ class Examples(_Scripted):
 
     def __init__(self, examples: Sequence[Example], **options: Any):
         buttons = [
-            (example.title, example.surprise, _build_data_url(Path(example.picture).read_bytes(), "png")) for example in examples
+            (example.title, example.surprise, _build_data_url(Path(example.picture).read_bytes(), "png"))
+            for example in examples
         ]
         value = render("ui/templates/examples.html", examples=buttons)
         super().__init__(value, "${value}", _read_script("examples"), {}, **options)

@@ -7,7 +7,7 @@ const SVG = "http://www.w3.org/2000/svg";
 // A map: one pixel for each place that is the word's, red where it makes it lighter, blue where darker.
 function paintMap(canvas, map, { map_limit: limit }, scale) {
   [canvas.height, canvas.width] = [map.length, map[0].length];
-  const brush = canvas.getContext("2d");
+  const brush = canvas.getContext("2d", { willReadFrequently: true });
   const pixels = brush.createImageData(canvas.width, canvas.height);
   map.flat().forEach((weight, index) => {
     if (weight === null) return;

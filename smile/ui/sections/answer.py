@@ -118,10 +118,13 @@ class Answer:
         except Exception as error:  # the last resort: `describe_error` says what the visitor hears, and logs the rest
             offered = isinstance(error, InputError) and shown is None and self._has_bundled(request)
             offer: Changes = {form.fall_back_button: gr.update(visible=offered)}
-            said = describe_error(error)
-            refused = None if shown is not None else self._note(values, "refused", said)
-            told: Changes = {} if refused is None else {self.view: gr.update(notice=refused)}
-            yield {form.progress: texts.say_problem(said), **told, **offer, **form.switch_buttons(False)}
+            yield self._refuse(values, describe_error(error), shown is not None) | offer
+
+    def _refuse(self, values: Values, sentence: str, begun: bool) -> Changes:
+        """Say why there is no answer: beside the button, and in the place where the answer would stand."""
+        refused = None if begun else self._note(values, "refused", sentence)
+        told: Changes = {} if refused is None else {self.view: gr.update(notice=refused)}
+        return {self.form.progress: texts.say_problem(sentence), **told, **self.form.switch_buttons(False)}
 
     def compare(self, values: Values) -> Iterator[Changes]:
         """Explain with all editors, one after another."""
@@ -132,7 +135,7 @@ class Answer:
             region = read_region(values[form.region])
             asked = form.check(values)
             notes = {name: texts.WHOLE for name in EDITORS if validation.needs_region(name) and region is None}
-            yield {form.progress: texts.say_waiting(True)} | self.show(None) | {self.compared: {}}
+            yield {form.progress: texts.say_waiting(True)} | self.show(None) | {self.compared: {}, self.answered: None}
             chosen = editor, weights, form.read_settings(values)
             for name, request, step in explain_with_all(self.engine, asked, region, chosen):
                 where = texts.describe_place(name, list(EDITORS).index(name) + 1, len(EDITORS), notes.get(name))
@@ -155,10 +158,11 @@ class Answer:
                 self.comparison: payload.comparison_payload(compared, pictures=pictures),
                 self.view: None if shown is None else draw(shown, picture, pictures=pictures),
                 self.shown: shown,
+                self.answered: form.sign({name: values[part] for name, part in form.signed.items()}),
                 **form.switch_buttons(False),
             }
         except Exception as error:  # as above
-            yield {form.progress: texts.say_problem(describe_error(error)), **form.switch_buttons(False)}
+            yield self._refuse(values, describe_error(error), bool(compared))
 
     def stop(self, picture: str | None, shown, compared, reason: str = "") -> Changes:
         """What there is stays, marked as what it is. `shown` and `compared` are what the states hold."""

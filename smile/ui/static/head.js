@@ -10,6 +10,7 @@ addEventListener("click", ({ target }) => {
   const link = target.closest?.("#header .full");
   if (link) link.href = `${location.pathname}?${query}`;
   if (target.closest?.("#header .light-dark")) document.body.classList.toggle("dark");
+  if (!target.closest?.(".plan summary")) document.querySelector(".plan[open]")?.removeAttribute("open");
   if (!target.closest?.("#advanced")) document.querySelector("#advanced > button.label-wrap.open")?.click(); // it lies over the answer
 }, true);
 addEventListener("keydown", ({ key }) => {
