@@ -7,7 +7,6 @@ const shades = {
 };
 const view = { value: null, word: null, segment: null, show: null, width: 0 };
 const ROW = 44; // pixels of a line of words
-const isDark = () => Boolean(element.closest(".dark"));
 const shade = () => (isDark() ? shades.dark : shades.light);
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 const signed = (number) => (number === null ? "…" : Math.abs(number) < 0.005 ? "0.00" : `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`);

@@ -8,7 +8,7 @@ const make = (tag, properties = {}, ...children) => {
   return made;
 };
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-const signed = (text) => text.replaceAll("-", "−"); // a true minus
+const minus = (text) => text.replaceAll("-", "−"); // a true minus
 const shortened = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
 function plotly() {

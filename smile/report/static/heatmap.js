@@ -53,7 +53,7 @@ function layLines(words, stars, width, size, least) {
 
 // What the hover says of a word: three lines, because Plotly drops a label that is higher than the plot.
 function hoverOf(value, index) {
-  const [word, weight, interval, p, holm] = value.rows[index].map(escaped).map((text, at) => (at ? signed(text) : text));
+  const [word, weight, interval, p, holm] = value.rows[index].map(escaped).map((text, at) => (at ? minus(text) : text));
   const alone = value.alone?.[index] == null ? "" : `, left out alone ${value.alone[index]}`;
   const noise = value.noise ? ", within noise" : "";
   return `<b>${word} ${weight}</b>${alone}${noise}<br>95 % interval ${interval}<br>p ${p}, for all words ${holm}`;
@@ -104,7 +104,7 @@ function heatmapFigure(value, width) {
       if (unknown) {
         if (state.guesses?.has(index)) rule(x + 8, x + room - 8, bottom + 6, bottom + 6, 4, main);
       } else {
-        say(middle, top - CELL * 0.72, signed(texts[index][1]), 13, noise ? quiet : pen);
+        say(middle, top - CELL * 0.72, minus(texts[index][1]), 13, noise ? quiet : pen);
         if (noise) for (const [share, text, at] of [[0.33, name, size], [0.72, texts[index][1], 13]]) {
           for (const [key, item] of Object.entries({ x: middle, base: top - CELL * share - 9, y: 18, width: wide(text, at) + 8 })) under[key].push(item);
         }
