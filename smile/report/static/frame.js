@@ -14,7 +14,6 @@ function drawChoice() {
 }
 
 function choose(word) {
-  if (state.guessing) return void guess(word);
   state.word = state.word === word ? null : word;
   state.mask = state.value.words.map(() => true);
   state.edit = null;
@@ -26,7 +25,7 @@ function choose(word) {
 
 // The mouse or the focus is on a word: the picture is the nearest edit without it, until it leaves.
 function peek(word) {
-  if (!state.value || state.guessing || state.view === "where" || state.peek === word) return;
+  if (!state.value || state.view === "where" || state.peek === word) return;
   state.peek = word;
   drawStage(state.value);
 }
@@ -89,7 +88,6 @@ function drawFinding(value) {
   find(".badges").replaceChildren(...badges.map((textContent) => make("li", { textContent })));
   find(".live").hidden = !value.source || old;
   find(".back").hidden = !old;
-  find(".pin").hidden = old || value.running || !value.weights.some((weight) => weight !== null);
   find(".take").hidden = old || value.running || !document.querySelector("#take-away");
   for (const part of [".words", ".stage", ".gallery"]) {
     find(part).inert = old;

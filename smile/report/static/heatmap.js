@@ -62,7 +62,7 @@ function hoverOf(value, index) {
 function heatmapFigure(value, width) {
   const { words, weights, low, high, significant, rows: texts, noise } = value;
   const size = width < 340 ? 14 : 15;
-  const unknown = weights.every((weight) => weight === null) || state.guessing;
+  const unknown = weights.every((weight) => weight === null);
   const plain = unknown || noise; // no colour
   const stars = words.map((_, index) => significant[index] && !plain);
   const lines = (board.lines = layLines(words, stars, width, size, width < 340 ? 48 : 44));
@@ -101,9 +101,7 @@ function heatmapFigure(value, width) {
       const name = fitted(words[index], size, room - 10 - (star ? wide(star, size) : 0));
       if (plain) box(x + 1, x + room - 1, bottom, top, 1, line, "rgba(0,0,0,0)");
       say(middle, top - CELL * (unknown ? 0.5 : 0.33), bold ? `<b>${escaped(name)}${star}</b>` : escaped(name), size, pen);
-      if (unknown) {
-        if (state.guesses?.has(index)) rule(x + 8, x + room - 8, bottom + 6, bottom + 6, 4, main);
-      } else {
+      if (!unknown) {
         say(middle, top - CELL * 0.72, minus(texts[index][1]), 13, noise ? quiet : pen);
         if (noise) for (const [share, text, at] of [[0.33, name, size], [0.72, texts[index][1], 13]]) {
           for (const [key, item] of Object.entries({ x: middle, base: top - CELL * share - 9, y: 18, width: wide(text, at) + 8 })) under[key].push(item);
@@ -161,9 +159,8 @@ function cellButtons(value) {
   [...cells.children].forEach((button, index) => {
     const [word, weight, interval, , holm] = value.rows[index];
     const star = `${value.noise ? "within noise, " : ""}${value.significant[index] ? "significant" : "not significant"}`;
-    const pressed = state.guessing ? state.guesses.has(index) : state.word === index;
-    button.setAttribute("aria-label", state.guessing ? word : `${word}: weight ${weight}, 95 % interval ${interval}, p (Holm) ${holm}, ${star}`);
-    button.setAttribute("aria-pressed", String(pressed));
+    button.setAttribute("aria-label", `${word}: weight ${weight}, 95 % interval ${interval}, p (Holm) ${holm}, ${star}`);
+    button.setAttribute("aria-pressed", String(state.word === index));
   });
 }
 

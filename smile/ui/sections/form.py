@@ -58,9 +58,7 @@ class Form:
             first["instruction"],
             label="What should change?",
             placeholder="make it snow",
-            lines=2,
             max_lines=2,
-            submit_btn=False,
             elem_id="instruction",
         )
         names = [(texts.EDITOR_NAMES.get(name, name), name) for name in EDITORS]
