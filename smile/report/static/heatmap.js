@@ -193,7 +193,7 @@ async function drawHeatmap(value) {
   for (const part of [".ends", ".evident"]) find(part, words).hidden = value.noise || unknown;
   find(".within", words).hidden = !value.noise;
   find(".note", words).textContent = value.note;
-  find(".key", words).textContent = value.noise ? "grey: nothing beyond noise" : unknown ? "" : "line: 95 % interval";
+  find(".key", words).textContent = value.note || unknown ? "" : value.noise ? "grey: nothing beyond noise" : "line: 95 % interval";
   board.width = board.box.clientWidth;
   if (!board.width) return; // not laid out yet: the observer calls again
   const { height, traces, layout } = heatmapFigure(value, board.width);
