@@ -30,7 +30,7 @@ def write_figures(e: ExplanationLike) -> Parts:
     if e.provisional and np.isnan(e.weights).any():
         return [("Each edit leaves out other words. The first, with all words, is in the picture below.", False)]
     parts: Parts = []
-    named = sorted(np.flatnonzero(e.significant), key=lambda j: -abs(e.weights[j]))
+    named = sorted(np.flatnonzero(e.significant).tolist(), key=lambda j: -abs(e.weights[j]))
     for j in named[:NAMED]:
         weight, interval = format_weight(e.weights[j]), format_interval(e.ci_low[j], e.ci_high[j])
         between = f" ({_sign(interval)})" if np.isfinite(e.ci_low[j]) else ""
@@ -51,7 +51,7 @@ def _write_final(e: ExplanationLike) -> str:
         return "No word changed the picture more than another seed does."
     if not e.visible.any():
         return "No word changed anything that one can see."
-    named = sorted(np.flatnonzero(e.significant), key=lambda j: -abs(e.weights[j]))
+    named = sorted(np.flatnonzero(e.significant).tolist(), key=lambda j: -abs(e.weights[j]))
     if e.untested and e.untested != ENUMERATED:
         return "These edits are too few or too alike to say which words did it."
     if not named:

@@ -171,9 +171,12 @@ def _list_badges(e: ExplanationLike, source: str, was_stopped: bool) -> list[str
 def _list_planned(e: ExplanationLike) -> list[list[bool]]:
     """(rows still to come, k) of the first seed, in the order in which they are made."""
     of, k = e.settings, len(e.words)
-    choose = design.in_blocks if of["looks"] else lambda *asked: design.choose(*asked[:2], of["design"], asked[2])
+    if of["looks"]:
+        mask = design.in_blocks(k, of["edits"], of["seed"])
+    else:
+        mask = design.choose(k, of["edits"], of["design"], of["seed"])
     made = {tuple(row) for row in e.mask[e.blocks == 0].tolist()}
-    return [row for row in choose(k, of["edits"], of["seed"]).tolist() if tuple(row) not in made]
+    return [row for row in mask.tolist() if tuple(row) not in made]
 
 
 def _mark_unfinished(e: ExplanationLike, was_stopped: bool = False) -> str:
