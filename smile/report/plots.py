@@ -1,6 +1,6 @@
 """The word heatmap as a plotly figure and as a PNG, its table, and a word's map laid over the picture.
 
-The colour scale is symmetric about zero, so white always means no weight, and significance is shown by a star and a
+The colour scale is symmetric about zero, so the pale middle always means no weight, and significance is shown by a star and a
 frame, never by colour alone. Words are somebody's text: they are escaped wherever they become markup.
 """
 
