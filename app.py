@@ -35,9 +35,9 @@ def build(engine: Engine, language_engine: LanguageEngine | None = None) -> gr.B
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(texts.TABS[0], elem_id="explain-tab"):
                 edit.build()
-            with gr.Tab(texts.ASK_TAB, elem_id="ask-tab"):
+            with gr.Tab(texts.TABS[1], elem_id="ask-tab"):
                 ask.build()
-            with gr.Tab(texts.TABS[1], elem_id="scenarios-tab") as scenarios_tab:
+            with gr.Tab(texts.TABS[2], elem_id="scenarios-tab") as scenarios_tab:
                 scenarios.build()
         taken = gr.DownloadButton(visible="hidden", elem_id="taken")
         with gr.Row(visible=False):

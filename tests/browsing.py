@@ -74,6 +74,7 @@ def shows(page, selector, text):
 
 def explained(page, instruction, expect=None):
     """Explain, and wait for the end, or for the sentence that says what is wrong."""
+    unfold(page)
     page.fill("#instruction textarea", instruction)
     page.evaluate(LISTEN)
     page.click("#explain")
@@ -86,30 +87,57 @@ def explained(page, instruction, expect=None):
 def heatmap(page):
     """[(word, weight text, marked)] as the heatmap shows them: plot, buttons and table, which must agree."""
     page.wait_for_function("document.querySelector('#view .note').textContent === ''")
-    page.wait_for_function("document.querySelectorAll('#view .plot .textpoint text').length > 0")
-    rows = page.eval_on_selector_all("#view .words tbody tr", "all => all.map(r => [...r.cells].map(c => c.textContent))")
+    page.wait_for_selector(HEATMAP)
+    rows = page.eval_on_selector_all("#view .numbers tbody tr", "all => all.map(r => [...r.cells].map(c => c.textContent))")
     page.wait_for_function(f"document.querySelectorAll('#view .cells button').length === {len(rows)}")
     names = page.eval_on_selector_all("#view .cells button", "all => all.map(e => e.getAttribute('aria-label'))")
-    labels = page.eval_on_selector_all("#view .plot .textpoint text", "all => all.map(e => e.textContent)")
-    frames = page.evaluate(
-        "document.querySelector('#view .plot').layout.shapes.filter(s => s.type === 'rect').map(s => s.line.width)"
+    labels = page.eval_on_selector_all(HEATMAP, "all => all.map(e => e.textContent)")
+    drawn = page.evaluate(
+        """() => Object.fromEntries(document.querySelector("#view .plot").data.filter(each => each.type === "heatmap")
+            .flatMap(line => line.customdata[0].map((word, at) => [word, line.z[0][at]])))"""
     )
     words = [(row[0], row[1], bool(row[-1])) for row in rows]
-    assert len(names) == len(frames) == len(rows)
-    starred = [label.removesuffix(" ★") for label in labels if label.endswith(" ★")]
-    for name, frame, (word, weight, marked), row in zip(names, frames, words, rows, strict=True):
+    assert len(names) == len(drawn) == len(rows)
+    assert sum(label.endswith(" ★") for label in labels) == sum(marked for *_, marked in words)
+    for number, (name, (word, weight, marked), row) in enumerate(zip(names, words, rows, strict=True)):
         assert name.startswith(f"{word}: weight {weight}, 95 % interval {row[2]}, ")
-        assert name.endswith("not significant") != marked == (frame > 1)  # a sign and a frame, not a colour
-        assert weight in labels and (row[2] in labels or row[2] == "not known")
-    assert len(starred) == sum(marked for *_, marked in words)
+        assert name.endswith("not significant") != marked  # a sign, not a colour
+        assert weight.replace("-", "−") in labels
+        assert not drawn[str(number)] or weight == "…" or abs(drawn[str(number)] - float(weight)) < 0.0051
     return words
 
 
-def hover_text(page):
-    """What the first word says under the mouse."""
-    page.hover("#view .cells button >> nth=0")
-    page.wait_for_selector("#view .tip:visible")
-    return page.inner_text("#view .tip")
+def cell(page, number):
+    """The middle of the cell of a word, which belongs to Plotly: the mouse goes through the button that lies over it."""
+    button = page.locator(f"#view .cells button >> nth={number}")
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def choose_word(page, number):
+    """Click the cell of a word."""
+    page.mouse.click(*cell(page, number))
+
+
+def hover_text(page, number=0):
+    """What a word says under the mouse: Plotly's label."""
+    page.mouse.move(0, 0)
+    page.mouse.move(*cell(page, number), steps=3)
+    page.wait_for_selector("#view .plot .hoverlayer text")
+    return page.text_content("#view .plot .hoverlayer")
+
+
+def pick_weights(page, name):
+    """Choose a set of weights."""
+    page.click("#weights input")
+    page.click(f"#weights [role=option]:has-text('{name}') >> nth=0")
+
+
+def unfold(page):
+    """On a phone the form is folded into a bar."""
+    if page.is_visible("#ask-bar .open") and not page.is_visible("#instruction textarea"):
+        page.click("#ask-bar .open")
 
 
 def paint(page, start, end):

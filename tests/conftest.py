@@ -192,13 +192,18 @@ def visit(chromium, serve):  # serve: its pages close after the visits
             troubles.append(f"request left the machine: {request.url}")
 
     def note_message(message):
-        if message.type in ("error", "warning") and message.text != "Method not implemented.":  # Gradio's, at uploads
+        harmless = (
+            "Method not implemented.",
+            "preloaded using link preload but not used",
+        )  # Gradio's, at uploads; a slow machine
+        if message.type in ("error", "warning") and not any(each in message.text for each in harmless):
             troubles.append(f"console: {message.text} ({message.location['url']})")
 
     def visit(url, width=1440, theme="light", wait="#explain", height=900, **query):
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(90_000)  # the machine may be busy with other things
         page.on("request", note_request)
         page.on("pageerror", lambda error: troubles.append(f"uncaught: {error}"))
         page.on("console", note_message)

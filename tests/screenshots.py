@@ -9,14 +9,14 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from browsing import CHROMIUM, FLAGS, HEATMAP, serving  # noqa: E402
+from browsing import CHROMIUM, FLAGS, HEATMAP, choose_word, serving  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from smile.ui.examples import list_examples  # noqa: E402
 
 FOLDER = ROOT / "assets" / "screenshots"
 TUTORIAL = ROOT / "assets" / "tutorial.html"
-PLANNED = "document.querySelector('#plan').innerText.includes('about')"  # the models are loaded
+PLANNED = "document.querySelector('#plan').textContent.includes('about')"  # the models are loaded
 COLOURS = 256  # a screenshot is seen small, and a palette halves the file
 
 
@@ -50,7 +50,8 @@ def save(name, page):
 
 def choose(page, word):
     """Choose a word of the explanation."""
-    page.click(f"#view .cells button[aria-label^='{word}:']")
+    names = page.eval_on_selector_all("#view .cells button", "all => all.map(e => e.getAttribute('aria-label'))")
+    choose_word(page, next(number for number, name in enumerate(names) if name.startswith(f"{word}:")))
     return page
 
 
@@ -59,9 +60,9 @@ def main():
     together = next(example.name for example in list_examples() if example.compare)
     with sync_playwright() as playwright, serving() as url:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        save("desktop", down_to(choose(opened(browser, url, 1440, 900), "sunset"), "#view .groups"))
-        save("dark", choose(opened(browser, url, 1440, 1180, "dark"), "autumn"))
-        save("phone", opened(browser, url, 390, 1400))
+        save("desktop", choose(opened(browser, url, 1440, 900), "sunset"))
+        save("dark", choose(opened(browser, url, 1440, 900, "dark"), "autumn"))
+        save("phone", opened(browser, url, 390, 1500))
         compared = opened(browser, url, 1440, 900, wait=HEATMAP.replace("#view", "#comparison"), example=together)
         save("comparison", down_to(compared, "#comparison"))
         tutorial = opened(browser, TUTORIAL.as_uri(), 1100, 1420, wait="#live", live=url.rstrip("/"))

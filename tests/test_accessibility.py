@@ -3,7 +3,7 @@ to, whatever its impact, and all can be done with the keyboard."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import FINISHED, HEATMAP, TILES, tab_to
+from browsing import FINISHED, HEATMAP, TILES, choose_word, tab_to, unfold
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain, load
@@ -56,15 +56,16 @@ def example(**like) -> str:
 @SCREENS
 def test_axe_finds_nothing_on_the_page(visit, fake_page, theme, width):
     page = visit(fake_page, width, theme, wait=HEATMAP)
-    page.wait_for_function("document.querySelector('#plan').innerText.includes('edits')")
+    page.wait_for_function("document.querySelector('#plan').textContent.includes('edits')")
     assert not objections(page)
+    unfold(page)
     page.click(example(compare=True))
     page.wait_for_selector(COMPARISON)
+    choose_word(page, 2)
+    page.click("#view .views [data-view=where]")
+    page.click("#view .share summary")
     page.click("#advanced button")
     page.wait_for_selector("#setting-steps input")
-    page.click("#view .cells button >> nth=2")
-    page.click("#view .numbers summary")
-    page.click("#view .share summary")
     assert not objections(page)
 
 
@@ -76,6 +77,7 @@ def test_axe_finds_nothing_while_painting_running_and_failing(visit, fake_page, 
     page.fill("#instruction textarea", "")
     page.click("#explain")
     page.wait_for_selector("#progress .problem")
+    page.wait_for_selector("#view .finding[data-tone=refused]")
     assert not objections(page)
     page.fill("#instruction textarea", "make it snow")
     page.click("#explain")
@@ -94,8 +96,7 @@ def test_axe_finds_nothing_in_the_file_of_its_own(visit, tmp_path, theme, width)
     explanation = explain(picture((96, 96)), "make it snow", editor, embedder=FakeEmbedder(), locality="none")
     (tmp_path / "explanation.html").write_text(render_page(explanation), encoding="utf-8")
     page = visit((tmp_path / "explanation.html").as_uri(), width, theme, wait=".plot .textpoint text")
-    page.click(".cells button >> nth=2")
-    page.click(".numbers summary")
+    choose_word(page, 2)
     page.click(".share summary")
     assert page.locator(".edit .failed").count() == 1
     assert not objections(page)
@@ -111,7 +112,13 @@ def test_with_the_keyboard_alone_one_runs_chooses_a_word_and_takes_a_bundle_away
     page.wait_for_function(FINISHED, timeout=60_000)
     tab_to(page, "#view .cells button:nth-child(3)")
     page.keyboard.press("Enter")
-    assert page.locator("#view .gallery h3").first.inner_text().startswith("With “snow” (")
+    assert page.locator("#view .gallery h3").first.inner_text().startswith("with “snow” · ")
+    tab_to(page, "#view .views [data-view=where]")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#view .pict", "data-view") == "where"
+    tab_to(page, "#view .what-if .switch:nth-of-type(1)")
+    page.keyboard.press("Space")
+    assert page.get_attribute("#view .what-if .switch:nth-of-type(1)", "aria-pressed") == "false"
     tab_to(page, TILES)
     page.keyboard.press("Space")
     assert page.locator(f"{TILES}[aria-pressed=true]").count() == 1

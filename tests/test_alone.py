@@ -3,9 +3,12 @@
 What is drawn is compared with the explanation it was made from.
 """
 
+import csv
+import io
+
 import numpy as np
 import pytest
-from browsing import heatmap, tab_to
+from browsing import cell, choose_word, heatmap, hover_text, tab_to
 from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
@@ -17,15 +20,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 INSTRUCTION = "make it snow at night please"
 SNOW = INSTRUCTION.split().index("snow")
 NASTY = '<script>document.title="run"</script> <img/src=x/onerror=document.title="run"> "quoted" $x$ %{y} </script> <b>snow</b>'
-TILES = ".groups .group:not(:last-child) .edit"  # the last group are the other seeds
-GROUPS = """all => all.map(group => ({
-    title: group.querySelector("h3")?.textContent ?? "",
-    edits: [...group.querySelectorAll(".edit")].map(edit => ({
-        text: edit.querySelector(".text").textContent,
-        missing: [...edit.querySelectorAll("del")].map(word => word.textContent),
-        said: edit.querySelector(".distance").textContent,
-        src: edit.querySelector("img")?.src,
-    })),
+TILES = ".gallery .edit"
+EDITS = """all => all.map(edit => ({
+    text: edit.querySelector(".text").textContent,
+    missing: [...edit.querySelectorAll("del")].map(word => word.textContent),
+    said: edit.getAttribute("aria-label").split(", ").at(-1),
+    src: edit.querySelector("img")?.src,
+    column: edit.style.gridColumn,
 }))"""
 MAPS = """all => all.map(canvas => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -57,8 +58,8 @@ def opened(visit, tmp_path):
     return opened
 
 
-def groups(page):
-    return page.eval_on_selector_all(".groups .group", GROUPS)
+def edits(page):
+    return page.eval_on_selector_all(TILES, EDITS)
 
 
 def pressed(page, buttons=".cells button"):
@@ -68,116 +69,172 @@ def pressed(page, buttons=".cells button"):
     return [place for place, state in enumerate(states) if state == "true"]
 
 
-def sources(page):
-    """What the before and after shows: (left, right)."""
-    return [page.get_attribute(f".before .{side}", "src") for side in ("over", "under")]
+def on_stage(page):
+    """(the view, the edit that the stage shows)."""
+    return page.get_attribute(".pict", "data-view"), page.get_attribute(".pict .under", "src")
+
+
+def boxes(page):
+    """Where the cards are."""
+    return page.eval_on_selector_all(".card", "all => all.map(e => JSON.stringify(e.getBoundingClientRect()))")
+
+
+def kept(page):
+    """Which words the caption of the stage has switched on."""
+    return pressed(page, ".what-if .switch")
 
 
 def test_it_shows_the_finding_and_the_words(opened, explanation):
     page = opened(explanation)
     assert page.inner_text("h1") == f"“{INSTRUCTION}”"
-    assert f"{page.inner_text('.finding')} {page.inner_text('.remarks')}" == explanation.finding
+    assert (
+        page.inner_text(".finding h2")
+        == "“night” and “snow” changed the picture; for the other four words nothing could be shown."
+    )
+    assert page.inner_text(".whole") == explanation.finding
     shown = heatmap(page)
     assert [word for word, _, _ in shown] == explanation.words
     assert [marked for *_, marked in shown] == explanation.significant.tolist()
-    assert "snow" in [word for word, _, marked in shown if marked]
     assert [float(weight) for _, weight, _ in shown] == explanation.weights.round(2).tolist()
-    page.hover(f".cells button >> nth={SNOW}")
-    assert page.inner_text(".tip").startswith(f"snow\nweight: {shown[SNOW][1]}\n95 % interval: ")
+    said = hover_text(page, SNOW)
+    assert f"snow {shown[SNOW][1]}" in said and "95 % interval" in said and "for all words" in said
+
+
+def test_the_heatmap_is_plotlys_own(opened, explanation):
+    page = opened(explanation)
+    page.evaluate(
+        """() => { window.heard = []; const plot = document.querySelector(".plot");
+        for (const name of ["plotly_hover", "plotly_click"])
+            plot.on(name, event => window.heard.push([name, event.points[0].customdata])); }"""
+    )
+    page.mouse.move(*cell(page, SNOW), steps=3)
+    page.wait_for_function("window.heard.length > 0")
+    choose_word(page, SNOW)
+    page.wait_for_function("window.heard.some(([name]) => name === 'plotly_click')")
+    assert {tuple(each) for each in page.evaluate("window.heard")} == {("plotly_hover", SNOW), ("plotly_click", SNOW)}
 
 
 @pytest.mark.parametrize("how", ["mouse", "Enter", "Space"])
-def test_a_word_that_is_chosen_splits_the_edits_and_shows_its_map(opened, explanation, how):
+def test_a_word_that_is_chosen_splits_the_edits_in_place(opened, explanation, how):
     page = opened(explanation)
 
     def choose():
         if how == "mouse":
-            page.click(f".cells button >> nth={SNOW}")
+            choose_word(page, SNOW)
         else:
             page.keyboard.press(how)
 
     if how != "mouse":
         tab_to(page, f".cells button:nth-child({SNOW + 1})")
-    before = groups(page)
-    assert pressed(page) == [] and len(before) == 2
+    before = edits(page)
+    assert pressed(page) == [] and len(before) == 16
     choose()
     assert pressed(page) == pressed(page, ".maps button") == [SNOW]
-    there, without, others = groups(page)
-    kept = explanation.mask[:, SNOW]
-    assert there["title"] == f"With “snow” ({kept.sum()})" and len(there["edits"]) == kept.sum()
-    assert without["title"] == f"Without “snow” ({(~kept).sum()})" and len(without["edits"]) == (~kept).sum()
-    assert not any("snow" in edit["missing"] for edit in there["edits"])
-    assert all("snow" in edit["missing"] for edit in without["edits"])
-    assert others == before[-1]
-    assert page.inner_text(".where .title") == "Where “snow” acts"
-    assert page.inner_text(".where .what") == "in the upper part (128 of 256 places)"
-    assert page.eval_on_selector_all(".where canvas", MAPS) == [explanation.places[SNOW].sum()] == [128]  # the upper half
+    there = explanation.mask[:, SNOW]
+    heads = page.locator(".gallery h3").all_inner_texts()
+    assert heads == [f"with “snow” · {there.sum()}", f"without · {(~there).sum()}, next to its nearest"]
+    after = edits(page)
+    assert {edit["text"] + edit["said"] for edit in after} == {edit["text"] + edit["said"] for edit in before}
+    for edit in after:  # the two left columns have the word
+        assert ("snow" in edit["missing"]) == (edit["column"].split(" ")[0] in ("3", "4"))
+    view, src = on_stage(page)
+    assert view == "without" and src in [edit["src"] for edit in after if "snow" in edit["missing"]]
+    assert SNOW not in kept(page) and page.inner_text(".tag.left") == "without “snow”"
     choose()
-    assert pressed(page) == pressed(page, ".maps button") == [] and groups(page) == before
+    assert pressed(page) == pressed(page, ".maps button") == []
+    assert [edit["text"] for edit in edits(page)] == [edit["text"] for edit in before]
     if how != "mouse":
         assert page.evaluate("document.activeElement.matches('.cells button')")
 
 
-def test_each_words_map_is_shown_small_and_chooses_the_word(opened, explanation):
+def test_each_words_map_is_shown_and_chooses_the_word(opened, explanation):
     page = opened(explanation)
-    assert page.locator(".maps button").all_inner_texts() == explanation.words
+    assert page.locator(".maps b").all_inner_texts() == explanation.words
     assert page.eval_on_selector_all(".maps canvas", MAPS) == explanation.places.sum(axis=(1, 2)).tolist()
+    assert page.is_disabled(".views [data-view=where]") and page.is_disabled(".views [data-view=without]")
     page.click(f".maps button >> nth={SNOW}")
-    assert pressed(page) == [SNOW] and page.inner_text(".where .title") == "Where “snow” acts"
+    page.click(".views [data-view=where]")
+    assert pressed(page) == [SNOW] and page.inner_text(".tag.left") == "where “snow” acts"
+    assert page.inner_text(".foot").startswith("It changes the picture in the upper part (128 of 256 places)")
+    assert page.eval_on_selector_all(".pict canvas", MAPS) == [explanation.places[SNOW].sum()] == [128]  # the upper half
     page.click(".maps button >> nth=0")
-    assert pressed(page) == [0] and page.inner_text(".where .what") == "it changes no place evidently"
-    assert page.eval_on_selector_all(".where canvas", MAPS) == [0]
+    assert pressed(page) == [0] and page.inner_text(".foot") == "It changes no place evidently."
+    assert page.eval_on_selector_all(".pict canvas", MAPS) == [0]
 
 
-def test_the_overlay_can_be_made_fainter(opened, explanation):
+def test_hovering_or_focusing_a_word_previews_the_picture_without_it(opened, explanation):
     page = opened(explanation)
-    page.focus(".opacity input")
-    for key, opacity in (("Home", "0"), ("End", "1"), ("ArrowLeft", "0.99")):
-        page.keyboard.press(key)
-        assert page.eval_on_selector(".where canvas", "canvas => getComputedStyle(canvas).opacity") == opacity
+    before, places = on_stage(page), boxes(page)
+    for go, leave in (
+        (lambda: page.mouse.move(*cell(page, SNOW), steps=3), lambda: page.mouse.move(1, 1)),
+        (lambda: page.focus(f".cells button >> nth={SNOW}"), lambda: page.evaluate("document.activeElement.blur()")),
+    ):
+        go()
+        page.wait_for_function("document.querySelector('.tag.left').textContent === 'without “snow”'")
+        assert SNOW not in kept(page) and pressed(page) == [] and on_stage(page)[1] != before[1]
+        assert boxes(page) == places
+        leave()
+        page.wait_for_function("document.querySelector('.tag.left').textContent === 'input'")
+        assert on_stage(page) == before
 
 
-def test_edits_are_sorted_and_words_that_were_left_out_struck_out(opened, explanation):
+def test_words_that_were_left_out_are_struck_out_and_distances_said(opened, explanation):
     page = opened(explanation)
-    run = groups(page)[0]["edits"]
+    run = edits(page)
     for edit, mask in zip(run, explanation.mask, strict=True):
         assert edit["text"] == INSTRUCTION
         assert edit["missing"] == [word for word, kept in zip(explanation.words, mask, strict=True) if not kept]
     assert page.eval_on_selector("del", "word => getComputedStyle(word).textDecorationLine") == "line-through"
-    distances = explanation.distances
-    assert [edit["said"] for edit in run] == [f"distance {distance:.2f}" for distance in distances]
-    orders = {
-        "distance": np.argsort(distances, kind="stable"),
-        "kept": np.argsort(-explanation.mask.sum(axis=1), kind="stable"),
-    }
-    for name, order in orders.items():
-        page.select_option(".gallery select", name)
-        assert groups(page)[0]["edits"] == [run[place] for place in order] != run
-    page.click(f".cells button >> nth={SNOW}")
-    assert groups(page)[0]["edits"] == [run[place] for place in orders["kept"] if explanation.mask[place, SNOW]]
-    page.select_option(".gallery select", "run")
-    page.click(f".cells button >> nth={SNOW}")
-    assert groups(page)[0]["edits"] == run
+    assert [edit["said"] for edit in run] == [f"distance {distance:.2f}" for distance in explanation.distances]
+    shares = page.eval_on_selector_all(
+        f"{TILES} .bar", "all => all.map(bar => parseFloat(bar.style.getPropertyValue('--share')))"
+    )
+    most = max(explanation.distances.max(), explanation.noise_distances.max())
+    assert shares == pytest.approx((100 * explanation.distances / most).tolist(), abs=0.01)
 
 
-def test_an_edit_that_is_chosen_is_compared_with_the_full_one(opened, explanation):
+def test_an_edit_that_is_chosen_is_shown_large_with_its_words(opened, explanation):
     page = opened(explanation)
-    run = [edit["src"] for edit in groups(page)[0]["edits"]]
-    at_first = sources(page)
-    assert at_first[0] not in run and at_first[1] == run[0]
+    run = [edit["src"] for edit in edits(page)]
+    assert on_stage(page) == ("both", run[0]) and page.get_attribute(".pict .over", "src") not in run
     farthest = int(np.argmax(explanation.distances))
     page.click(f"{TILES} >> nth={farthest}")
-    assert sources(page) == [run[farthest], run[0]] and run[farthest] != run[0] and pressed(page, TILES) == [farthest]
-    assert page.inner_text(".before .what") == f"{INSTRUCTION} · distance {explanation.distances[farthest]:.2f}"
-    assert page.locator(".before .what del").count() == (~explanation.mask[farthest]).sum()
-    page.focus(".before input")
+    assert on_stage(page) == ("both", run[farthest]) and pressed(page, TILES) == [farthest]
+    assert kept(page) == np.flatnonzero(explanation.mask[farthest]).tolist()
+    assert page.text_content(".how-far") == f"{explanation.distances[farthest]:.2f}"
+    page.focus(".pict input")
     clips = []
     for key in ("Home", "End", "ArrowLeft"):
         page.keyboard.press(key)
-        clips.append(page.eval_on_selector(".before .over", "image => image.style.clipPath"))
+        clips.append(page.eval_on_selector(".pict .over", "image => image.style.clipPath"))
     assert clips == ["inset(0px 100% 0px 0px)", "inset(0px 0% 0px 0px)", "inset(0px 1% 0px 0px)"]
-    page.click(f"{TILES} >> nth={farthest}")
-    assert sources(page) == at_first and pressed(page, TILES) == []
+    page.click(".what-if .reset")
+    assert on_stage(page) == ("both", run[0]) and kept(page) == list(range(6)) and pressed(page, TILES) == [0]
+
+
+def test_words_are_switched_off_and_on(opened, explanation):
+    """Without a server the nearest edit stands in, and the page says so."""
+    page = opened(explained("make it snow"))
+    page.click(".what-if .switch >> nth=2")
+    assert kept(page) == [0, 1] and "One of the 8 edits" in page.inner_text(".foot")
+    page.click(".what-if .switch >> nth=0")
+    assert kept(page) == [1] and len(pressed(page, TILES)) == 1
+    page = opened(explanation)
+    masks = {tuple(row) for row in explanation.mask.tolist()}
+    off = next(j for j in range(6) if tuple(k != j for k in range(6)) not in masks)
+    page.click(f".what-if .switch >> nth={off}")
+    assert page.inner_text(".foot") == "The nearest edit there is to these words."
+
+
+def test_the_rail_shows_every_edit_and_how_far_another_seed_goes(opened, explanation):
+    page = opened(explanation)
+    assert page.locator(".rail .ring").count() == 16 and page.locator(".rail rect.hatch").count() == 1
+    said = page.get_attribute(".rail", "aria-label")
+    most = max(explanation.distances.max(), explanation.noise_distances.max())
+    assert (
+        f"the farthest edit is {most:.2f}" in said
+        and f"another seed goes up to {explanation.noise_distances.max():.2f}" in said
+    )
 
 
 def test_a_failed_edit_is_shown_as_such(opened, explanation):
@@ -186,8 +243,6 @@ def test_a_failed_edit_is_shown_as_such(opened, explanation):
     tile = page.locator(f"{TILES} >> nth=3")
     assert "blocked or failed" in tile.inner_text() and tile.is_disabled() and tile.locator("img").count() == 0
     assert page.locator(f"{TILES}:disabled").count() == explanation.texts.count(failed) == 1
-    page.select_option(".gallery select", "distance")
-    assert page.locator(TILES).last.is_disabled()
 
 
 @pytest.mark.parametrize("allowed", [True, False], ids=["allowed", "forbidden"])
@@ -199,7 +254,6 @@ def test_what_is_to_be_taken_away_can_be_copied(opened, explanation, allowed):
     else:  # as in somebody's iframe: the text is selected instead
         page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('forbidden')); }")
         taken = "getSelection().toString()"
-    page.click(".numbers summary")
     page.click(".share summary")
     pieces = {".copy-table": ["night", f"{explanation.weights[4]:+.2f}"], ".python button": ["explain(", INSTRUCTION]}
     for button, texts in (pieces | {".bibtex button": ["@article{", "SMILE"]}).items():
@@ -213,18 +267,28 @@ def test_what_is_to_be_taken_away_can_be_copied(opened, explanation, allowed):
     assert page.locator(".piece.link:visible, .live:visible").count() == 0  # there is no page to link to
 
 
+def test_design_distances_and_responses_are_taken_as_csv(opened, explanation):
+    page = opened(explanation)
+    with page.expect_download() as taken:
+        page.click(".take-csv")
+    head, *rows = csv.reader(io.StringIO(taken.value.path().read_text()))
+    assert head == ["edit", "seed", *explanation.words, "distance", "response", "locality weight"]
+    numbers = np.array(rows, float)
+    assert np.array_equal(numbers[:, 2:8], explanation.mask)
+    assert numbers[:, 8:] == pytest.approx(np.c_[explanation.distances, explanation.responses, explanation.locality_weights])
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_a_phone(opened, theme):
     page = opened(explained("transform this incomprehensibilities-picture into snow at night"), width=390, theme=theme)
     boxes = page.eval_on_selector_all(
         ".textpoint text", "all => all.map(e => e.getBoundingClientRect()).map(r => [r.left, r.right, r.top])"
     )
-    assert len({round(top) for *_, top in boxes}) > 4  # several rows, each a word, its weight and its interval
+    assert len({round(top) for *_, top in boxes}) > 4  # several lines, each a word and its weight
     for left, right, top in boxes:  # no word runs off the screen or into the next
         assert 0 <= left < right <= 390
         assert all(other[0] >= right or other[1] <= left for other in boxes if other[2] == top and other[0] != left)
-    page.click(".cells button >> nth=0")
-    page.click(".numbers summary")
+    choose_word(page, 0)
     page.click(".share summary")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -234,36 +298,38 @@ def test_it_fits_a_phone(opened, theme):
 def test_nobodys_text_is_run(opened):
     page = opened(explained(NASTY))
     assert page.inner_text("h1") == f"“{NASTY}”" and page.title() == NASTY
-    assert page.inner_text(f"{TILES} >> nth=0").startswith(NASTY)
+    assert page.text_content(f"{TILES} >> nth=0").startswith(NASTY)
     words = page.eval_on_selector_all(".numbers tbody th", "all => all.map(cell => cell.textContent)")
     assert words == NASTY.split()
     place = words.index("<b>snow</b>")
-    page.hover(f".cells button >> nth={place}")
-    assert page.inner_text(".tip").startswith("<b>snow</b>\n")
-    page.click(f".cells button >> nth={place}")
-    assert page.inner_text(".where .title") == "Where “<b>snow</b>” acts"
+    assert hover_text(page, place).startswith("<b>snow</b> ")
+    choose_word(page, place)
+    assert page.inner_text(".tag.left") == "without “<b>snow</b>”"
     assert "<b>snow</b>" in "".join(page.locator(".plot .textpoint text").all_text_contents())
-    assert page.locator(".plot img, .gallery b, .where .title b, [src='x']").count() == 0
+    assert page.locator(".plot img, .gallery b, .tag b, [src='x']").count() == 0
 
 
-def test_several_seeds_are_told_apart_and_compared_with_their_own_reference(opened):
+def test_several_seeds_are_shown_one_at_a_time(opened):
     explanation = explained("make it snow", seeds=2, seed=5, edits=8)
     page = opened(explanation)
-    run = groups(page)[0]["edits"]
-    assert [edit["text"] for edit in run] == [f"make it snow (seed {5 + block})" for block in explanation.blocks]
-    assert explanation.blocks.tolist().index(1) == 8
-    for place, reference in ((2, 0), (10, 8)):
-        page.click(f"{TILES} >> nth={place}")
-        assert sources(page) == [run[place]["src"], run[reference]["src"]]
-    page.click(".cells button >> nth=2")
-    assert len(groups(page)[0]["edits"]) == explanation.mask[:, 2].sum() == 8
+    sources = {}
+    for seed in ("seed 5", "seed 6"):
+        page.click(f".seeds button:text-is('{seed}')")
+        sources[seed] = [edit["src"] for edit in edits(page)]
+        assert len(sources[seed]) == 8
+        page.click(f"{TILES} >> nth=2")
+        assert on_stage(page)[1] == sources[seed][2]
+    assert not set(sources["seed 5"]) & set(sources["seed 6"])
+    page.click(".seeds button:text-is('all')")
+    assert [edit["text"] for edit in edits(page)] == [f"make it snow (seed {5 + block})" for block in explanation.blocks]
+    choose_word(page, 2)
+    assert page.locator(".gallery h3").first.inner_text() == f"with “snow” · {explanation.mask[:, 2].sum()}"
 
 
-def test_where_the_input_is_the_reference_an_edit_is_compared_with_it(opened):
+def test_where_the_input_is_the_reference_the_page_says_so(opened):
     page = opened(explained("make it snow", reference="input", edits=8))
-    input_picture = sources(page)[0]
-    page.click(f"{TILES} >> nth=1")
-    assert sources(page)[1] == input_picture and "input picture" in page.inner_text(".words .high")
+    assert "keeps the input" in page.inner_text(".words .high") and "from the input" in page.text_content(".gallery .head")
+    assert "input" in page.text_content(".rail")
 
 
 def test_where_the_embedder_gives_no_patches_there_are_maps_all_the_same(opened):
@@ -272,33 +338,21 @@ def test_where_the_embedder_gives_no_patches_there_are_maps_all_the_same(opened)
             return super().embed(images)[0], None
 
     page = opened(explained("make it snow", embedder=Blind(), edits=8))
-    page.click(".cells button >> nth=2")
-    assert pressed(page) == [2] and groups(page)[0]["title"] == "With “snow” (4)"
-    assert page.inner_text(".where .what") == "in the upper part (128 of 256 places)"
+    choose_word(page, 2)
+    page.click(".views [data-view=where]")
+    assert page.inner_text(".foot").startswith("It changes the picture in the upper part (128 of 256 places)")
 
 
 def test_a_run_that_was_stopped_has_no_map_and_the_rest_is_there(opened):
     stream = explain_stream(picture((96, 96)), "make it snow", FakeEditor(), embedder=FakeEmbedder(), locality="none")
     page = opened(next(each for each in stream if each.done == 8))
-    assert page.locator(".where:visible, .multiples:visible").count() == 0
-    page.click(".cells button >> nth=2")
-    assert pressed(page) == [2] and groups(page)[0]["title"] == "With “snow” (4)"
+    assert page.locator(".multiples:visible").count() == 0
+    choose_word(page, 2)
+    assert pressed(page) == [2] and page.locator(".gallery h3").first.inner_text() == "with “snow” · 4"
+    assert page.is_disabled(".views [data-view=where]")
 
 
-def test_colours_run_to_one_unless_they_are_stretched(opened):
-    page = opened(explained("make it snow at night"))
-    fill = "[...document.querySelectorAll('.plot .shapelayer path')].map(path => path.style.fill).join()"
-    ends, before = page.inner_text(".words .ends"), page.evaluate(fill)
-    assert "−1.00" in ends and "+1.00" in ends and not page.is_checked(".stretch input")
-    page.check(".stretch input")
-    page.wait_for_function(f"before => {fill} !== before", arg=before)
-    assert "1.00" not in page.inner_text(".words .ends")
-    page.uncheck(".stretch input")
-    page.wait_for_function(f"before => {fill} === before", arg=before)
-    assert page.inner_text(".words .ends") == ends
-
-
-def test_what_is_within_noise_is_grey_and_says_so(opened):
+def test_what_is_within_noise_is_hatched_and_says_so(opened):
     class Trembling(FakeEditor):
         """Another seed moves the picture farther than any word does."""
 
@@ -307,12 +361,14 @@ def test_what_is_within_noise_is_grey_and_says_so(opened):
 
     trembling = explain(picture((96, 96)), INSTRUCTION, Trembling(), embedder=FakeEmbedder(), locality="none")
     page = opened(trembling)
-    assert "no word changed the picture more than chance does" in page.inner_text(".finding")
-    cells = "all => [...new Set(all.filter(e => e.style.fill.startsWith('rgb')).map(e => e.style.fill))]"
-    assert page.eval_on_selector_all(".plot .shapelayer path", cells) == ["rgb(226, 226, 226)"]
-    assert page.locator(".plot .textpoint text:has-text('within noise')").count() == len(trembling.words)
+    assert page.inner_text(".finding h2") == "No word changed the picture more than another seed does."
+    drawn = "document.querySelector('.plot').data"
+    colours = page.evaluate(f"[...new Set({drawn}.filter(d => d.type === 'heatmap').flatMap(d => d.z[0]))]")
+    assert colours == [0] and page.evaluate(f"{drawn}.some(d => d.marker?.pattern?.shape === '/')")
     assert page.locator(".cells button[aria-label$='within noise, not significant']").count() == len(trembling.words)
-    assert page.is_visible(".words .within") and page.locator(".words :is(.ends, .interval, .stretch):visible").count() == 0
-    page.click(f".cells button >> nth={SNOW}")
-    assert page.inner_text(".where .what") == "it changes no place evidently"
-    assert page.eval_on_selector_all(".where canvas, .maps canvas", MAPS) == [0] * (1 + len(trembling.words))
+    assert page.is_visible(".words .within") and page.locator(".words :is(.ends, .evident):visible").count() == 0
+    assert not page.locator(".plot .textpoint text:has-text('★')").count()
+    choose_word(page, SNOW)
+    page.click(".views [data-view=where]")
+    assert page.inner_text(".foot") == "It changes no place evidently."
+    assert page.eval_on_selector_all(".pict canvas, .maps canvas", MAPS) == [0] * (1 + len(trembling.words))

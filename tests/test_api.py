@@ -98,7 +98,7 @@ BAD_CHOICES = [
     ({"settings": {"steps": 0}}, "from 1 to 200"),
     ({"settings": [1]}, "settings must be an object"),
     ({"options": [1]}, "options must be an object"),
-    ({"options": {"preset": "paper"}}, "no option “preset”; there is reference, design"),
+    ({"options": {"sigma": 1}}, "no option “sigma”; there is reference, design"),
     ({"options": {"seeds": 100}}, "All seeds together are 1600 edits"),
     ({"options": {"surrogate": 3}}, "no surrogate “3”; there is linear, ridge, bayesian"),
 ]

@@ -7,7 +7,7 @@ import time
 import zipfile
 
 import pytest
-from browsing import FINISHED, TILES, comes_to, explained, heatmap, hover_text, paint, shows
+from browsing import FINISHED, TILES, comes_to, explained, heatmap, hover_text, paint, pick_weights, shows
 from tiny import FakeBackend, FakeEmbedder, fake_models, picture
 
 import app
@@ -17,6 +17,9 @@ from smile.ui.engine import Engine
 from smile.ui.examples import list_examples
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+MADE = "#view .edit:enabled"  # the others are still to come
 
 
 def status(page, text):
@@ -36,9 +39,9 @@ def test_the_first_paint_is_a_finished_explanation(visit, broken_page):
     assert [word for word, _, _ in heatmap(page)] == first.instruction.split()
     assert any(marked for _, _, marked in heatmap(page))
     assert page.input_value("#instruction textarea") == first.instruction
-    assert page.inner_text("#view .finding") and page.locator(TILES).count() >= 12
-    assert page.inner_text("#view .source span") and page.is_visible("#view .live")
-    for image in ("#view .before .under", "#view .before .over", "#view .where .base"):
+    assert page.inner_text("#view .finding h2") and page.locator(TILES).count() >= 12
+    assert page.inner_text("#view .badges li >> nth=0") == "saved run" and page.is_visible("#view .live")
+    for image in ("#view .pict .under", "#view .pict .over"):
         assert page.eval_on_selector(image, "image => image.naturalWidth") > 0
     for number, example in enumerate(list_examples()[1:], 1):
         page.click(f"#examples button >> nth={number}")
@@ -57,15 +60,15 @@ def test_the_first_paint_is_a_finished_explanation(visit, broken_page):
 
 def test_a_visitor_runs_an_example_live_with_the_bundled_weights(visit, real_page):
     page = visit(real_page)
-    page.wait_for_function("document.querySelector('#plan').innerText.includes('drawn road scenes')", timeout=120_000)
+    page.wait_for_function("document.querySelector('#plan').textContent.includes('drawn road scenes')", timeout=120_000)
     replayed = heatmap(page)
     page.click("#view .live")
     page.wait_for_function("document.querySelector('#view .note').textContent.startsWith('provisional')", timeout=60_000)
     page.wait_for_function(FINISHED, timeout=180_000)
     assert heatmap(page) == replayed  # the saved one is what comes out, to every printed digit
-    assert not page.is_visible("#view .source")
+    assert not page.is_visible("#view .live") and page.inner_text("#view .badges li >> nth=0") == "run here"
     word, weight, _ = replayed[0]
-    assert hover_text(page).startswith(f"{word}\nweight: {weight}\n95 % interval: ")
+    assert hover_text(page).startswith(f"{word} {weight}")
 
 
 def test_a_visitor_goes_through_all_editors_with_the_bundled_weights(visit, real_page):
@@ -73,15 +76,17 @@ def test_a_visitor_goes_through_all_editors_with_the_bundled_weights(visit, real
     page.click("#editor label:has-text('inpaint')")
     explained(page, "add a tree", expect="inpaint needs a region")
     paint(page, (0.1, 0.6), (0.35, 0.6))
-    page.wait_for_function("document.querySelector('#plan').innerText.includes('inpaint on the CPU')", timeout=120_000)
+    page.wait_for_function("document.querySelector('#plan').textContent.includes('inpaint on the CPU')", timeout=120_000)
+    page.click("#plan summary")
     shows(page, "#plan", "drawn road scenes, nothing else")
+    page.click("#plan summary")  # it lies over the button
     explained(page, "add a tree")
-    comes_to(page, 12, lambda page: page.locator(TILES).count())
-    page.click("#editor label:has-text('img2img-turbo')")
+    comes_to(page, 8, lambda page: page.locator(TILES).count())
+    page.click("#editor label:has-text('Turbo')")
     page.wait_for_selector("#region", state="detached")
     explained(page, "make it snow")
     assert "snow" in [word for word, _, marked in heatmap(page) if marked]
-    page.click("#weights label:has-text('bundled-edges')")
+    pick_weights(page, "bundled-edges")
     page.click("#advanced button", timeout=60_000)
     page.wait_for_function("document.querySelector('#setting-low input')?.placeholder === '100'")
     page.fill("#setting-low input", "5000")
@@ -123,36 +128,14 @@ def page_without_network(monkeypatch, serve):
 
 def test_full_weights_say_what_they_take_and_failing_offer_the_bundled_ones(page_without_network, visit):
     page = visit(page_without_network)
-    page.click("#weights label:has-text('full')")
+    pick_weights(page, "full")
     takes = "/about [345] hours on this CPU; downloads about 5 GB first/"
     page.wait_for_function(f"{takes}.test(document.querySelector('#plan').innerText)", timeout=60_000)
     explained(page, "make it snow", expect="could not be downloaded")
     page.click("#fall-back")
-    page.wait_for_function("document.querySelector('#plan').innerText.includes('drawn road scenes')")
+    page.wait_for_function("document.querySelector('#plan').textContent.includes('drawn road scenes')")
     page.wait_for_selector("#fall-back", state="hidden")
     explained(page, "make it snow")
-
-
-@pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_fits_every_screen(visit, fake_page, width, theme):
-    page = visit(fake_page, width, theme)
-    page.fill("#instruction textarea", "please transform the whole picture into snow at night")
-    page.wait_for_function("document.querySelector('#plan').innerText.includes('24 edits')")
-    page.click("#explain")
-    page.wait_for_function(FINISHED, timeout=60_000)
-    assert [word for word, _, marked in heatmap(page) if marked] == ["snow", "night"]
-    assert re.match(r"please\nweight: .*\n95 % interval: .*\np: .*\np \(Holm\): ", hover_text(page))
-    boxes = page.eval_on_selector_all(
-        "#view .textpoint text", "all => all.map(e => e.getBoundingClientRect()).map(r => [r.left, r.right, r.top])"
-    )
-    for left, right, top in boxes:  # no word runs off the page or into the next
-        assert 0 <= left < right <= width
-        assert all(other[0] >= right or other[1] <= left for other in boxes if other[2] == top and other[0] != left)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    ends = page.eval_on_selector_all("#editor label", "all => all.map(e => e.getBoundingClientRect().right)")
-    column = page.locator("#ask").bounding_box()
-    assert len(ends) == 3 and max(ends) < column["x"] + column["width"]
 
 
 @pytest.fixture
@@ -174,15 +157,17 @@ def test_stop_keeps_what_is_there(slow_page, visit):
     seen.fill("#instruction textarea", "please make it snow in this picture")
     seen.click("#explain")
     seen.wait_for_function("document.querySelector('#view .note').textContent.startsWith('provisional')", timeout=60_000)
-    seen.wait_for_function(f"document.querySelectorAll('{TILES}').length >= 4", timeout=60_000)
+    made = f"document.querySelectorAll('{MADE}').length"
+    seen.wait_for_function(f"{made} >= 4", timeout=60_000)
+    assert seen.locator(TILES).count() == 24 and seen.inner_text("#view .gallery h3").endswith(" of 24 edits")
     cells = seen.eval_on_selector_all("#view .cells button", "all => { all[3].focus(); return all.length; }")
-    before = seen.locator(TILES).count()
-    seen.wait_for_function(f"document.querySelectorAll('{TILES}').length > {before}", timeout=60_000)
+    before = seen.locator(MADE).count()
+    seen.wait_for_function(f"{made} > {before}", timeout=60_000)
     assert cells == 7 and seen.evaluate("document.activeElement.getAttribute('aria-label').startsWith('snow')")
     seen.click("#stop")
     status(seen, "Stopped after")
     made = int(re.search(r"after (\d+) of 28", seen.inner_text("#progress"))[1])
-    comes_to(seen, made, lambda seen: seen.locator(TILES).count())
+    comes_to(seen, min(made, 24), lambda seen: seen.locator(TILES).count())
     assert 3 <= made < 28
     shows(seen, "#view .note", "stopped")
     assert seen.inner_text("#view .note") == f"stopped, {made} of 28 edits"
@@ -202,7 +187,8 @@ def test_whoever_waits_sees_their_place(slow_page, visit):
         "/2\\s*[/|of]+\\s*2/.test(document.querySelector('#progress').parentElement.innerText)", timeout=20_000
     )
     for page in (third, second, first):
-        page.click("#stop")
+        if page.is_enabled("#stop"):  # the first may have ended
+            page.click("#stop")
 
 
 def test_everything_can_be_taken_away_and_a_bundle_opens_again(visit, fake_page, tmp_path):
@@ -227,7 +213,7 @@ def test_everything_can_be_taken_away_and_a_bundle_opens_again(visit, fake_page,
     other.set_input_files("#open-bundle input[type=file], #take-away input[type=file]", tmp_path / "mine.zip")
     other.wait_for_function("document.querySelector('#instruction textarea').value === 'make it snow at night'")
     other.wait_for_function("document.querySelectorAll('#view .cells button').length === 5")
-    shows(other, "#view .source", "file")
+    shows(other, "#progress", "file")
     assert heatmap(other) == words
     explained(other, "make it snow at night")
     assert heatmap(other) == words
@@ -261,14 +247,19 @@ def test_bad_input_is_a_sentence_and_the_page_goes_on(visit, fake_page, tmp_path
     page.fill("#instruction textarea", "")
     page.click("#explain")
     status(page, "instruction is empty")
-    assert page.is_visible("#view .finding")  # what was there stays
+    assert "instruction is empty" in page.inner_text("#view .finding h2")  # what was there stays, as the old answer
+    assert "Below is the old answer" in page.inner_text("#view .figures") and page.locator("#view .old[inert]").count() == 3
+    page.click("#view .back")
+    asked(page, list_examples()[0].instruction)
+    page.wait_for_function("!document.querySelector('#view .old')")
     picture((400, 30)).save(tmp_path / "strip.png")
-    page.fill("#instruction textarea", "make it snow")
-    page.click("#picture button[aria-label='Remove Image'], #picture button[aria-label='Clear']")
-    page.set_input_files("#picture input[type=file]", tmp_path / "strip.png")
-    page.wait_for_selector("#picture img")
-    page.click("#explain")
+    kept = page.get_attribute("#picture img", "src")
+    page.set_input_files("#picture-sources input[type=file]", tmp_path / "strip.png")
     status(page, "too narrow")
+    assert page.get_attribute("#picture img", "src") == kept  # it was not taken, and the answer is still that to what is asked
+    assert not page.locator("#view .old").count()
+    page.fill("#instruction textarea", "make it snow")
+    page.wait_for_selector("#view .finding[data-tone=stale]")
     page.click("#examples button >> nth=2")
     page.wait_for_function(
         "text => document.querySelector('#instruction textarea').value === text", arg=list_examples()[2].instruction

@@ -124,7 +124,7 @@ def test_png_table_and_colours(explanation):
     assert [row[0] for row in rows] == explanation.words and [row[6] == "★" for row in rows] == [
         bool(s) for s in explanation.significant
     ]
-    assert pick_colour(0, 1) == (255, 255, 255) and pick_colour(np.nan, 1) == GREY
+    assert pick_colour(0, 1) == (243, 241, 237) and pick_colour(np.nan, 1) == GREY
     assert pick_colour(1, 1)[0] > pick_colour(1, 1)[2] and pick_colour(-1, 1)[2] > pick_colour(-1, 1)[0]
 
 

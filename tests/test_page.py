@@ -29,7 +29,7 @@ def form():
 def steps_of_plan(form, instruction=TEXT, edits=24, editor="instruct-pix2pix", weights="auto", steps=None, **method):
     """What the plan fills in, each time that it is said."""
     asked = {"instruction": instruction, "edits": edits, "editor": editor, "weights": weights, "steps": steps}
-    values = {form.fields[name]: value for name, value in (METHOD | asked | method).items()}
+    values = {form.fields[name]: value for name, value in ({"method": "ours"} | METHOD | asked | method).items()}
     return (read(form.plan, step) for step in form.plan(values))
 
 
@@ -107,7 +107,7 @@ def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(form):
         {"distance": "?"},
     ):
         said = [*plan(form, **wrong)][-1]
-        assert re.search("must be a whole number|at most 256|too few|There is no distance", said) and "All three" not in said
+        assert re.search("must be a whole number|at most 256|too few|There is no distance", said) and "All 3" not in said
 
 
 def test_the_number_of_edits_follows_the_words_until_it_is_chosen(form):

@@ -1,7 +1,7 @@
 """Painting the region in Chromium: with the mouse, from an example, from a file, by a phrase."""
 
 import pytest
-from browsing import explained, heatmap, paint, painted
+from browsing import explained, heatmap, paint, painted, unfold
 from PIL import Image
 from tiny import FakeSegmenter, picture
 
@@ -16,6 +16,7 @@ def test_the_region_is_painted_found_loaded_erased_and_cleared(visit, fake_page,
     monkeypatch.setattr(page_engine, "_load_segmenter", lambda *_: FakeSegmenter())
     page = visit(fake_page, width)
     assert page.locator("#painter").count() == 0
+    unfold(page)
     index, example = next((i, each) for i, each in enumerate(list_examples()) if each.region)
     page.click(f"#examples button >> nth={index}")
     page.wait_for_selector("#painter canvas")
@@ -43,9 +44,7 @@ def test_the_region_is_painted_found_loaded_erased_and_cleared(visit, fake_page,
     page.set_input_files("#region input[type=file]", example.region_file)
     painted(page, given)
     picture((60, 40)).save(tmp_path / "other.png")
-    page.click("#picture button[aria-label='Remove Image'], #picture button[aria-label='Clear']")
-    page.wait_for_selector("#painter .hint:visible")
-    page.set_input_files("#picture input[type=file]", tmp_path / "other.png")
+    page.set_input_files("#picture-sources input[type=file]", tmp_path / "other.png")
     page.wait_for_function("document.querySelector('#painter canvas').height === 341")
     painted(page, 0)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -41,7 +41,9 @@ def test_a_value_has_the_numbers_of_the_explanation(explanation):
         assert np.nanmax(np.abs(known - explanation.maps[word]), initial=0) < 1e-4
     snow, please = explanation.words.index("snow"), explanation.words.index("please")
     assert shown["where"][snow] == "in the upper part (128 of 256 places)" and shown["where"][please] == ""
-    assert (shown["limit"], shown["stretched"], shown["noise"]) == (1, pytest.approx(max(map(abs, shown["weights"]))), False)
+    assert (shown["limit"], shown["noise"], shown["ratio"]) == (1, False, 1)
+    assert shown["badges"] == ["run here", "32 edits", "seed 0"] and not shown["planned"]
+    assert [edit["response"] for edit in shown["edits"]] == explanation.responses.tolist()
     assert shown["note"] == "" and not shown["running"] and shown["reference"] == "full edit"
 
 

@@ -37,14 +37,14 @@ def test_both_the_live_page_and_the_file_answer(visit, fake_page, tutorial):
     for name, root in (("#live", "#view "), ("#static", "")):
         frame = page.frame_locator(name)
         frame.locator(".plot .textpoint text").first.wait_for()
-        findings.append(frame.locator(".finding").inner_text())
+        findings.append(frame.locator(".finding h2").inner_text())
         word = frame.locator(f"{root}.cells button[aria-label$=', significant']").first
         chosen = word.get_attribute("aria-label").partition(":")[0]
-        word.click()
+        word.press("Enter")
         assert word.get_attribute("aria-pressed") == "true"
         titles = frame.locator(f"{root}.gallery h3").all_inner_texts()
-        assert titles[0].startswith(f"With “{chosen}” (") and titles[1].startswith(f"Without “{chosen}” (")
-        assert frame.locator(f"{root}.where .title").inner_text() == f"Where “{chosen}” acts"
+        assert titles[0].startswith(f"with “{chosen}” · ") and titles[1].startswith("without · ")
+        assert frame.locator(f"{root}.tag.left").inner_text() == f"without “{chosen}”"
         assert not frame.locator("html").evaluate(f"() => {SIDEWAYS}")
     assert findings[0] == findings[1]
     assert not page.evaluate(SIDEWAYS)
@@ -57,7 +57,7 @@ def test_the_embedded_page_fits_its_frame(visit, fake_page):
         name: page.locator(name).bounding_box() for name in ("#view .finding", "#view .board", "#explain", "#instruction")
     }
     assert all(box["y"] >= 0 and box["y"] + box["height"] <= 700 for box in bottoms.values()), bottoms
-    assert page.locator("#view .before img").first.bounding_box()["y"] < 700
+    assert page.locator("#view .pict").first.bounding_box()["y"] < 700
     assert not page.evaluate(SIDEWAYS)
     with page.expect_popup() as full:
         page.click("#header a.full")

@@ -7,7 +7,7 @@ import plotly
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _HERE = Path(__file__).parent
 _SCRIPTS = {
-    "explanation": ("common", "heatmap", "where", "gallery", "explanation"),
+    "explanation": ("common", "heatmap", "outcomes", "gallery", "stage", "below", "frame", "begin"),
     "comparison": ("common", "comparison"),
     "answer": ("common", "answer"),
 }
@@ -24,7 +24,8 @@ def read_script(name: str) -> str:
 
 EXPLANATION = _read("templates/explanation.html")
 COMPARISON = _read("templates/comparison.html")
+PALETTE = _read("static/palette.css")
 STYLE = _read("static/view.css") + _read("static/trust.css")
 ANSWER = _read("templates/answer.html")
 ANSWER_STYLE = _read("static/answer.css")
-STANDALONE_STYLE = _read("static/alone.css")  # what Gradio's page says itself
+STANDALONE_STYLE = PALETTE + _read("static/alone.css")  # what Gradio's page says itself

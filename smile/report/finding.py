@@ -109,7 +109,7 @@ def _describe_exactly(e: ExplanationLike) -> str:
     named = np.flatnonzero(e.significant)
     if not len(named):
         return _name_largest(e)
-    together = [pair for pair in combinations(named.tolist(), 2) if _act_only_together(e, pair[0], pair[1])]
+    together = [pair for pair in combinations(named.tolist(), 2) if act_only_together(e, pair[0], pair[1])]
     if not together:
         return _describe_pull(e, named)
     first, second = together[0]
@@ -118,7 +118,7 @@ def _describe_exactly(e: ExplanationLike) -> str:
     return f"“{e.words[first]}” and “{e.words[second]}” work only together{also}"
 
 
-def _act_only_together(e: ExplanationLike, first: int, second: int) -> bool:
+def act_only_together(e: ExplanationLike, first: int, second: int) -> bool:
     """Whether either word alone does at most a quarter of what both do, on average over the other words."""
     usable = np.isfinite(e.responses)
     rows = e.mask[usable][:, [first, second]]

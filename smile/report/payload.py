@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from smile.method import design
 from smile.report import citation, plots
 from smile.report.beside import describe_order
 from smile.report.finding import write_sentences
+from smile.report.headline import write_figures, write_headline
 from smile.report.numbers import finite_or_none
 from smile.report.places import describe_places
 from smile.report.protocols import ExplanationLike
@@ -60,6 +62,7 @@ def explanation_payload(
     finding, *remarks = write_sentences(e)
     first_other = e.settings["seed"] + e.settings["seeds"]
     return {
+        "kind": "edits",
         "instruction": e.instruction,
         "words": e.words,
         "weights": _list_numbers(e.weights),
@@ -69,9 +72,11 @@ def explanation_payload(
         "columns": plots.COLUMN_NAMES,
         "rows": plots.tabulate_words(e),
         "scale": plots.SCALE,
+        "dark_scale": plots.DARK_SCALE,
         "limit": plots.LIMIT,
-        "stretched": plots.find_limit(e),
         "noise": not e.provisional and not e.beyond_noise,
+        "headline": write_headline(e),
+        "figures": write_figures(e),
         "finding": finding,
         "remarks": " ".join(filter(None, [*remarks, describe_order(e)])),
         "order": describe_order(e),
@@ -81,12 +86,18 @@ def explanation_payload(
         "running": e.provisional and not was_stopped,
         "reference": "input picture" if e.settings["reference"] == "input" else "full edit",
         "facts": _describe_run(e),
+        "badges": _list_badges(e, source, was_stopped),
         "source": source,
         "input": url(e.image),
+        "ratio": e.image.width / e.image.height,
         "edits": [
-            _describe_edit(url(edit), distance, e.settings["seed"] + block) | {"mask": mask.tolist()}
-            for edit, mask, distance, block in zip(e.edits, e.mask, e.distances, e.blocks.tolist(), strict=True)
+            _describe_edit(url(edit), distance, e.settings["seed"] + block)
+            | {"mask": mask.tolist(), "response": finite_or_none(response), "counts": finite_or_none(counts)}
+            for edit, mask, distance, block, response, counts in zip(
+                e.edits, e.mask, e.distances, e.blocks.tolist(), e.responses, e.locality_weights, strict=True
+            )
         ],
+        "planned": _list_planned(e) if e.provisional and not was_stopped else [],
         "others": [
             _describe_edit(url(edit), distance, first_other + i)
             for i, (edit, distance) in enumerate(zip(e.noise_edits, e.noise_distances, strict=False))  # from the first seed's
@@ -112,6 +123,7 @@ def comparison_payload(
         "words": [] if first is None else first.words,
         "input": None if first is None else url(first.image),
         "scale": plots.SCALE,
+        "dark_scale": plots.DARK_SCALE,
         "limit": plots.LIMIT,
         "source": source,
         "editors": [
@@ -142,6 +154,29 @@ def _describe_run(e: ExplanationLike) -> str:
     edits = f"{texts} edit{'' if texts == 1 else 's'}"
     more = f", {len(e.noise_edits)} more under other seeds" if e.noise_edits else ""
     return f"{of['editor']}{weights} · {seeds} · {edits}{more}"
+
+
+def _list_badges(e: ExplanationLike, source: str, was_stopped: bool) -> list[str]:
+    """What was run, in a word or two each; the first says where it comes from."""
+    origin = (
+        "saved run" if source else "stopped" if e.provisional and was_stopped else "running" if e.provisional else "run here"
+    )
+    of, texts = e.settings, len(set(zip(e.blocks.tolist(), e.texts, strict=True)))
+    last = of["seed"] + of["seeds"] - 1
+    seeds = f"seed {of['seed']}" if of["seeds"] == 1 else f"seeds {of['seed']} to {last}"
+    weights = [f"{of['editor_weights'].split('/')[-1]} weights"] if of.get("editor_weights") else []
+    return [origin, *weights, f"{of['edits'] if e.provisional else texts} edits", seeds]
+
+
+def _list_planned(e: ExplanationLike) -> list[list[bool]]:
+    """(rows still to come, k) of the first seed, in the order in which they are made."""
+    of, k = e.settings, len(e.words)
+    if of["looks"]:
+        mask = design.in_blocks(k, of["edits"], of["seed"])
+    else:
+        mask = design.choose(k, of["edits"], of["design"], of["seed"])
+    made = {tuple(row) for row in e.mask[e.blocks == 0].tolist()}
+    return [row for row in mask.tolist() if tuple(row) not in made]
 
 
 def _mark_unfinished(e: ExplanationLike, was_stopped: bool = False) -> str:

@@ -1,6 +1,6 @@
 """The word heatmap as a plotly figure and as a PNG, its table, and a word's map laid over the picture.
 
-The colour scale is symmetric about zero, so white always means no weight, and significance is shown by a star and a
+The colour scale is symmetric about zero, so the pale middle always means no weight, and significance is shown by a star and a
 frame, never by colour alone. Words are somebody's text: they are escaped wherever they become markup.
 """
 
@@ -18,7 +18,26 @@ from smile.report.protocols import ExplanationLike, NumbersLike
 
 COLUMNS = 8  # words in one row of the heatmap
 LONGEST = 16  # characters of a word that a cell shows; the hover shows all
-SCALE = ((0.0, (33, 102, 172)), (0.5, (255, 255, 255)), (1.0, (178, 24, 43)))  # blue, white, red
+# Blue to orange-red: +w and -w differ by Lab 31 or more at .25, as people with the usual colour deficiencies see them. Where
+# the page is dark the middle is, too, so that nothing is quiet.
+SCALE = (
+    (0.0, (11, 74, 140)),
+    (0.25, (93, 159, 214)),
+    (0.42, (211, 228, 242)),
+    (0.5, (243, 241, 237)),
+    (0.58, (251, 220, 203)),
+    (0.75, (236, 132, 88)),
+    (1.0, (160, 22, 39)),
+)
+DARK_SCALE = (
+    (0.0, (159, 208, 255)),
+    (0.25, (53, 120, 181)),
+    (0.42, (40, 57, 74)),
+    (0.5, (43, 41, 38)),
+    (0.58, (77, 48, 39)),
+    (0.75, (187, 87, 48)),
+    (1.0, (255, 176, 145)),
+)
 LIMIT = 1.0  # of the colours, for all explanations alike, so that a small weight looks small
 GREY = (226, 226, 226)  # a word whose weight is not known, or of edits that are within noise
 STAR = "★"
@@ -146,12 +165,6 @@ def tabulate_words(explanation: NumbersLike) -> list[tuple[str, ...]]:
         )
         for j, word in enumerate(e.words)
     ]
-
-
-def find_limit(explanation: NumbersLike) -> float:
-    """The end of the symmetric colour scale: the largest absolute weight, 1 where all are zero or unknown."""
-    sizes = np.abs(explanation.weights[np.isfinite(explanation.weights)])
-    return float(sizes.max()) if sizes.size and sizes.max() > 1e-12 else 1.0
 
 
 def pick_colour(weight: float, limit: float) -> tuple[int, ...]:

@@ -50,8 +50,8 @@ class _Scripted(gr.HTML):
 class _View(_Scripted):
     """Something that smile.report or smile.scenarios draws. The page must serve PLOTLY_JS as a static file."""
 
-    def __init__(self, value: dict | None, markup: str, script: str, **options: Any):
-        super().__init__(value, markup, script, {"plotly_js": str(PLOTLY_JS)}, **options)
+    def __init__(self, value: dict | None, markup: str, script: str, props: dict[str, Any] | None = None, **options: Any):
+        super().__init__(value, markup, script, {"plotly_js": str(PLOTLY_JS)} | (props or {}), **options)
 
     def postprocess(self, value):
         """The value is plain JSON already."""
@@ -63,10 +63,17 @@ class _View(_Scripted):
 
 
 class ExplanationView(_View):
-    """An explanation (`smile.report.payload`, or None for none yet). `play`: somebody wants it run live."""
+    """An explanation (`smile.report.payload`, or None for none yet).
 
-    def __init__(self, value: dict | None = None, **options: Any):
-        super().__init__(value, files.EXPLANATION, files.read_script("explanation"), **options)
+    - notice: {"kind": "stale" or "refused", "text": a sentence} where it is not the answer to what is asked, else None.
+    - tried: {"edits": [what `what_if.describe_tried` returns]}, edits made for what if.
+
+    `play`: somebody wants it run live; `undo`: the form as it was for it; `edit`: the edit of these words made.
+    """
+
+    def __init__(self, value: dict | None = None, notice: dict | None = None, tried: dict | None = None, **options: Any):
+        props = {"notice": notice or {}, "tried": tried or {"edits": []}}
+        super().__init__(value, files.EXPLANATION, files.read_script("explanation"), props, **options)
 
 
 class ComparisonView(_View):
@@ -94,7 +101,34 @@ class ReportView(_View):
         super().__init__(value, markup, _read_script("report"), **options)
 
 
-class Choice(gr.Radio):
+class AskBar(_Scripted):
+    """On a phone: picture, instruction and Explain in one bar, which opens the form."""
+
+    def __init__(self, **options: Any):
+        super().__init__("", render("ui/templates/ask_bar.html"), _read_script("ask_bar"), {}, **options)
+
+
+class PictureSources(_Scripted):
+    """Buttons that bring a picture from the camera or the clipboard, and a place to drop one, all by way of #upload."""
+
+    def __init__(self, **options: Any):
+        super().__init__("", render("ui/templates/sources.html"), _read_script("sources"), {}, **options)
+
+
+class Choice(gr.Dropdown):
+    """gr.Dropdown whose choices change with another component's value.
+
+    The original raises, with a traceback, where a value and its new choices cross on their way.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload):
+        """The value, for whoever asked to check."""
+        return payload
+
+
+class Pick(gr.Radio):
     """gr.Radio whose choices change with another component's value.
 
     The original raises, with a traceback, where a value and its new choices cross on their way.
@@ -133,7 +167,10 @@ class Examples(_Scripted):
     """Pictures to pick from, each a button that is named by its instruction; `select` gives the index."""
 
     def __init__(self, examples: Sequence[Example], **options: Any):
-        buttons = [(example.title, _build_data_url(Path(example.picture).read_bytes(), "png")) for example in examples]
+        buttons = [
+            (example.title, example.surprise, _build_data_url(Path(example.picture).read_bytes(), "png"))
+            for example in examples
+        ]
         value = render("ui/templates/examples.html", examples=buttons)
         super().__init__(value, "${value}", _read_script("examples"), {}, **options)
 

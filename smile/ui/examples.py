@@ -28,6 +28,8 @@ class Example:
     weights: str = "auto"
     region: bool = False
     compare: tuple[str, ...] = ()  # the names of its bundles, if it is a comparison
+    surprise: str = ""  # what its button says, if it is one of those that teach; they come last
+    lesson: str = ""  # the sentence that it teaches
 
     @property
     def title(self) -> str:

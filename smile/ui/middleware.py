@@ -249,7 +249,7 @@ def _find_problem(field, value) -> str:
     """What is wrong with a value for this field; empty where nothing is."""
     if value is None or isinstance(field, gr.State):
         return ""
-    if isinstance(field, components.Choice):  # whose choices change with another field's value
+    if isinstance(field, (components.Choice, components.Pick)):  # whose choices change with another field's value
         return "" if isinstance(value, (str, int, float)) and len(str(value)) < 200 else "is not in the list of choices"
     if isinstance(field, gr.Number):
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63

@@ -86,6 +86,17 @@ def explain_with_all(
             yield name, request, describe_error(error)
 
 
+def repeat_request(explanation: Explanation) -> Request:
+    """What would be run again. Raises InputError where its editor or its weights are not on this page."""
+    settings = explanation.settings
+    editor, weights, given = settings["editor"], settings.get("editor_weights"), settings["editor_settings"]
+    if editor not in EDITORS or weights not in machine.list_weights(editor):
+        raise InputError(texts.NOT_HERE)
+    numbers = {name: given[name] for name in texts.SETTINGS if name in given}
+    region = explanation.region if validation.needs_region(editor) else None
+    return Request(explanation.image, explanation.instruction, editor=editor, weights=weights, region=region, settings=numbers)
+
+
 def describe_error(error: Exception) -> str:
     """What the visitor hears of an error; the traceback of one that is not theirs goes to the log."""
     if isinstance(error, InputError):

@@ -14,6 +14,14 @@ EDITORS = {
     "img2img-turbo": "Draws the picture anew in a single step, from itself, its outlines or its strokes.",
     "inpaint": "Draws a part of the picture anew, the region, and leaves the rest as it is.",
 }
+EDITOR_NAMES = {"instruct-pix2pix": "Pix2Pix", "img2img-turbo": "Turbo", "inpaint": "Inpaint"}
+METHODS = [("Ours", "ours"), ("As published", "published")]
+PUBLISHED = (
+    "As published draws at random which words are left out, makes 30 edits, and compares all features in one heap "
+    "(Wasserstein). Ours leaves out each word in half of the edits, evenly mixed, and compares place by place."
+)
+BESIDE_PRESET = ("reference", "seeds", "noise_seeds")  # options that what was published does not decide
+COMPARE = f"Compare the {len(EDITORS)} editors"
 ROADS = "they know drawn road scenes, nothing else"
 WEIGHTS = {
     "bundled": f"bundled; {ROADS}",
@@ -47,7 +55,8 @@ BROKEN = "Something went wrong while editing; the edits made so far stay. Try ag
 NO_MEMORY = "The memory of this machine is full; the edits made so far stay. Try a smaller picture, or wait for other runs."
 GPU_LOST = "The GPU stopped working. This page starts again by itself in a minute; take away now what you want to keep."
 TOO_LONG = "This run took longer than the page allows, so it was stopped."
-REPLAYED = "A saved run, replayed: nothing was run here just now."
+REPLAYED = "A saved run: nothing was computed just now."
+STALE = "Not explained yet: press Explain."
 OPENED = "Opened from a file: not run here."
 TAKE = {"json": "JSON", "zip": "Bundle (.zip)", "html": "Page (.html)", "png": "Heatmap (.png)"}
 ELSEWHERE = "What edited it is not on this page; a live run takes the editor and weights that are chosen."
@@ -63,8 +72,7 @@ ENOUGH_FILES = "You have brought as many files as one visitor may bring here for
 ENOUGH = "You have as many runs going or waiting as one visitor may have here; wait for one, or stop it."
 NOTHING_TO_MEASURE = "There is nothing to measure: no explanation yet, or it is more than an hour old; press Explain."
 MEASURED_IN_PART = "Stopped; what was measured stays, and rests on the edits made so far."
-ASK_TAB = "Ask a model"
-TABS = ("Explain", "Scenarios")
+TABS = ("Explain an edit", "Ask a model", "Scenarios")
 OWN_SUITE = "Your own (.yaml, .json)"
 OPEN_RUN = "Open a finished run (.zip)"
 TAKE_REPORT = {"html": "Report (.html)", "zip": "All numbers and the report (.zip)"}
@@ -168,13 +176,14 @@ def say_suite_stopped(done: int, total: int, reason: str = "") -> Markup:
 def describe_plan(outlook, run: str, comparison: str = "") -> Markup:
     """On what a run will be made. `outlook` is a `smile.ui.estimate.Outlook`, None while that is being found out."""
     if outlook is None:
-        return _list_terms({"Editor": "being loaded, a few seconds …", "This run": run})
-    terms = {
-        "Editor": f"{outlook.name} on the {_name_device(outlook)}",
-        "Weights": WEIGHTS.get(outlook.weights, outlook.weights),
-        "This run": run,
-    }
-    return _list_terms(terms | ({"All three": comparison} if comparison else {}))
+        terms = {"Editor": "being loaded, a few seconds …"}
+    else:
+        terms = {
+            "Editor": f"{outlook.name} on the {_name_device(outlook)}",
+            "Weights": WEIGHTS.get(outlook.weights, outlook.weights),
+        }
+    terms |= {f"All {len(EDITORS)}": comparison} if comparison else {}
+    return render("ui/templates/plan.html", run=run, terms=terms)
 
 
 def describe_run(edits: int, noise: int, outlook=None) -> str:

@@ -42,7 +42,7 @@ def check_run(instruction: str, edits, options=None) -> dict:
     if edits is not None and edits > MAX_EDITS:
         raise InputError(f"{edits} edits are more than the {MAX_EDITS} that this page makes in one run.")
     count = designs.planned_edits(k, edits, options.get("smallest_effect") is not None)
-    designs.describe(k, count, options.get("design", DEFAULTS["design"]))  # raises where the design needs more
+    designs.describe(k, count, Options.of(options).settings()["design"])  # raises where the design needs more
     made, others = count_edits(k, edits, options)
     if made > MAX_EDITS or others > MAX_EDITS:
         raise InputError(
@@ -128,7 +128,7 @@ def check_options(options) -> dict:
     if given.get("smallest_effect") == 0:  # a number field knows no empty
         del given["smallest_effect"]
     for name in given:
-        if name not in (known := (*texts.OPTIONS, *UNITS)):
+        if name not in (known := (*texts.OPTIONS, *UNITS, "preset")):
             raise InputError(f"There is no option “{shown(name)}”; there is {', '.join(known)}.")
     Options.of(given)
     return given

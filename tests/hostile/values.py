@@ -59,7 +59,7 @@ SHAPES = {  # JSON of another kind, and more than the page makes
     "options that are a number": ({"options": 7}, ""),
     "settings that are a list": ({"settings": [1]}, "must be an object"),
     "settings that are a text": ({"settings": "steps=3"}, ""),
-    "an option that the page does not offer": ({"options": {"preset": "paper"}}, "no option"),
+    "an option that the page does not offer": ({"options": {"sigma": 1}}, "no option"),
     "all seeds at their limits": ({"options": {"seeds": 255, "noise_seeds": 255}}, "All seeds together"),
 }
 CHOICES = {

@@ -8,6 +8,7 @@ const make = (tag, properties = {}, ...children) => {
   return made;
 };
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+const minus = (text) => text.replaceAll("-", "−"); // a true minus
 const shortened = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
 function plotly() {
@@ -25,6 +26,10 @@ function plotly() {
 
 const GREY = [226, 226, 226]; // of what is not known, or within noise
 
+const isDark = () => Boolean(element.closest(".dark"));
+const scaleOf = (value) => (isDark() ? value.dark_scale : value.scale);
+const css = (name) => getComputedStyle(element).getPropertyValue(name).trim();
+
 // The colour [r, g, b] of a weight on the scale -limit to limit; grey where it is not known.
 function colour(scale, weight, limit) {
   if (weight === null) return GREY;
@@ -34,10 +39,10 @@ function colour(scale, weight, limit) {
   return from.map((channel, index) => Math.round(channel + (to[index] - channel) * (at - low) / (high - low)));
 }
 
-// Black or white, whichever is easier to read on a colour.
+// Black or white, whichever is easier to read on a colour: a contrast of at least 4.58.
 function ink(rgb) {
   const linear = rgb.map((value) => (value / 255 <= 0.04 ? value / 3294 : ((value / 255 + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#111" : "#fff";
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#000" : "#fff";
 }
 
 const gradient = (scale) =>
@@ -71,3 +76,10 @@ async function copy(button, text, shown) {
 
 const copyTable = (button, table) =>
   copy(button, [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent).join("\t")).join("\n"), table);
+
+// A file that is made here, without a server.
+function hand(name, text, kind) {
+  const url = URL.createObjectURL(new Blob([text], { type: kind }));
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

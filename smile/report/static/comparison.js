@@ -10,7 +10,7 @@ function figure(value, width) {
   const across = width / (value.words.length + 1) >= 84; // else the words stand below each other
   const [columns, rows] = across ? [value.words.length, editors.length] : [editors.length, value.words.length];
   const names = across ? 132 : 84; // pixels for what stands at the left
-  const dark = element.closest(".dark");
+  const dark = isDark();
   const plain = getComputedStyle(element).color;
   const labels = { x: [], y: [], text: [], color: [], anchor: [] };
   const shapes = [];
@@ -20,7 +20,7 @@ function figure(value, width) {
   };
   editors.forEach((editor, number) => value.words.forEach((word, index) => {
     const [column, row] = across ? [index, number] : [number, index];
-    const rgb = editor.noise ? GREY : colour(value.scale, editor.weights[index], value.limit);
+    const rgb = editor.noise ? GREY : colour(scaleOf(value), editor.weights[index], value.limit);
     const starred = editor.significant[index];
     shapes.push({
       type: "rect", x0: column - side, x1: column + side, y0: row - rise, y1: row + rise, fillcolor: `rgb(${rgb})`, layer: "below",
@@ -73,7 +73,7 @@ async function draw() {
   find("h2").textContent = value.instruction ? `“${value.instruction}” through ${value.editors.length} editors` : "";
   const input = value.input ? [make("div", { className: "card editor" }, make("h3", { textContent: "input" }), make("img", { src: value.input, alt: "The input picture" }))] : [];
   find(".editors").replaceChildren(...input, ...value.editors.map(card));
-  find(".ends i").style.background = gradient(value.scale);
+  find(".ends i").style.background = gradient(scaleOf(value));
   const made = value.editors.filter((editor) => editor.weights);
   find(".words").hidden = !made.length;
   fillTable(find("table"), ["word", ...made.map(({ name }) => name)], value.words.map((word, index) =>

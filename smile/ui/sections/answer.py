@@ -35,23 +35,24 @@ class Answer:
     def __init__(self, engine: Engine, form: Form):
         self.engine, self.form = engine, form
 
-    def build(self, first: dict[str, Any]) -> None:
-        """The components; `first` is the payload of what is shown first."""
+    def build(self, first: dict[str, Any], asked: dict[str, Any]) -> None:
+        """The components; `first` is the payload of what is shown first, `asked` the values of the form that it answers."""
         self.comparison = ComparisonView(elem_id="comparison")
         self.view = ExplanationView(first, elem_id="view")
         self.shown, self.compared = gr.State(time_to_live=3600), gr.State(time_to_live=3600)
+        self.answered = gr.State(self.form.sign(asked), time_to_live=3600)  # what `view` is the answer to
 
     @property
     def outputs(self) -> list:
         """What a run fills: the views, the progress and the buttons."""
-        form, views = self.form, [self.view, self.comparison, self.shown, self.compared]
+        form, views = self.form, [self.view, self.comparison, self.shown, self.compared, self.answered]
         buttons = [form.explain_button, form.compare_button, form.stop_button, form.fall_back_button]
         return [form.progress, *views, *buttons]
 
     def connect(self, others: list[Callable]) -> None:
         """Run and stop. `others`: the events by which something else is shown, which ends a run."""
         form, outputs = self.form, self.outputs
-        asked = set(form.fields.values()) - {form.region_column}
+        asked = (set(form.fields.values()) - {form.region_column}) | {self.answered}
         chosen, states = [form.editor, form.weights], [form.picture, self.shown, self.compared]
         starts = {self.explain: [form.explain_button.click, form.instruction.submit], self.compare: [form.compare_button.click]}
         running = []
@@ -64,6 +65,20 @@ class Answer:
         for end in (form.stop_button.click, *others):  # before what they do, or a late edit would be drawn over it
             end(None, cancels=running, **PRIVATE)
         form.stop_button.click(self.stop, states, outputs, **AT_ONCE)
+        told = {*form.signed.values(), self.answered}
+        changes = [part.change for part in form.signed.values()]
+        gr.on(changes, self.compare_inputs, told, self.view, trigger_mode="always_last", **AT_ONCE)
+
+    def compare_inputs(self, values: Values):
+        """Say so where what is asked is not what the answer is to."""
+        if values[self.answered] is None:
+            return gr.skip()
+        return gr.update(notice=self._note(values, "stale", texts.STALE) or {})
+
+    def _note(self, values: Values, kind: str, text: str) -> dict[str, str] | None:
+        """The notice that what is shown is an old answer, None where it is not."""
+        asked = {name: values[part] for name, part in self.form.signed.items()}
+        return {"kind": kind, "text": text} if self.form.sign(asked) != values.get(self.answered) else None
 
     def begin(self, editor: str, weights: str) -> Changes:
         """The click is seen at once, whoever is before us in the queue."""
@@ -83,10 +98,13 @@ class Answer:
             request = validation.build_request(self.engine, asked, editor, weights, region, form.read_settings(values))
             for _ in self.engine.wait_for(editor, weights):
                 yield {form.progress: self._say_waiting(request)}
-            yield {form.progress: texts.say_waiting(True)} | self.show(None)
+            answered = form.sign({name: values[part] for name, part in form.signed.items()})  # what was there stays till then
+            yield {form.progress: texts.say_waiting(True)}
             for shown in explain_in_time(self.engine, request):
                 changes: Changes = {form.progress: self._say_progress(request, shown), self.shown: shown}
+                changes |= {self.answered: answered} if shown.done == 1 else {}
                 if shown.provisional and time.monotonic() - drawn >= DRAWN_EVERY:
+                    changes |= {} if drawn else {self.comparison: None, self.compared: None}
                     drawn = time.monotonic()
                     changes[self.view] = draw(shown, picture, pictures=pictures)
                 yield changes
@@ -100,7 +118,13 @@ class Answer:
         except Exception as error:  # the last resort: `describe_error` says what the visitor hears, and logs the rest
             offered = isinstance(error, InputError) and shown is None and self._has_bundled(request)
             offer: Changes = {form.fall_back_button: gr.update(visible=offered)}
-            yield {form.progress: texts.say_problem(describe_error(error)), **offer, **form.switch_buttons(False)}
+            yield self._refuse(values, describe_error(error), shown is not None) | offer
+
+    def _refuse(self, values: Values, sentence: str, begun: bool) -> Changes:
+        """Say why there is no answer: beside the button, and in the place where the answer would stand."""
+        refused = None if begun else self._note(values, "refused", sentence)
+        told: Changes = {} if refused is None else {self.view: gr.update(notice=refused)}
+        return {self.form.progress: texts.say_problem(sentence), **told, **self.form.switch_buttons(False)}
 
     def compare(self, values: Values) -> Iterator[Changes]:
         """Explain with all editors, one after another."""
@@ -112,7 +136,7 @@ class Answer:
             asked = form.check(values)
             notes = {name: texts.WHOLE for name in EDITORS if validation.needs_region(name) and region is None}
             notes |= machine.note_captions(editor, weights)
-            yield {form.progress: texts.say_waiting(True)} | self.show(None) | {self.compared: {}}
+            yield {form.progress: texts.say_waiting(True)} | self.show(None) | {self.compared: {}, self.answered: None}
             chosen = editor, weights, form.read_settings(values)
             for name, request, step in explain_with_all(self.engine, asked, region, chosen):
                 where = texts.describe_place(name, list(EDITORS).index(name) + 1, len(EDITORS), notes.get(name))
@@ -135,10 +159,11 @@ class Answer:
                 self.comparison: payload.comparison_payload(compared, pictures=pictures),
                 self.view: None if shown is None else draw(shown, picture, pictures=pictures),
                 self.shown: shown,
+                self.answered: form.sign({name: values[part] for name, part in form.signed.items()}),
                 **form.switch_buttons(False),
             }
         except Exception as error:  # as above
-            yield {form.progress: texts.say_problem(describe_error(error)), **form.switch_buttons(False)}
+            yield self._refuse(values, describe_error(error), bool(compared))
 
     def stop(self, picture: str | None, shown, compared, reason: str = "") -> Changes:
         """What there is stays, marked as what it is. `shown` and `compared` are what the states hold."""
@@ -154,6 +179,10 @@ class Answer:
     def show(self, drawn: dict | None, shown=None, comparison: dict | None = None, compared=None) -> Changes:
         """Both views and both states: `drawn` and `comparison` are the payloads of what `shown` and `compared` hold."""
         return {self.view: drawn, self.shown: shown, self.comparison: comparison, self.compared: compared}
+
+    def answer_to(self, asked: dict[str, Any]) -> Changes:
+        """What is shown answers these values of the form (`Form.describe`)."""
+        return {self.answered: self.form.sign(asked)}
 
     def _say_waiting(self, request: Request, where: str = "") -> str:
         editor = request.editor, request.weights

@@ -1,6 +1,10 @@
 """What is asked: picture, instruction, editor, region, options; what a run of it would take; and the buttons that run it."""
 
+import functools
+import hashlib
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,14 +16,17 @@ from smile.method import design
 from smile.method.units import words
 from smile.models.editors import EDITORS
 from smile.models.hub import is_bundled
+from smile.options import PRESETS
+from smile.report.jinja import render
 from smile.ui import machine, texts, validation
-from smile.ui.components import Choice, Examples, Picture, RegionPainter, draw_canvas, draw_region
+from smile.ui.components import AskBar, Choice, Examples, Pick, Picture, PictureSources, RegionPainter, draw_canvas, draw_region
 from smile.ui.engine import Engine
 from smile.ui.estimate import Outlook, count_edits
 from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, get_props, switch_buttons
 from smile.ui.examples import list_examples
 
-FIELDS = ("picture", "instruction", "edits", "seed", "editor", "weights", "region", "region_column", "edits_chosen")
+SIGNED = ("picture", "instruction", "edits", "seed", "editor", "weights", "method", "region")
+FIELDS = ("picture", "instruction", "edits", "seed", "editor", "weights", "method", "region", "region_column", "edits_chosen")
 RANDOM_SEED = "() => Math.floor(Math.random() * 1e6)"
 
 
@@ -31,52 +38,77 @@ class Form:
 
     def build(self, first: dict[str, Any]) -> None:
         """The components, filled with `first`, which `describe` returned."""
-        self.picture = Picture(
-            first["picture"], label="Picture", type="filepath", sources=["upload"], buttons=[], height=190, elem_id="picture"
-        )
+        self.bar = AskBar(elem_id="ask-bar")
+        with gr.Row(elem_id="picture-row"):
+            self.picture = Picture(
+                first["picture"],
+                label="Picture",
+                type="filepath",
+                interactive=False,
+                buttons=[],
+                show_label=False,
+                alt_text="Your picture",
+                elem_id="picture",
+            )
+            with gr.Column(elem_id="picture-sources", min_width=80):
+                self.upload_button = gr.UploadButton("Upload", file_types=["image"], size="sm", elem_id="upload")
+                PictureSources(elem_id="more-sources")
         self.examples = Examples(list_examples(), elem_id="examples")
         self.instruction = gr.Textbox(
-            first["instruction"], label="Instruction", placeholder="make it snow", max_lines=4, elem_id="instruction"
+            first["instruction"],
+            label="What should change?",
+            placeholder="make it snow",
+            max_lines=2,
+            elem_id="instruction",
         )
-        with gr.Group():
-            self.editor = gr.Radio(list(EDITORS), label="Editor", elem_id="editor", **get_props(first["editor"]))
-            self.weights = Choice(label="Weights", elem_id="weights", **get_props(first["weights"]))
+        names = [(texts.EDITOR_NAMES.get(name, name), name) for name in EDITORS]
+        self.editor = gr.Radio(names, label="Editor", elem_id="editor", **get_props(first["editor"]))
         with gr.Column(elem_id="region", **get_props(first["region_column"])) as self.region_column:
-            self.region = RegionPainter(elem_id="painter", **get_props(first["region"]))
-            with gr.Row():
-                self.phrase = gr.Textbox(
-                    label="What the region shows",
-                    show_label=False,
-                    placeholder="or say it: the sky",
-                    max_lines=1,
-                    container=False,
-                    scale=3,
-                    min_width=120,
-                    elem_id="phrase",
-                )
-                self.find_button = gr.Button("Find", size="sm", min_width=60, elem_id="find")
-                self.region_file = gr.UploadButton(
-                    "From file", file_types=["image"], size="sm", min_width=84, elem_id="region-file"
-                )
-        with gr.Row():
-            self.edits = gr.Number(first["edits"], label="Edits", min_width=80, elem_id="edits")
-            self.seed = gr.Number(first["seed"], label="Seed", min_width=80, elem_id="seed")
-            self.random_seed_button = gr.Button("Random seed", size="sm", min_width=104, elem_id="random-seed")
-        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-            self.settings = {
-                name: gr.Number(first[name], label=label, info=info, visible=False, elem_id=f"setting-{name}")
-                for name, (label, info) in texts.SETTINGS.items()
-            }
-            self.options = {name: _build_option(name) for name in texts.OPTIONS}
-        self.plan_text = gr.HTML(elem_id="plan")
+            self._build_region(first)
+        with gr.Row(elem_id="amounts"):
+            self.weights = Choice(label="Weights", elem_id="weights", min_width=60, **get_props(first["weights"]))
+            self.edits = gr.Number(first["edits"], label="Edits", min_width=40, elem_id="edits")
+            self.seed = gr.Number(first["seed"], label="Seed", min_width=40, elem_id="seed")
+        with gr.Row(elem_id="method-row"):
+            self.method = gr.Radio(texts.METHODS, value=first["method"], label="Method", elem_id="method", min_width=80)
+            with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+                self._build_advanced(first)
         with gr.Column(elem_id="do"):
             with gr.Row():
-                self.explain_button = gr.Button("Explain", variant="primary", scale=3, elem_id="explain")
-                self.stop_button = gr.Button("Stop", interactive=False, scale=1, min_width=80, elem_id="stop")
-            self.compare_button = gr.Button("Compare all three", elem_id="compare")
+                self.explain_button = gr.Button("Explain", variant="primary", min_width=80, elem_id="explain")
+                self.stop_button = gr.Button("Stop", interactive=False, min_width=60, elem_id="stop")
+            self.compare_button = gr.Button(texts.COMPARE, elem_id="compare")
             self.progress = gr.HTML(texts.say(texts.REPLAYED), elem_id="progress")
             self.fall_back_button = gr.Button("Use the bundled weights", visible=False, elem_id="fall-back")
+            self.plan_text = gr.HTML(elem_id="plan")
         self.edits_chosen = gr.State(False)  # whether the visitor set the number of edits, which else follows the instruction
+
+    def _build_region(self, first: dict[str, Any]) -> None:
+        """Where the region is painted, said, or taken from a file."""
+        self.region = RegionPainter(elem_id="painter", **get_props(first["region"]))
+        with gr.Row():
+            self.phrase = gr.Textbox(
+                label="What the region shows",
+                show_label=False,
+                placeholder="or say it: the sky",
+                max_lines=1,
+                container=False,
+                scale=3,
+                min_width=80,
+                elem_id="phrase",
+            )
+            self.find_button = gr.Button("Find", size="sm", min_width=50, elem_id="find")
+            self.region_file = gr.UploadButton("File", file_types=["image"], size="sm", min_width=50, elem_id="region-file")
+
+    def _build_advanced(self, first: dict[str, Any]) -> None:
+        """What most people leave as it is."""
+        gr.HTML(render("ui/templates/methods.html", published=texts.PUBLISHED), elem_id="methods")
+        self.random_seed_button = gr.Button("Random seed", size="sm", min_width=104, elem_id="random-seed")
+        self.settings = {
+            name: gr.Number(first[name], label=label, info=info, visible=False, elem_id=f"setting-{name}")
+            for name, (label, info) in texts.SETTINGS.items()
+        }
+        self.options = {name: _build_option(name) for name in texts.OPTIONS}
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -84,9 +116,26 @@ class Form:
         return {name: getattr(self, name) for name in FIELDS} | self.settings | self.options
 
     @property
+    def signed(self) -> dict[str, Any]:
+        """The components that an answer depends on, by name."""
+        left_out = ("region_column", "edits_chosen")
+        return {name: part for name, part in self.fields.items() if name not in left_out}
+
+    def sign(self, values: dict[str, Any]) -> str:
+        """A short text that is the same for the same question: values of `signed` by name, as they are or as gr.update."""
+        plain = {name: value.get("value") if isinstance(value, dict) else value for name, value in values.items()}
+        plain = {name: plain.get(name) for name in (*SIGNED, *texts.SETTINGS, *texts.OPTIONS)}
+        plain["instruction"] = " ".join(str(plain["instruction"] or "").split())
+        plain["picture"] = _digest(plain["picture"])
+        plain["region"] = plain["region"] if validation.needs_region(plain["editor"]) else None
+        plain |= {name: float(value) for name, value in plain.items() if isinstance(value, int)}
+        return hashlib.sha256(json.dumps(plain, default=str).encode()).hexdigest()
+
+    @property
     def planned(self) -> set:
         """The components that decide what a run takes."""
-        return {self.instruction, self.edits, self.editor, self.weights, self.settings["steps"], *self.options.values()}
+        fields = {self.instruction, self.edits, self.editor, self.weights, self.method}
+        return fields | {self.settings["steps"], *self.options.values()}
 
     @property
     def plan_outputs(self) -> list:
@@ -96,8 +145,10 @@ class Form:
     def connect(self, page: gr.Blocks) -> None:
         """What happens while something is asked."""
         phrase, found = [self.picture, self.phrase], [self.region, self.progress]
-        self.picture.upload(self.show_canvas, self.picture, self.region, **AT_ONCE)
-        self.picture.clear(lambda: self.show_canvas(None), None, self.region, **AT_ONCE)  # which still sends the old one
+        taken = [self.picture, self.region, self.progress]
+        self.upload_button.upload(self.take_picture, self.upload_button, taken, **AT_ONCE)
+        decided = [self.method, self.edits, self.edits_chosen, *self.options.values()]
+        self.method.input(self.choose_method, [self.method, self.instruction], decided, **AT_ONCE)
         self.editor.input(self.choose_editor, [self.editor, self.picture], list(self.fields.values()), **AT_ONCE)
         default = self.fill(dict.fromkeys(texts.SETTINGS))  # empty fields stand for what comes with the weights
         self.weights.input(lambda: default, None, list(default), **AT_ONCE)
@@ -124,6 +175,7 @@ class Form:
             "instruction": explanation.instruction,
             **describe_edits(explanation.instruction, settings["edits"]),
             "seed": settings["seed"],
+            "method": "ours" if settings["preset"] is None else "published",
             **self.describe_editor(explanation),
             **options,
         }
@@ -169,8 +221,11 @@ class Form:
         return {name: values[part] for name, part in self.settings.items() if values[part] is not None}
 
     def read_options(self, values: Values) -> dict[str, Any]:
-        """The method's options that are filled in."""
-        return {name: values[part] for name, part in self.options.items() if values[part] is not None}
+        """The method's options that are filled in; what was published decides the most of them itself."""
+        given = {name: values[part] for name, part in self.options.items() if values[part] is not None}
+        if values[self.method] != "published":
+            return given
+        return {name: given[name] for name in texts.BESIDE_PRESET if name in given} | {"preset": "paper"}
 
     def check(self, values: Values) -> dict[str, Any]:
         """What is asked of any editor, see `validation.check_asked`. Raises InputError.
@@ -187,6 +242,22 @@ class Form:
     def choose_editor(self, editor: str, picture: str | None) -> Changes:
         """Another editor was chosen."""
         return self.fill(self.describe_choice(editor) | {"region": self.show_canvas(picture)})
+
+    def choose_method(self, method: str, instruction: str) -> Changes:
+        """Our defaults, or what was published, which the fields then show."""
+        decided = PRESETS["paper"] if method == "published" else {}
+        values: dict[str, Any] = {name: decided.get(name, validation.METHOD[name]) for name in texts.OPTIONS}
+        edits = decided.get("edits")
+        values |= {"edits": edits or self.suggest_edits(instruction), "edits_chosen": edits is not None}
+        return self.fill(values)
+
+    def take_picture(self, file: str) -> Changes:
+        """A picture that was uploaded; one that cannot be explained is not taken."""
+        try:
+            validation.open_file(file)
+        except InputError as error:
+            return {self.progress: texts.say_problem(f"The picture was not taken. {error}")}
+        return {self.picture: file, self.region: self.show_canvas(file), self.progress: ""}
 
     def fall_back(self, editor: str) -> Changes:
         """The bundled weights of this editor, which need no network."""
@@ -280,4 +351,17 @@ def _build_option(name: str):
     """The field of one of the method's options."""
     label, info = texts.OPTIONS[name]
     common = {"value": validation.METHOD[name], "label": label, "info": info, "elem_id": f"option-{name}"}
-    return Choice(texts.CHOICES[name], **common) if name in texts.CHOICES else gr.Number(**common)
+    return Pick(texts.CHOICES[name], **common) if name in texts.CHOICES else gr.Number(**common)
+
+
+def _digest(picture: str | None) -> str | None:
+    """What is in the file of a picture; None where there is none."""
+    if not picture or not Path(picture).is_file():
+        return None
+    state = Path(picture).stat()
+    return _digest_file(str(picture), state.st_mtime_ns, state.st_size) if state.st_size <= validation.MAX_BYTES else picture
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_file(picture: str, *state: int) -> str:
+    return hashlib.sha256(Path(picture).read_bytes()).hexdigest()

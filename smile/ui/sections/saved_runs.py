@@ -48,7 +48,9 @@ class SavedRuns:
             self.open_button.upload(self.open_bundle, self.open_button, outputs, **OPENING),
         ):  # Gradio tells of a state's change only where an event was queued
             replayed.then(trust.show, trust.inputs, trust.outputs, **AT_ONCE)
-        refilled = answer.view.play(self.refill, answer.shown, list(form.fields.values()), **AT_ONCE)
+        filled = [*form.fields.values(), answer.answered]
+        answer.view.undo(self.refill, answer.shown, filled, **AT_ONCE)
+        refilled = answer.view.play(self.refill, answer.shown, filled, **AT_ONCE)
         refilled.then(None, js="() => document.querySelector('#explain').click()", **PRIVATE)
 
     def pick_example(self, event: gr.EventData) -> Changes:
@@ -60,8 +62,10 @@ class SavedRuns:
         """An example; of a comparison, this editor's explanation is the one shown in full."""
         explanations = example.explanations()
         editor = editor or next(iter(explanations))
+        asked = self.form.describe(explanations[editor], example.picture, example.painted)
         return {
-            **self.form.fill(self.form.describe(explanations[editor], example.picture, example.painted)),
+            **self.form.fill(asked),
+            **self.answer.answer_to(asked),
             **self.answer.show(
                 examples.draw_example(example, editor),
                 (example.name, editor),
@@ -85,7 +89,8 @@ class SavedRuns:
             return gr.skip()
         if isinstance(steps[index], str):
             return {self.form.progress: texts.say_problem(steps[index])}
-        fields = self.form.fill(self.form.describe_editor(steps[index]))
+        asked = self.form.describe(steps[index], picture or "", steps[index].region)
+        fields = self.form.fill(self.form.describe_editor(steps[index])) | self.answer.answer_to(asked)
         return {**fields, self.answer.view: draw(steps[index], picture), self.answer.shown: steps[index]}
 
     def open_bundle(self, file: str) -> Iterator[Changes]:
@@ -101,17 +106,19 @@ class SavedRuns:
         drawn = payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation))
         answer = self.answer.show(drawn, explanation) | {self.form.progress: texts.say(said)} | self.form.switch_buttons(False)
         with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
-            yield self._fill(explanation, folder) | answer
+            filled, asked = self._fill(explanation, folder)
+            yield filled | answer | self.answer.answer_to(asked)
 
     def refill(self, shown) -> Iterator[Changes]:
         """The form as it was for what is shown, because somebody may have changed it. A generator, as `open_bundle` is."""
         if isinstance(shown, Explanation):
             with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
-                yield self._fill(shown, folder)
+                filled, asked = self._fill(shown, folder)
+                yield filled | self.answer.answer_to(asked)
         elif shown:
             example, editor = examples.find_example(shown[0]), shown[1]
             values = self.form.describe(example.explanations()[editor], example.picture, example.painted)
-            yield self.form.fill(values)
+            yield self.form.fill(values) | self.answer.answer_to(values)
 
     def follow_link(self, request: gr.Request) -> Changes:
         """What the page's address names. Of what cannot be one sentence says why, and the page stays as it begins."""
@@ -146,13 +153,14 @@ class SavedRuns:
         if {"editor", "weights"} & asked.keys():
             values |= self.form.describe_choice(wanted["editor"], wanted["weights"])
         progress = texts.say(texts.LINKED if example else texts.LINKED_ALONE)
-        return self.form.fill(values) | self.answer.show(None) | {self.form.progress: progress}
+        return self.form.fill(values) | self.answer.show(None) | {self.answer.answered: None, self.form.progress: progress}
 
-    def _fill(self, explanation: Explanation, folder: str) -> Changes:
-        """The form as it was for this explanation, whose picture is written into `folder`."""
+    def _fill(self, explanation: Explanation, folder: str) -> tuple[Changes, dict[str, Any]]:
+        """The form as it was for this explanation, whose picture is written into `folder`; as components and by name."""
         picture = Path(folder) / "input.png"
         explanation.image.save(picture)
-        return self.form.fill(self.form.describe(explanation, str(picture), explanation.region))
+        asked = self.form.describe(explanation, str(picture), explanation.region)
+        return self.form.fill(asked), asked
 
 
 def _read_index(event: gr.EventData, count: int) -> int | None:

@@ -10,15 +10,13 @@ import numpy as np
 from smile import Explanation, InputError
 from smile.evaluation import relevance, report_card
 from smile.evaluation.evaluate import count_further_edits
-from smile.models.editors import EDITORS
 from smile.report.trust_html import render_trust
 from smile.toyroad.grammar import label_words
-from smile.ui import machine, texts, validation
+from smile.ui import texts
 from smile.ui.components import Ticks
-from smile.ui.engine import Request
 from smile.ui.events import AT_ONCE, PRIVATE, Changes, get_props, run_showing, switch_buttons
 from smile.ui.examples import open_shown
-from smile.ui.runs import TooLong, describe_error, estimate_seconds, measure_in_time
+from smile.ui.runs import TooLong, describe_error, estimate_seconds, measure_in_time, repeat_request
 from smile.ui.sections.answer import DRAWN_EVERY, Answer
 
 
@@ -114,7 +112,7 @@ class Trust:
         try:
             if explanation is None:
                 raise InputError(texts.NOTHING_TO_MEASURE)
-            request = self._build_request(explanation)
+            request = repeat_request(explanation)
             for _ in self.engine.wait_for(request.editor, request.weights):
                 yield {self.status: texts.say_waiting(False)}
             began = time.monotonic()
@@ -149,23 +147,11 @@ class Trust:
         if not np.isfinite(explanation.weights).all():
             return "", False
         try:
-            request = self._build_request(explanation)
+            request = repeat_request(explanation)
         except InputError as error:
             return texts.say(str(error)), False
         needed = count_further_edits(explanation)
         return texts.say_cost(needed, estimate_seconds(self.engine, request, needed)), True
-
-    def _build_request(self, explanation: Explanation) -> Request:
-        """What would be run again. Raises InputError where its editor or its weights are not on this page."""
-        settings = explanation.settings
-        editor, weights, given = settings["editor"], settings.get("editor_weights"), settings["editor_settings"]
-        if editor not in EDITORS or weights not in machine.list_weights(editor):
-            raise InputError(texts.NOT_HERE)
-        numbers = {name: given[name] for name in texts.SETTINGS if name in given}
-        region = explanation.region if validation.needs_region(editor) else None
-        return Request(
-            explanation.image, explanation.instruction, editor=editor, weights=weights, region=region, settings=numbers
-        )
 
 
 def _draw_report(explanation: Explanation, ticked: list[str], measured: dict | None) -> str:

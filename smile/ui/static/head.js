@@ -2,15 +2,21 @@
 // waits for longest.
 
 const query = new URLSearchParams(location.search);
-document.documentElement.classList.toggle("embed", query.get("embed") === "1");
+document.documentElement.classList.toggle("embed", query.has("embed"));
+document.documentElement.dataset.embed = query.get("embed") ?? "";
 query.delete("embed");
 
 addEventListener("click", ({ target }) => {
   const link = target.closest?.("#header .full");
   if (link) link.href = `${location.pathname}?${query}`;
-  // On a phone the answer stands above the question.
-  if (innerWidth <= 860 && target.closest?.("#explain, #compare")) document.querySelector("#answer").scrollIntoView();
+  if (target.closest?.("#header .light-dark")) document.body.classList.toggle("dark");
+  if (!target.closest?.(".plan summary")) document.querySelector(".plan[open]")?.removeAttribute("open");
+  if (!target.closest?.("#advanced")) document.querySelector("#advanced > button.label-wrap.open")?.click(); // it lies over the answer
 }, true);
+addEventListener("keydown", ({ key }) => {
+  const open = document.querySelector("#advanced > button.label-wrap.open");
+  if (key === "Escape" && open) [open.click(), open.focus()];
+});
 
 const { root = "", api_prefix = "/gradio_api" } = window.gradio_config ?? {};
 const plot = Object.assign(document.createElement("link"), { rel: "preload", as: "script", fetchPriority: "low" });

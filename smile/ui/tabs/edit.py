@@ -10,6 +10,7 @@ from smile.ui.sections.downloads import Downloads, write_explanation
 from smile.ui.sections.form import Form
 from smile.ui.sections.saved_runs import SavedRuns
 from smile.ui.sections.trust import Trust
+from smile.ui.sections.what_if import WhatIf
 
 
 class EditTab:
@@ -18,7 +19,7 @@ class EditTab:
     def __init__(self, engine: Engine):
         self.form = Form(engine)
         self.answer = Answer(engine, self.form)
-        self.trust = Trust(self.answer)
+        self.trust, self.what_if = Trust(self.answer), WhatIf(self.answer)
         self.saved_runs = SavedRuns(self.answer, self.trust)
         self.downloads = Downloads(texts.TAKE, "take", write_explanation)
 
@@ -28,9 +29,11 @@ class EditTab:
         editor, explanation = next(iter(example.explanations().items()))
         with gr.Row(elem_id="main"):
             with gr.Column(elem_id="ask", min_width=320):
-                self.form.build(self.form.describe(explanation, example.picture, example.painted))
+                asked = self.form.describe(explanation, example.picture, example.painted)
+                self.form.build(asked)
             with gr.Column(elem_id="answer", min_width=320):
-                self.answer.build(draw_example(example, editor))
+                self.answer.build(draw_example(example, editor), asked)
+                self.what_if.build()
                 self.trust.build(explanation)
                 with gr.Row(elem_id="take-away"):
                     self.downloads.build()
@@ -43,5 +46,6 @@ class EditTab:
         self.form.connect(page)
         self.answer.connect(replays)
         self.trust.connect([self.answer.comparison.select, *replays])
+        self.what_if.connect()
         self.saved_runs.connect(page)
         self.downloads.connect(self.answer.shown, self.form.progress, taken)

@@ -25,7 +25,7 @@ from smile.report.jinja import render
 from smile.scenarios import archive, cells, report, suite, table
 from smile.scenarios import run as running
 from smile.ui import machine, runs, texts
-from smile.ui.components import Choice, ReportView
+from smile.ui.components import Pick, ReportView
 from smile.ui.engine import Engine, Request
 from smile.ui.estimate import count_edits
 from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, run_showing, switch_buttons
@@ -68,7 +68,7 @@ class ScenariosTab:
         with gr.Row(elem_id="scenarios"):
             with gr.Column(elem_id="suites", min_width=320):
                 gr.HTML(render("ui/templates/scenarios.html"), elem_id="scenarios-header")
-                self.suite = Choice(SHIPPED, value=SHIPPED[0], label="Suite", elem_id="suite")
+                self.suite = Pick(SHIPPED, value=SHIPPED[0], label="Suite", elem_id="suite")
                 self.bring_button = gr.UploadButton(
                     texts.OWN_SUITE, file_types=[".yaml", ".yml", ".json"], size="sm", elem_id="own-suite"
                 )

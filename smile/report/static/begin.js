@@ -1,0 +1,3 @@
+// The last of the scripts: everything is there, so that the first value can be drawn.
+
+draw();

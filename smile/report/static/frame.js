@@ -1,0 +1,124 @@
+// The frame of an answer: the finding, what is chosen, and everything drawn again when a value arrives or a choice is made.
+// It knows neither pictures nor answers: `drawHeatmap`, `drawStage`, `drawGallery` and `drawBelow` are those of the scripts
+// that files.py puts before it.
+
+// What is chosen. `mask`: the words that are on; `peek`: a word that the mouse or the focus is on; `tried`: edits made for what if.
+const state = { value: null, word: null, edit: 0, mask: [], view: "both", peek: null, seed: null, tried: [], trying: false };
+
+function drawChoice() {
+  [...board.cells.children].forEach((button, index) => button.setAttribute("aria-pressed", String(state.word === index)));
+  drawStage(state.value);
+  drawGallery(state.value);
+  drawMultiples(state.value);
+  drawHeatmap(state.value).catch((error) => console.error(error));
+}
+
+function choose(word) {
+  state.word = state.word === word ? null : word;
+  state.mask = state.value.words.map(() => true);
+  state.edit = null;
+  if (state.word === null) Object.assign(state, { view: ["where", "without"].includes(state.view) ? "both" : state.view, edit: 0 });
+  else if (state.view !== "where") state.view = "without";
+  state.peek = null;
+  drawChoice();
+}
+
+// The mouse or the focus is on a word: the picture is the nearest edit without it, until it leaves.
+function peek(word) {
+  if (!state.value || state.view === "where" || state.peek === word) return;
+  state.peek = word;
+  drawStage(state.value);
+}
+
+function chooseView(view) {
+  Object.assign(state, { view, peek: null });
+  drawStage(state.value);
+}
+
+function chooseSeed(seed) {
+  Object.assign(state, { seed, edit: null });
+  drawStage(state.value);
+  drawGallery(state.value);
+}
+
+function chooseEdit(index) {
+  const again = state.edit === index;
+  const edit = state.value.edits[again ? 0 : index];
+  if (state.seed !== "all") state.seed = edit.seed;
+  Object.assign(state, { edit: again ? null : index, mask: edit.mask.slice(), view: state.view === "both" ? "both" : "edit", peek: null });
+  drawStage(state.value);
+  markTiles();
+}
+
+let later = 0;
+
+// The words that are on were changed. What is not among the edits is made, once nobody has clicked for a moment.
+function switchWords(mask) {
+  const { value } = state;
+  Object.assign(state, { mask, peek: null, view: state.view === "both" ? "both" : "edit" });
+  const same = ofSeed(value).find(({ edit }) => key(edit.mask) === key(mask));
+  state.edit = same?.index ?? null;
+  clearTimeout(later);
+  state.trying = false;
+  if (locate(value, mask).from === "nearest" && props.tried && !value.running && mask.some(Boolean)) {
+    state.trying = true;
+    later = setTimeout(() => trigger("edit", { mask, seed: seedOf(value) }), 350);
+  }
+  drawStage(value);
+  markTiles();
+}
+
+// What was made for what if arrives.
+function drawTried() {
+  state.tried = props.tried?.edits ?? [];
+  state.trying = false;
+  if (state.value) drawStage(state.value);
+}
+
+function drawFinding(value) {
+  const notice = value.running ? null : props.notice;
+  const [line, figures] = [find(".finding h2"), find(".finding .figures")];
+  const old = Boolean(notice?.kind);
+  line.textContent = old ? notice.text : value.warning || value.headline;
+  figures.replaceChildren(...(old ? [make("b", { textContent: "Below is the old answer" }), `, to “${value.instruction}”.`]
+    : [...(value.warning ? [`${value.headline} `] : []), ...value.figures.map(([text, strong]) => (strong ? make("b", { textContent: text }) : text))]));
+  figures.title = old ? "" : [value.finding, value.remarks].join(" ");
+  find(".finding").dataset.tone = old ? notice.kind : value.warning ? "warn" : "";
+  const badges = old ? ["old answer", ...value.badges.slice(0, 1)] : value.badges;
+  find(".badges").replaceChildren(...badges.map((textContent) => make("li", { textContent })));
+  find(".live").hidden = !value.source || old;
+  find(".back").hidden = !old;
+  find(".take").hidden = old || value.running || !document.querySelector("#take-away");
+  for (const part of [".words", ".stage", ".gallery"]) {
+    find(part).inert = old;
+    find(part).classList.toggle("old", old);
+  }
+}
+
+function draw() {
+  const value = props.value;
+  find(".nothing").hidden = Boolean(value);
+  find(".something").hidden = !value;
+  const before = state.value;
+  state.value = value;
+  if (!value) return;
+  const other = !before || before.instruction !== value.instruction || before.edits.length > value.edits.length || before.input !== value.input;
+  if (other || before.running !== value.running && state.mask.every(Boolean)) {
+    const view = value.running ? "edit" : "both";
+    if (other) Object.assign(state, { word: null, seed: null, tried: [] });
+    if (state.word === null) Object.assign(state, { edit: 0, mask: value.words.map(() => true), view, peek: null, trying: false });
+  }
+  drawFinding(value);
+  drawGallery(value);
+  drawStage(value);
+  drawBelow(value);
+  drawHeatmap(value).catch((error) => console.error(error));
+}
+
+find(".live").addEventListener("click", () => trigger("play"));
+find(".back").addEventListener("click", () => trigger("undo"));
+find(".take").addEventListener("click", () => document.querySelector("#take-away").scrollIntoView({ block: "center" }));
+watch("value", draw);
+watch(["notice"], () => { if (state.value) drawFinding(state.value); });
+watch(["tried"], drawTried);
+new MutationObserver(() => { if (state.value) draw(); }).observe(document.body, { attributeFilter: ["class"] }); // light or dark
