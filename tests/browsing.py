@@ -100,7 +100,7 @@ def heatmap(page):
     assert len(names) == len(drawn) == len(rows)
     assert sum(label.endswith(" ★") for label in labels) == sum(marked for *_, marked in words)
     for number, (name, (word, weight, marked), row) in enumerate(zip(names, words, rows, strict=True)):
-        assert name.startswith(f"{word}: weight {weight}, 95 % interval {row[2]}, ")
+        assert name.startswith(f"{word}: weight {weight}, 95 % interval {row[3]}, ")
         assert name.endswith("not significant") != marked  # a sign, not a colour
         assert weight.replace("-", "−") in labels
         assert not drawn[str(number)] or weight == "…" or abs(drawn[str(number)] - float(weight)) < 0.0051

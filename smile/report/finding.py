@@ -77,7 +77,7 @@ def _describe_nothing(e: ExplanationLike, edits: str) -> str:
 
 def _describe_words(e: ExplanationLike, edits: str) -> str:
     """Which words changed the result; without the full stop."""
-    if _is_enumerated(e):
+    if is_enumerated(e):
         seeds = len(np.unique(e.extra_blocks[e.extra_blocks > 0]))
         under = f" under {1 + seeds} seeds" if seeds else ""
         scope = f"{_describe_scope(e)}, of which all combinations of the words were edited{under}"
@@ -97,7 +97,7 @@ def _describe_words(e: ExplanationLike, edits: str) -> str:
     return f"{_describe_scope(e)}, over {edits}, {_describe_pull(e, significant)}{others}"
 
 
-def _is_enumerated(e: ExplanationLike) -> bool:
+def is_enumerated(e: ExplanationLike) -> bool:
     """Whether all combinations of up to three words were edited under one seed, so that the weights are no sample."""
     one, usable = _count_seeds(e) == 1, np.isfinite(e.distances)
     every = len(np.unique(e.mask[usable], axis=0)) == 2.0 ** len(e.words) < LEAST_TEXTS
@@ -204,7 +204,7 @@ def _describe_pair(e: ExplanationLike) -> str:
 def _is_unexplained(e: ExplanationLike) -> bool:
     """Whether single words predict less than half of how the edits differ."""
     explained = e.fidelity.get("R2_weighted_leave_one_out")
-    return not e.untested and not _is_enumerated(e) and explained is not None and -np.inf < explained < HALF
+    return not e.untested and not is_enumerated(e) and explained is not None and -np.inf < explained < HALF
 
 
 def _describe_fit(e: ExplanationLike) -> str:
@@ -248,7 +248,7 @@ def _name_largest(e: ExplanationLike) -> str:
 
 def _describe_stopping(e: ExplanationLike) -> str:
     """Where edits are added until every word is decided: why there are so many."""
-    if not e.settings["looks"] or e.provisional or _is_enumerated(e):
+    if not e.settings["looks"] or e.provisional or is_enumerated(e):
         return ""
     effect, most, undecided = e.settings["smallest_effect"], e.settings["edits"], np.flatnonzero(e.undecided)
     if len(undecided):

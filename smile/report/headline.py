@@ -5,8 +5,7 @@
 
 import numpy as np
 
-from smile.method.surrogate import ENUMERATED
-from smile.report.finding import SAME, act_only_together
+from smile.report.finding import SAME, act_only_together, is_enumerated
 from smile.report.numbers import format_interval, format_weight
 from smile.report.protocols import ExplanationLike
 
@@ -52,11 +51,11 @@ def _write_final(e: ExplanationLike) -> str:
     if not e.visible.any():
         return "No word changed anything that one can see."
     named = sorted(np.flatnonzero(e.significant).tolist(), key=lambda j: -abs(e.weights[j]))
-    if e.untested and e.untested != ENUMERATED:
+    if e.untested and not is_enumerated(e):
         return "These edits are too few or too alike to say which words did it."
     if not named:
         return "Something changed the picture, but these edits cannot say which words did it."
-    if e.untested == ENUMERATED and len(named) == 2 and act_only_together(e, named[0], named[1]):
+    if is_enumerated(e) and len(named) == 2 and act_only_together(e, named[0], named[1]):
         return f"{_join_words(e, named)} did it together; neither of them does it alone."
     does = "changed the picture" if e.settings["reference"] == "edit" else "made the difference"
     return f"{_join_words(e, named)} {does}{_describe_others(e, named)}."

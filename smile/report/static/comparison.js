@@ -77,7 +77,7 @@ async function draw() {
   const made = value.editors.filter((editor) => editor.weights);
   find(".words").hidden = !made.length;
   fillTable(find("table"), ["word", ...made.map(({ name }) => name)], value.words.map((word, index) =>
-    [word, ...made.map(({ rows }) => `${rows[index][1]} (${rows[index][2]})${rows[index][5] ? " ★" : ""}`)]));
+    [word, ...made.map(({ rows }) => `${rows[index][1]} (${rows[index][3]})${rows[index][6] ? " ★" : ""}`)]));
   drawnWidth = box.clientWidth;
   if (!drawnWidth || !made.length) return;
   await plotly();

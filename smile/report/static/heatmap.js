@@ -53,8 +53,8 @@ function layLines(words, stars, width, size, least) {
 
 // What the hover says of a word: three lines, because Plotly drops a label that is higher than the plot.
 function hoverOf(value, index) {
-  const [word, weight, interval, p, holm] = value.rows[index].map(escaped).map((text, at) => (at ? minus(text) : text));
-  const alone = value.alone?.[index] == null ? "" : `, left out alone ${value.alone[index]}`;
+  const [word, weight, without, interval, p, holm] = value.rows[index].map(escaped).map((text, at) => (at ? minus(text) : text));
+  const alone = without ? `, left out alone ${without}` : "";
   const noise = value.noise ? ", within noise" : "";
   return `<b>${word} ${weight}</b>${alone}${noise}<br>95 % interval ${interval}<br>p ${p}, for all words ${holm}`;
 }
@@ -157,7 +157,7 @@ function cellButtons(value) {
     });
   }));
   [...cells.children].forEach((button, index) => {
-    const [word, weight, interval, , holm] = value.rows[index];
+    const [word, weight, , interval, , holm] = value.rows[index];
     const star = `${value.noise ? "within noise, " : ""}${value.significant[index] ? "significant" : "not significant"}`;
     button.setAttribute("aria-label", `${word}: weight ${weight}, 95 % interval ${interval}, p (Holm) ${holm}, ${star}`);
     button.setAttribute("aria-pressed", String(state.word === index));

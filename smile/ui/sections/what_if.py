@@ -8,7 +8,7 @@ import numpy as np
 
 from smile import Explanation, InputError
 from smile.method import distance
-from smile.method.units import perturbed
+from smile.method.units import split_instruction
 from smile.models.hub import is_bundled
 from smile.report.numbers import finite_or_none
 from smile.report.payload import Pictures
@@ -59,7 +59,9 @@ class WhatIf:
 
     def _edit(self, explanation: Explanation, mask: list[bool], seed: int) -> dict[str, Any]:
         """What the browser is given of one edit. It is the first of an explanation of these words, from the same noise."""
-        request = replace(repeat_request(explanation), instruction=perturbed(explanation.words, np.array(mask)), seed=seed)
+        settings = explanation.settings
+        units = split_instruction(explanation.instruction, settings["join"], settings["hold"])
+        request = replace(repeat_request(explanation), instruction=units.perturb(np.array(mask)), seed=seed)
         steps = self.engine.explain(replace(request, edits=None, options={"noise_seeds": 0}))
         made = next(iter(steps))
         steps.close()  # type: ignore[attr-defined]
