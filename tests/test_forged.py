@@ -117,7 +117,7 @@ FORGED = {
     "another seed": (in_json("settings", "seed", value=7), REFUSED),
     "another design": (in_json("settings", "design", value="random"), REFUSED),
     "a design praised": (in_json("settings", "design_description", value="exhaustive: all of them"), REFUSED),
-    "another locality": (in_json("settings", "locality", value="words"), REFUSED),
+    "another locality": (in_json("settings", "locality", value="none"), REFUSED),
     "another width": (in_json("settings", "sigma", value=0.01), REFUSED),
     "another surrogate": (in_json("settings", "surrogate", value="ridge"), REFUSED),
     "an editor with a better name": (lambda: made(Renamed(), FakeEmbedder()), MARKED),

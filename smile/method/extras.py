@@ -130,7 +130,8 @@ def test_enumerated(
         return fitted
     k = mask.shape[1]
     complete = [b for b in np.unique(extra.blocks) if b > 0 and (extra.blocks == b).sum() >= len(mask)]
-    looks = extra.distances[:, None] if extra.appearance is None else extra.appearance.reshape(len(extra.mask), -1)
+    seen = extra.distances if extra.appearance is None else extra.appearance
+    looks = seen.reshape(len(seen), -1) if len(seen) else np.zeros((0, values.shape[1]))
     complete = [b for b in complete if np.isfinite(looks[extra.blocks == b]).all()]
     p_values, untested = np.ones(k), NOISY if not len(extra.blocks[extra.blocks > 0]) else TOO_FEW
     if complete and np.isfinite(values).all():
