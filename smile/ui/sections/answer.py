@@ -59,13 +59,14 @@ class Answer:
         for run, events in starts.items():
             begun = gr.on(events, self.begin, chosen, outputs, **AT_ONCE)
             running.append(begun.then(run, asked, outputs, **run_showing(form.progress)))
+        told = {*form.signed.values(), self.answered}
         for run in running:
+            run.then(self.settle, told, self.view, **AT_ONCE)
             run.then(form.plan, form.planned, form.plan_outputs, concurrency_limit=None, **PRIVATE)
             run.failure(self.stop, states, outputs, **AT_ONCE)  # it was not let in
         for end in (form.stop_button.click, *others):  # before what they do, or a late edit would be drawn over it
             end(None, cancels=running, **PRIVATE)
-        form.stop_button.click(self.stop, states, outputs, **AT_ONCE)
-        told = {*form.signed.values(), self.answered}
+        form.stop_button.click(self.stop, states, outputs, **AT_ONCE).then(self.settle, told, self.view, **AT_ONCE)
         changes = [part.change for part in form.signed.values()]
         gr.on(changes, self.compare_inputs, told, self.view, trigger_mode="always_last", **AT_ONCE)
 
@@ -74,6 +75,10 @@ class Answer:
         if values[self.answered] is None:
             return gr.skip()
         return gr.update(notice=self._note(values, "stale", texts.STALE) or {})
+
+    def settle(self, values: Values):
+        """After a run: its answer is no old one, unless something else was asked meanwhile."""
+        return gr.skip() if self._note(values, "stale", texts.STALE) else gr.update(notice={})
 
     def _note(self, values: Values, kind: str, text: str) -> dict[str, str] | None:
         """The notice that what is shown is an old answer, None where it is not."""
