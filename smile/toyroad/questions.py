@@ -278,7 +278,8 @@ def draw_prompt(rng: np.random.Generator, kind: str | None = None, words: tuple[
     plain: one question that one or two words answer; several: one that three words answer; twice: the fact that answers
     the question is said twice; two: two questions, neither of which has to do with the other; chained: the second asks
     about what the first one's answer names. A sixth kind, "many", is for training: three to five questions like those of
-    two, which say more about a scene than one does.
+    two, which say more about a scene than one does. Of each kind of fact (a colour, a driver, a place, the weather …) a prompt
+    has one.
     """
     kind = kind or KINDS[rng.choice(len(KINDS), p=(0.25, 0.25, 0.15, 0.2, 0.15))]
     scene = _Scene(rng)
@@ -293,7 +294,7 @@ def draw_prompt(rng: np.random.Generator, kind: str | None = None, words: tuple[
         number = 2 if kind == "two" else int(rng.integers(3, 6)) if kind == "many" else 1
         while len(asks) < number:
             other = scene.draw_ask(rng, whats)
-            if scene.find_fact(other) not in facts:
+            if scene.find_fact(other)[0] not in {what for what, _ in facts}:
                 asks.append(other)
                 facts.append(scene.find_fact(other))
     needed = facts * (2 if kind == "twice" else 1)
@@ -301,10 +302,13 @@ def draw_prompt(rng: np.random.Generator, kind: str | None = None, words: tuple[
     questions += [_pick(rng, THEN)] if kind == "chained" else []
     sentences: list[tuple[str, tuple[str, str] | None]] = [(scene.state(key, rng), key) for key in needed]
     length = sum(len(text.split()) for text in [*questions, *(text for text, _ in sentences)])
-    wanted, others = rng.integers(words[0], words[1] + 1), [key for key in scene.facts if key not in facts]
+    wanted = rng.integers(words[0], words[1] + 1)
+    said = {what for what, _ in facts}  # of each kind of fact a prompt has one
+    others = [key for key in scene.facts if key[0] not in said]
     while length < wanted:
         if rng.random() < 0.5 and others:
             key = others.pop(rng.integers(len(others)))
+            others = [other for other in others if other[0] != key[0]]
             more: tuple[str, tuple[str, str] | None] = (scene.state(key, rng), None)
         else:
             more = (_pick(rng, NEUTRAL), None)

@@ -37,7 +37,8 @@ All together {all} MB.
   unless the text asks for one ("add a tree", "paint the car blue"); sky, hills and light go on as around it.
 - **Prompts** (`toyroad-language`): statements and one or two questions about colours of things, weather, time, season, who drives
   what, and what stands by what. `smile/toyroad/questions.py` reads any text, so the right answer is known whichever words are left
-  out; what cannot be read is answered by "I do not know."
+  out; what cannot be read is answered by "I do not know." Training and measurements have one fact of each kind in a prompt; where
+  colours, drivers or places of several things are told, the model often takes the wrong one.
 
 ## Training
 

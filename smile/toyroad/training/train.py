@@ -29,7 +29,7 @@ STEPS = {
     "turbo-pixels": 1200,
     "edges": 2000,
     "edges-pixels": 800,
-    "language": 1500,
+    "language": 2000,
 }
 CHUNKS = 8  # of training examples, 4,800 pairs or 4,000 holes or edges each
 SHARED = {"shared": "../instruct-pix2pix"}  # the folder with the VAE, text encoder and tokenizer
