@@ -142,8 +142,16 @@ def test_teaching(reader):
     assert "<html" in (reader / "out/explanation.html").read_text(encoding="utf-8")[:1000]
 
 
+@pytest.mark.slow
+def test_language_models(reader):
+    said, names = execute("language_models.md")
+    assert names["answer"] == "The car is red." in said
+    given, missing = names["model"].score([names["prompt"], "What color is the car?"], names["answer"]).sum(axis=1)
+    assert given > missing + 1
+
+
 def test_every_block_that_can_be_run_is_run_above():
-    run = {"README.md", "guide.md", "editors.md", "scenarios.md", "teaching.md"}
+    run = {"README.md", "guide.md", "editors.md", "language_models.md", "scenarios.md", "teaching.md"}
     for page in PAGES:
         setting_up = all(
             " ".join(command).startswith(SETTING_UP) for _, text in blocks(page, "bash") for command in commands(text)
