@@ -5,6 +5,7 @@ and up to minutes each, in the tests at the end: `python -m pytest -m full_size 
 those run at 512 x 512 pixels in half precision, else at 64 x 64.
 """
 
+import resource
 import tempfile
 from pathlib import Path
 
@@ -28,9 +29,9 @@ from layouts import (
 )
 from PIL import Image
 from safetensors.torch import load_file
-from tiny import picture
+from tiny import FakeEmbedder, picture
 
-from smile import load_editor, load_embedder, load_segmenter
+from smile import explain, load_editor, load_embedder, load_segmenter
 
 PIPELINES = {
     "timbrooks/instruct-pix2pix": ("instruct-pix2pix", "full", INSTRUCT_PIX2PIX),
@@ -140,6 +141,12 @@ def test_editors_at_full_size(repository, hub):
     edits = editor.edit(picture((size, size)), ["make it snow"], seed=0, **given(name, size))
     assert edits[0].size == (size, size) and np.asarray(edits[0]).std() > 1
     assert editor.token_embeddings("snow").shape[1] == layout["text_encoder"]["hidden_size"]
+    editor.working_size = 64
+    small = {"embedder": FakeEmbedder(), "edits": 8, "noise_seeds": 1, **given(name, 64)}
+    explanation = explain(picture((64, 64)), "make it snow", editor, **small)
+    assert not explanation.failed and np.isfinite(explanation.weights).all()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # of this process until now, in GiB
+    print(f"{repository}: {explanation.seconds['total']:.0f} s for 8 edits at 64 x 64, peak memory {peak:.1f} GiB")
 
 
 @pytest.mark.full_size

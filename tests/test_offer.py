@@ -89,3 +89,16 @@ def test_on_a_public_space_only_what_its_owner_allows(hub, monkeypatch):
     with pytest.raises(InputError, match="a/c; there is black-forest-labs/FLUX.2-klein-4B, a/b"):
         validation.offer_repository("a/c")
     assert not hub.asked
+
+
+def test_a_comparison_of_instructions_never_takes_weights_for_captions_unasked(monkeypatch):
+    monkeypatch.setattr(machine, "find_device", lambda: "cuda")
+    assert machine.resolve_weights("img2img-turbo", "auto") == "edge_to_image"
+    assert machine.resolve_for_instruction("img2img-turbo") == "bundled"
+    assert machine.resolve_for_instruction("instruct-pix2pix") == "full"
+    note = machine.note_captions("instruct-pix2pix", "auto")["img2img-turbo"]
+    assert note == "with the weights bundled, because edge_to_image expects a caption and not an instruction"
+    chosen = machine.note_captions("img2img-turbo", "sketch_to_image_stochastic")["img2img-turbo"]
+    assert "reads this as a caption of the result" in chosen
+    monkeypatch.setattr(machine, "find_device", lambda: "cpu")
+    assert machine.note_captions("instruct-pix2pix", "auto") == {}
