@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from bundles import run
 from hostile.pictures import png
@@ -142,3 +143,10 @@ def test_blocked_edits_take_room_in_memory_and_on_disk(tmp_path):
     for number in range(60):
         on_disk.store(group, 0, f"text {number}", None)
     assert 5 <= len(list(tmp_path.rglob("*.edit"))) <= 20
+
+
+def test_a_button_for_files_is_never_empty_in_what_the_page_sends():
+    """Else the handlers behind it would open nothing, and log a traceback."""
+    for value in (None, "a.zip", [], {"url": "http://x"}):
+        assert middleware._find_problem(gr.UploadButton(), value) == "must be a file that was uploaded"
+    assert middleware._find_problem(gr.UploadButton(), {"path": "a.zip"}) == ""

@@ -247,6 +247,8 @@ def _is_own_file(path: str) -> bool:
 
 def _find_problem(field, value) -> str:
     """What is wrong with a value for this field; empty where nothing is."""
+    if value is None and isinstance(field, gr.UploadButton):  # the page's script never sends that
+        return "must be a file that was uploaded"
     if value is None or isinstance(field, gr.State):
         return ""
     if isinstance(field, (components.Choice, components.Pick)):  # whose choices change with another field's value

@@ -2,6 +2,8 @@
 
     python tests/benchmarks/load.py                       50 visitors at the same moment, and how fast Stop frees the editor
     python tests/benchmarks/load.py --minutes 60          the soak: good and bad requests, memory and files before and after
+    python tests/benchmarks/load.py --mixed 10            50 visitors for ten minutes: runs, aborts, bundles, exports, uploads
+    python tests/benchmarks/load.py --gets 200            so many visits with all bundled editors loaded: memory and processor
 
 It ends with an error where somebody got another's answer or none at all, or memory grew by more than 2 % after warm-up.
 """
@@ -18,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import httpx  # noqa: E402
+from bundles import whole  # noqa: E402
 from hostile import EITHER, GOOD  # noqa: E402
 from hostile.inputs import SHARED  # noqa: E402
 from hostile.pictures import png  # noqa: E402
@@ -29,6 +33,7 @@ from smile.ui import middleware  # noqa: E402
 from smile.ui.engine import Engine  # noqa: E402
 
 GROWTH = 0.02
+BUNDLE = whole()
 PATIENT = 600  # seconds
 
 
@@ -148,12 +153,114 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
     return dict(counts) | {"MB after warm-up": round(before, 1), "MB at the end": round(after, 1), "files left": left}
 
 
+MIXED_GROWTH = 0.05  # of the memory after two minutes, or a fifth of the time
+GETS_MB, GET_SECONDS = 20, 0.03
+
+
+def mix(page, seconds: float, visitors: int = 50) -> dict:
+    """So many visitors, each of whom explains, aborts, opens what it was given, exports it, and uploads, in turns."""
+    end, counts, lock, levels = time.monotonic() + seconds, Counter(), threading.Lock(), []
+    index = next(i for i, fn in page.page.fns.items() if fn.api_name == "explain")
+
+    def count(what):
+        with lock:
+            counts[what] += 1
+
+    def abort(visitor, number, turn):
+        session = f"mixed-{number}-{turn}"
+        data = [visitor.uploaded(png()), "make it snow", 16, 0, "instruct-pix2pix", "auto", None, "", None, None]
+        joined = visitor.post("queue/join", {"data": data, "fn_index": index, "session_hash": session})
+        if joined.status_code != 200:
+            return count("full")
+        visitor.post("cancel", {"session_hash": session, "fn_index": index, "event_id": joined.json()["event_id"]})
+        count("aborted")
+
+    def visit(number):
+        visitor, turn = Visitor(page.url, timeout=PATIENT), number
+        while time.monotonic() < end:
+            kind = turn % 4
+            try:
+                if kind == 0:
+                    words = f"make visitor{number}"
+                    made, _ = visitor.explained(instruction=words, picture=png(colour=(number, 90, 90)))
+                    count("full" if not made else "somebody else's" if made["words"] != words.split() else "explained")
+                elif kind == 1:
+                    abort(visitor, number, turn)
+                elif kind == 2:
+                    file = {"orig_name": "a.zip"} | visitor.uploaded(BUNDLE, "a.zip")
+                    body = {"data": [file], "fn_index": visitor.index("open_bundle"), "session_hash": f"open-{number}"}
+                    count("opened" if visitor.post("queue/join", body).status_code == 200 else "full")
+                    with visitor.http.stream("GET", f"gradio_api/queue/data?session_hash=open-{number}") as lines:
+                        for line in lines.iter_lines():
+                            if "close_stream" in line:
+                                break
+                else:
+                    count("uploaded" if visitor.uploaded(png((64, 64))) else "lost")
+            except Exception as error:  # whatever it is, this visitor got no answer, and is counted
+                count(f"lost: {type(error).__name__}")
+            turn += 1
+
+    def watch():
+        while time.monotonic() < end or len(levels) < 5:
+            time.sleep(seconds / 50)
+            middleware.sweep(seconds / 6)
+            levels.append(memory())
+
+    threads = [threading.Thread(target=visit, args=[number]) for number in range(visitors)] + [threading.Thread(target=watch)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    fifth = max(1, len(levels) // 5)
+    middleware.sweep(0)
+    left = sum(path.is_file() for path in Path(middleware.get_upload_folder()).rglob("*"))
+    level = {"MB after a fifth": round(sorted(levels[fifth : 2 * fifth])[fifth // 2], 1)}
+    return dict(counts) | level | {"MB at the end": round(sorted(levels[-fifth:])[fifth // 2], 1), "files left": left}
+
+
+def get(count: int) -> dict:
+    """Visits of / and /config while all bundled editors are loaded, as `app.py` loads them."""
+    from smile.models.editors import EDITORS
+
+    engine = Engine()
+    page = app.build(engine)
+    for name, entry in EDITORS.bundled.items():
+        for weights in (each for each in entry.weights if each.startswith("bundled")):
+            engine.load(name, weights)
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, state_session_capacity=middleware.SESSIONS, **app.OPTIONS)
+    seconds, http = [], httpx.Client(base_url=url, timeout=PATIENT)
+    for number in range(20 + count):
+        if number == 20:
+            before = memory()
+        for path in ("", "config"):
+            began = time.process_time()
+            assert http.get(path).status_code == 200
+            seconds.append(time.process_time() - began)
+    grown = memory() - before
+    page.close()
+    median = sorted(seconds[40:])[count]
+    return {"loaded": len(engine._loaded), "gets": 2 * count, "MB grown": round(grown, 1), "median s": round(median, 4)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--visitors", type=int, default=50, metavar="N", help="at the same moment (default 50)")
     parser.add_argument("--minutes", type=float, metavar="M", help="soak for so long instead")
+    parser.add_argument("--mixed", type=float, metavar="M", help="50 visitors doing all kinds of things for so many minutes")
+    parser.add_argument("--gets", type=int, metavar="N", help="visits with all bundled editors loaded")
     args = parser.parse_args()
+    if args.gets:
+        figures = get(args.gets)
+        print(*(f"{name}: {value}" for name, value in figures.items()), sep="\n")
+        sys.exit(bool(figures["MB grown"] > GETS_MB or figures["median s"] > GET_SECONDS))
     with Page() as page:
+        if args.mixed:
+            figures = mix(page, 60 * args.mixed, args.visitors)
+            print(*(f"{name}: {value}" for name, value in sorted(figures.items())), sep="\n")
+            grown = figures["MB at the end"] / figures["MB after a fifth"] - 1
+            print(f"memory grew by {100 * grown:.1f} %")
+            bad = [name for name in figures if name.startswith(("lost", "somebody"))]
+            sys.exit(bool(grown > MIXED_GROWTH or figures["files left"] or bad))
         if args.minutes:
             figures = soak(page.url, 60 * args.minutes)
             print(*(f"{name}: {value}" for name, value in figures.items()), sep="\n")
