@@ -246,6 +246,7 @@ function answerTo(value) {
 }
 
 function drawPaths(value) {
+  if (!view.picked) view.show = null; // a run that ends has a trace that it had not before
   const there = { trace: value.edges !== null, matrix: value.maps !== null, numbers: true, whatif: true };
   if (view.show === null || !there[view.show]) view.show = Object.keys(there).find((name) => there[name]);
   for (const button of element.querySelectorAll(".switch button")) {
@@ -313,7 +314,7 @@ function draw() {
   const before = view.value;
   view.value = value;
   if (!value) return;
-  if (before?.prompt !== value.prompt || before.answer !== value.answer) Object.assign(view, { word: null, segment: null, show: null, mask: null });
+  if (before?.prompt !== value.prompt || before.answer !== value.answer) Object.assign(view, { word: null, segment: null, show: null, mask: null, picked: false });
   find(".finding").textContent = value.finding;
   find(".said .numbers").textContent = value.remarks[0] ?? "";
   find(".remarks").textContent = value.remarks.slice(1).join(" ");
@@ -327,7 +328,7 @@ function draw() {
 
 find(".whole").addEventListener("click", () => chooseSegment(view.segment));
 for (const button of element.querySelectorAll(".switch button")) {
-  button.addEventListener("click", () => { view.show = button.dataset.show; drawPaths(view.value); });
+  button.addEventListener("click", () => { Object.assign(view, { show: button.dataset.show, picked: true }); drawPaths(view.value); });
 }
 find(".python button").addEventListener("click", ({ currentTarget }) => copy(currentTarget, find(".python pre").textContent, find(".python pre")));
 new ResizeObserver(() => {

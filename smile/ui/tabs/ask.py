@@ -51,7 +51,7 @@ class AskTab:
                     self.max_tokens = gr.Number(40, label="Tokens", precision=0, min_width=70)
                     self.temperature = gr.Number(0, label="Temperature", step=0.1, min_width=70)
                 with gr.Row():
-                    self.rows = gr.Number(0, label="Prompts", precision=0, min_width=70, info="0: as many as needed")
+                    self.rows = gr.Number(0, label="Prompts (0: auto)", precision=0, min_width=70)
                     self.seed = gr.Number(of.get("seed", 0), label="Seed", precision=0, min_width=70)
                 self.units = gr.Radio(list(UNITS), value="Words", label="Leave out")
                 self.segments = gr.Radio(list(PARTS), value="Sentences", label="Answer in")

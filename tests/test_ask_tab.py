@@ -1,0 +1,110 @@
+"""The tab “Ask a model” and its endpoint, on a model by rule: handlers are called as Gradio calls them."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from answering import RuleModel
+
+from smile import InputError, explain_answer
+from smile.ui.api import Api
+from smile.ui.language_engine import LanguageEngine, Question
+from smile.ui.tabs.ask import AskTab
+
+SHORT = "A red car. What color?"
+
+
+class OnThePage(RuleModel):
+    """A model that calls itself like one of the page's."""
+
+    name = "toyroad"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return LanguageEngine(lambda name, device=None: OnThePage(0.02))
+
+
+@pytest.fixture(scope="module")
+def tab(engine):
+    tab = AskTab(engine)
+    with gr.Blocks():
+        tab.build()
+        tab.connect(gr.DownloadButton())
+    return tab
+
+
+def values(tab, **changes):
+    form = {"prompt": SHORT, "model": "toyroad", "max_tokens": 40, "temperature": 0, "rows": 0, "seed": 0}
+    form |= {"units": "Words", "segments": "Sentences"} | changes
+    return {getattr(tab, name): value for name, value in form.items()}
+
+
+def test_a_run_ends_with_the_finding_drawn(tab):
+    *some, last = tab.explain(values(tab))
+    assert last[tab.view]["finding"] and last[tab.view]["answer"] == "The car is red." and "Done" in last[tab.progress]
+    assert (
+        some[-1][tab.shown].to_json().split('"seconds"')[0]
+        == explain_answer(SHORT, OnThePage(0.02)).to_json().split('"seconds"')[0]
+    )
+    stopped = tab.stop(some[0][tab.shown])
+    assert stopped[tab.view]["note"].startswith("stopped")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"prompt": " "},
+        {"prompt": "word " * 70},
+        {"model": "x"},
+        {"max_tokens": 9999},
+        {"temperature": -1},
+        {"rows": 1000},
+        {"seed": -1},
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_asked(tab, bad):
+    *_, last = tab.explain(values(tab, **bad))
+    assert tab.view not in last and "class=" in last[tab.progress] and last[tab.button]["interactive"]
+
+
+def test_what_if_asks_for_exactly_these_words_and_stays_apart(tab):
+    e = explain_answer(SHORT, OnThePage(0.02))
+    changes = tab.try_words(e, [], 40, 0, SimpleNamespace(mask=[True, False, True, True, True]))
+    assert changes[tab.tried] == [{"mask": [True, False, True, True, True], "answer": "I do not know the colour."}]
+    for mask in (None, [True], ["x"] * 5, {"a": 1}):
+        assert tab.tried not in tab.try_words(e, [], 40, 0, SimpleNamespace(mask=mask))
+
+
+def test_a_bundle_is_opened_and_another_one_refused(tab, tmp_path):
+    e = explain_answer(SHORT, OnThePage(0.02))
+    e.write(tmp_path / "e.zip")
+    changes = tab.open_bundle(str(tmp_path / "e.zip"))
+    assert changes[tab.prompt] == SHORT and changes[tab.view]["source"]
+    (tmp_path / "f.zip").write_bytes(b"no zip")
+    assert tab.view not in tab.open_bundle(str(tmp_path / "f.zip"))
+    written = [path for path, _ in tab.write_file("zip", e)]
+    assert written[0].endswith(".zip")
+
+
+def test_the_endpoint_returns_the_numbers(engine):
+    api = Api(None, engine)
+    *_, last = api.ask(SHORT, options={"noise_seeds": 0, "segments": "words"})
+    assert last["provisional"] is False and last["answers"][0] == "The car is red." and len(last["maps"][0]) == 4
+    for bad in ({"prompt": ""}, {"prompt": SHORT, "options": [1]}, {"prompt": SHORT, "options": {"unknown": 1}}):
+        with pytest.raises(gr.Error):
+            list(api.ask(**bad))
+
+
+def test_questions_are_checked_before_a_model_is_loaded():
+    loaded = []
+    engine = LanguageEngine(lambda name, device=None: loaded.append(name))
+    for question in (
+        Question(""),
+        Question(SHORT, "nobody"),
+        Question(SHORT, units="letters"),
+        Question(SHORT, options={"seeds": 99}),
+    ):
+        with pytest.raises(InputError):
+            next(engine.explain(question))
+    assert not loaded
