@@ -18,7 +18,7 @@ from smile.evaluation import report_card
 from smile.evaluation.relevance import Labels
 from smile.explanation import AnswerExplanation
 from smile.method.likelihood import measure_likelihood
-from smile.method.prompts import split_prompt
+from smile.method.prompts import split_again
 from smile.models import protocols
 from smile.models.language_models import ensure_language_model
 from smile.report.trust_html import Figure, TrustEntry
@@ -63,7 +63,7 @@ def measure_answer_trust(explanation: AnswerExplanation, language_model: Any) ->
     if made_by != given:
         raise InputError(f"This explanation was made with {made_by}; measuring with {given} would say nothing about it.")
     held_out, dropped = plan_prompts(e)
-    units = split_prompt(e.instruction, e.settings["units"], e.settings["within"])
+    units = split_again(e.instruction, e.settings)
     texts = [units.perturb(row) for row in [*held_out, *dropped]]
     found: list[float] = []
     for start in range(0, len(texts), BATCH):

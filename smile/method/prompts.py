@@ -6,13 +6,14 @@ space between units belongs to the prompt: line breaks stay. Segments play the p
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from smile.errors import InputError, shown
-from smile.method.units import MAX_WORDS, SAYING, TURNS, UNSEEN, Units
+from smile.method.units import MAX_WORDS, SAYING, TURNS, UNSEEN, Units, regroup
 
 UNITS = ("auto", "words", "sentences")
 SEGMENTS = ("auto", "sentences", "words", "whole")
@@ -74,6 +75,12 @@ def split_prompt(prompt: str, how: str = "auto", within: int | None = None) -> U
             )
     gaps = [prompt[a[1] : b[0]] for a, b in pairwise(spans)]
     return Units(tuple(prompt[a:b] for a, b, _ in spans), tuple(gaps), tuple(owners))
+
+
+def split_again(prompt: str, settings: Mapping[str, Any]) -> Units:
+    """The prompt in the units that an explanation's settings name. Raises InputError as `split_prompt` and `regroup`."""
+    units = split_prompt(prompt, settings["units"], settings["within"])
+    return regroup(units, settings.get("join") or (), settings.get("hold") or ())
 
 
 def check_prompt(prompt: str) -> str:

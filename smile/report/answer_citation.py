@@ -7,7 +7,7 @@ from smile.method import prompts
 from smile.options import DEFAULTS, count_permutations
 from smile.report.protocols import AnswerLike
 
-LEFT_OUT = ("reference", "distance", "sigma", "locality", "permutations")
+LEFT_OUT = ("reference", "distance", "sigma", "locality", "permutations", "alone")
 LONGEST = 600  # letters of a prompt in an address
 
 
@@ -36,9 +36,11 @@ def list_answer_options(explanation: AnswerLike) -> dict[str, Any]:
     options: dict[str, Any] = {name: of[name] for name in ("edits", "seed")}
     preset = of["preset"] is not None
     names = [name for name in DEFAULTS if name not in (*options, *LEFT_OUT)]
-    options |= {
-        name: of[name] for name in names if of[name] != DEFAULTS[name] and not (preset and name in ("design", "surrogate"))
-    }
+    usual = DEFAULTS | ({} if preset else {"design": "sparse"})
+    for name in names:
+        given, default = (tuple(value) if isinstance(value, list) else value for value in (of[name], usual[name]))
+        if given != default and not (preset and name in ("design", "surrogate")):
+            options[name] = of[name]
     if explanation.log_probs is None and not preset:
         options |= {"distance": of["distance"]}
     if of["permutations"] != count_permutations(len(explanation.words)):

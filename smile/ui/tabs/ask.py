@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 
 from smile import AnswerExplanation, InputError, load
-from smile.method.prompts import SEGMENTS, split_prompt
+from smile.method.prompts import SEGMENTS, split_again
 from smile.models.language_models import LANGUAGE_MODELS
 from smile.report.answer_citation import write_answer_python
 from smile.report.answer_payload import FAILED, answer_payload
@@ -178,7 +178,7 @@ class AskTab:
         if e is None or not isinstance(mask, list) or len(mask) != len(e.words) or not all(type(each) is bool for each in mask):
             return gr.skip()
         of = e.settings
-        text = split_prompt(e.instruction, of["units"], of["within"]).perturb(np.array(mask))
+        text = split_again(e.instruction, of).perturb(np.array(mask))
         try:
             asked = Question(
                 text, of["language_model"], seed=of["seed"], temperature=temperature or 0, max_tokens=max_tokens or 40
