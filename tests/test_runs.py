@@ -324,7 +324,7 @@ BAD = [
     ({"seed": 0.5}, "seed must be a whole number"),
     ({"seeds": 11}, "All seeds together are 264 edits"),
     ({"seeds": 0}, "seeds must be a whole number"),
-    ({"noise_seeds": 10**6}, "1000000 for the noise floor"),
+    ({"noise_seeds": 10**6}, "1000001 beside them"),
     ({"noise_seeds": 0.5}, "noise_seeds must be a whole number"),
     ({"design": "exhaustive"}, "too few for the exhaustive design with 6 words"),
     ({"design": "clever"}, "There is no design “clever”"),

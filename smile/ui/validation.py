@@ -46,7 +46,7 @@ def check_run(instruction: str, edits, options=None) -> dict:
     made, others = count_edits(k, edits, options)
     if made > MAX_EDITS or others > MAX_EDITS:
         raise InputError(
-            f"All seeds together are {made} edits and {others} for the noise floor, and this page makes at most "
+            f"All seeds together are {made} edits and {others} beside them, and this page makes at most "
             f"{MAX_EDITS} of each in one run; take fewer seeds."
         )
     return {"instruction": instruction, "edits": edits, "options": options}
