@@ -260,6 +260,11 @@ class AnswerExplanation(BaseExplanation):
         return places if places is None or self.segment_p_values is None else places & (self.segment_p_values < LEVEL)
 
     @property
+    def significant(self) -> np.ndarray:
+        """(k,) bool, the stars: as for edits, and on average over the other units the unit does something one would look at."""
+        return super().significant & (np.abs(self.weights) >= SMALL)
+
+    @property
     def said_twice(self) -> np.ndarray:
         """(k,) bool: units that evidently act, although leaving out each alone does next to nothing."""
         return self.significant & (np.abs(self.alone) <= np.maximum(NOTHING * np.abs(self.weights), SMALL))

@@ -65,7 +65,7 @@ def _say_first(e: AnswerLike, starred: np.ndarray) -> str:
         return f"No {noun} alone made a difference that can be told from chance; the strongest is {strongest}."
     makers, opponents = starred[e.weights[starred] > 0], starred[e.weights[starred] < 0]
     rest = int(np.isfinite(e.weights).sum()) - len(starred)
-    could = f"; the other {rest if rest > 1 else ''} {noun}{'s' * (rest > 1)} could go".replace("  ", " ") if rest else ""
+    could = f"; of the other {rest} {noun}s nothing could be shown" if rest > 1 else ""
     if not len(makers):
         return f"{_list_words(e, opponents)} worked against this answer."
     against = f"; {_list_words(e, opponents)} worked against it" if len(opponents) else ""
