@@ -44,8 +44,9 @@ def find_weights(weights: str | Path, *, bundled: str, full: str) -> tuple[str, 
         if not (MODELS / bundled).is_dir():
             raise InputError(f"The bundled weights are missing: there is no folder {MODELS / bundled}.")
         return "bundled", str(MODELS / bundled)
-    if Path(weights).expanduser().is_dir():
-        return weights, str(Path(weights).expanduser())
+    folder = os.path.expanduser(weights)
+    if os.path.isdir(folder):  # False, as Path.is_dir is not, for a name that no file can have
+        return weights, str(Path(folder))
     if is_repository(weights):
         return weights, weights
     raise InputError(f'There are no weights at “{shown(weights)}”; use "bundled", "full", a local folder or a repository id.')
@@ -126,7 +127,7 @@ def read_index(location: str, what: str, revision: str | None = None) -> dict[st
     from huggingface_hub import hf_hub_download
 
     path = Path(location) / "model_index.json"
-    if not Path(location).is_dir():
+    if not os.path.isdir(location):
         with silence_libraries():
             path = Path(load_pretrained(hf_hub_download, location, what, filename=path.name, revision=revision))
     return _read_json(path, f"so it is no {what} editor")

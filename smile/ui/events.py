@@ -27,3 +27,10 @@ def switch_buttons(running: bool, stop: Block, *starts: Block) -> Changes:
 def get_props(update: dict[str, Any]) -> dict[str, Any]:
     """The arguments with which a component is built as `update` (what gr.update returned) would leave it."""
     return {name: value for name, value in update.items() if name != "__type__"}
+
+
+def read_index(event: gr.EventData, count: int) -> int | None:
+    """Which of so many was clicked, None for none of them: anybody can post an event."""
+    data = event._data if isinstance(event._data, dict) else {}
+    index = data.get("index")
+    return index if isinstance(index, int) and 0 <= index < count else None

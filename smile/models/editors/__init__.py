@@ -1,6 +1,7 @@
 """The editors by name. One of ours is a file beside this one and a line in the table; a package of anybody's adds its own
 by an entry point (`smile.models.registry`). What an editor is, `smile.models.protocols.Editor` says."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def load_editor(
 
 def is_place(name: Any) -> bool:
     """Whether this is a local folder, or could be a Hub repository."""
-    return isinstance(name, (str, Path)) and (Path(name).expanduser().is_dir() or is_repository(str(name)))
+    return isinstance(name, (str, Path)) and (os.path.isdir(os.path.expanduser(name)) or is_repository(str(name)))
 
 
 def ensure_editor(editor: Any) -> Editor:

@@ -5,6 +5,7 @@ The model is SD-Turbo with the authors' checkpoint merged into its weights (`smi
 seed stands for one edit. `gamma` says how much the input counts against noise, in checkpoints that were trained for it.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -153,7 +154,7 @@ class TurboPipeline:
         return turbo.eval().requires_grad_(False)
 
     def _load_part(self, name: str, loader: Any, **options: Any) -> Any:
-        folders = [home for home in self._homes if (Path(home) / name).is_dir()]
+        folders = [home for home in self._homes if os.path.isdir(os.path.join(home, name))]
         home = str((folders or self._homes)[0])
         return load_pretrained(loader.from_pretrained, home, Img2ImgTurbo.name, subfolder=name, **options)
 
@@ -170,7 +171,7 @@ def load(weights: str = "auto", device: str | None = None, *, base: str | Path |
     kind, folder, path = _locate(weights)
     if base and folder:
         raise InputError(f"The folder {folder} has its own base; leave the base out or name a checkpoint instead.")
-    homes = [folder, find_shared_parts(folder) or folder] if folder else [Path(base).expanduser() if base else BASE]
+    homes = [folder, find_shared_parts(folder) or folder] if folder else [os.path.expanduser(base) if base else BASE]
     own = read_settings(folder) if folder else {}
     own.pop("shared", None)
     stochastic = read_checkpoint(path).stochastic
@@ -199,7 +200,7 @@ def _locate(weights: str | Path) -> tuple[str, Path | None, Path]:
         return name, None, download_checkpoint(PUBLISHED[name])
     if name.startswith("https://") and re.split("[?#]", name)[0].endswith(SUFFIXES):
         return name, None, download_checkpoint(name)
-    if name.endswith(SUFFIXES) and Path(name).expanduser().is_file():
+    if name.endswith(SUFFIXES) and os.path.isfile(os.path.expanduser(name)):
         return name, None, Path(name).expanduser()
     edges = name == "bundled-edges"
     kind, location = find_weights("bundled" if edges else weights, bundled="img2img-turbo" + "-edges" * edges, full=FULL)

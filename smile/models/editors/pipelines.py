@@ -2,6 +2,7 @@
 call (`smile.models.editors.plain`)."""
 
 import inspect
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -44,7 +45,7 @@ def load_pipeline(
     unsuitable class, too large for the device, or cannot be downloaded.
     """
     device = choose_device(device)
-    if str(weights).endswith(SINGLE) and Path(weights).expanduser().is_file():
+    if str(weights).endswith(SINGLE) and os.path.isfile(os.path.expanduser(weights)):
         return _load_file(ours, Path(weights).expanduser(), device, Extras(**extras), full)
     kind, location = find_weights(weights, bundled=bundled, full=full)
     index = read_index(location, ours.name, extras.get("revision"))
@@ -156,13 +157,14 @@ def _make_editor(
 
 def _add_lora(pipeline: Any, lora: str, what: str) -> str:
     """Merge the LoRA into the pipeline's weights. Returns what it is known by."""
-    path = Path(lora).expanduser()
+    path = os.path.expanduser(lora)
+    there = os.path.exists(path)
     if not hasattr(pipeline, "load_lora_weights"):
         raise InputError(f"A {type(pipeline).__name__} takes no LoRA; leave lora out.")
-    if path.suffix and not path.exists() and lora.count("/") != 1:
+    if Path(path).suffix and not there and lora.count("/") != 1:
         raise InputError(f"There is no LoRA at “{shown(lora)}”; give a .safetensors file, a folder or a repository.")
     try:
-        pipeline.load_lora_weights(str(path) if path.exists() else lora)
+        pipeline.load_lora_weights(path if there else lora)
         if not any(pipeline.get_list_adapters().values()):
             raise ValueError("none of its names are this model's")
         pipeline.fuse_lora()
@@ -180,8 +182,8 @@ def _load_file(ours: type[DiffusionEditor], path: Path, device: str, extras: Ext
     import diffusers
 
     pipeline_class = getattr(diffusers, ours.PIPELINE)
-    base = Path(extras.base or full).expanduser()
-    config = str(base) if base.is_dir() else extras.base or full
+    base = os.path.expanduser(extras.base or full)
+    config = base if os.path.isdir(base) else extras.base or full
     read_index(config, ours.name)  # which says in a sentence, and soon, where there is none
     dtype = choose_dtype(device, str(path))
     with silence_libraries():

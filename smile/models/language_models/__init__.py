@@ -1,6 +1,7 @@
 """The language models by name, and any other causal model by its folder or its repository on the Hub. Packages add theirs as
 `smile.models.registry` says. What a language model is, `smile.models.protocols.LanguageModel` says."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -78,4 +79,4 @@ def ensure_language_model(model: Any) -> LanguageModel:
 
 def _is_place(name: str) -> bool:
     """Whether this is a folder, or may be a repository on the Hub."""
-    return Path(name).expanduser().is_dir() or bool(re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name))
+    return os.path.isdir(os.path.expanduser(name)) or bool(re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name))

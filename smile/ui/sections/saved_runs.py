@@ -16,7 +16,7 @@ from smile.explanation import load_edits
 from smile.models.editors import EDITORS
 from smile.report import citation, payload
 from smile.ui import examples, machine, texts, validation
-from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes
+from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, read_index
 from smile.ui.examples import Example
 from smile.ui.sections.answer import Answer, draw
 from smile.ui.sections.form import describe_edits
@@ -55,7 +55,7 @@ class SavedRuns:
 
     def pick_example(self, event: gr.EventData) -> Changes:
         """The example that was clicked."""
-        index = _read_index(event, len(examples.list_examples()))
+        index = read_index(event, len(examples.list_examples()))
         return gr.skip() if index is None else self.replay(examples.list_examples()[index])
 
     def replay(self, example: Example, editor: str | None = None) -> Changes:
@@ -81,10 +81,10 @@ class SavedRuns:
         if isinstance(compared, str):
             example = examples.find_example(compared)
             editors = list(example.explanations())
-            index = _read_index(event, len(editors))
+            index = read_index(event, len(editors))
             return gr.skip() if index is None else self.replay(example, editors[index])
         steps = list((compared or {}).values())
-        index = _read_index(event, len(steps))
+        index = read_index(event, len(steps))
         if index is None:
             return gr.skip()
         if isinstance(steps[index], str):
@@ -161,13 +161,6 @@ class SavedRuns:
         explanation.image.save(picture)
         asked = self.form.describe(explanation, str(picture), explanation.region)
         return self.form.fill(asked), asked
-
-
-def _read_index(event: gr.EventData, count: int) -> int | None:
-    """Which of so many was clicked, None for none of them: anybody can post an event."""
-    data = event._data if isinstance(event._data, dict) else {}
-    index = data.get("index")
-    return index if isinstance(index, int) and 0 <= index < count else None
 
 
 def _list_link_values(explanation: Explanation) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from smile.report.jinja import render
 from smile.ui import texts, validation
 from smile.ui.answer_examples import list_answer_examples
 from smile.ui.components import AnswerView
-from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, run_showing
+from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, read_index, run_showing
 from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
 from smile.ui.runs import MAX_SECONDS, describe_error
 from smile.ui.sections.downloads import Downloads, shorten_name
@@ -153,9 +153,12 @@ class AskTab:
             **self._switch(False),
         }
 
-    def replay(self, event: gr.SelectData) -> Changes:
+    def replay(self, event: gr.EventData) -> Changes:
         """A saved run."""
-        example = next(each for each in self.examples if each.title == event.value)
+        index = read_index(event, len(self.examples))
+        if index is None:
+            return gr.skip()
+        example = self.examples[index]
         filled: Changes = {self.view: example.draw(), self.shown: example.name, self.prompt: example.open().instruction}
         said = "A saved run: no model was asked just now."
         return filled | {self.tried: [], self.comparison: "", self.progress: texts.say(said), **self._switch(False)}
