@@ -122,9 +122,9 @@ def test_a_region_that_is_none_is_one_sentence_for_all(client, picture_file, tmp
         client.predict(handle_file(picture_file), TEXT, 16, 0, region, api_name="/compare")
 
 
-def test_the_two_are_the_only_public_endpoints_and_have_types(client):
+def test_the_three_are_the_only_public_endpoints_and_have_types(client):
     endpoints = client.view_api(return_format="dict")["named_endpoints"]
-    assert list(endpoints) == ["/explain", "/compare"]
+    assert list(endpoints) == ["/explain", "/compare", "/ask"]
     parameters = {p["parameter_name"]: p["python_type"]["type"] for p in endpoints["/explain"]["parameters"]}
     asked = ["picture", "instruction", "edits", "seed", "editor", "weights", "region", "region_phrase", "settings", "options"]
     assert list(parameters) == asked
@@ -136,6 +136,9 @@ def test_the_two_are_the_only_public_endpoints_and_have_types(client):
     assert [p["parameter_name"] for p in compare["parameters"]] == ["picture", "instruction", "edits", "seed", "region"]
     assert compare["parameters"][-1]["parameter_default"] is None
     assert [r["label"] for r in compare["returns"]] == ["explanations", "pictures"]
+    ask = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/ask"]["parameters"] if p["parameter_has_default"]}
+    assert ask == {"model": "toyroad", "rows": None, "seed": 0, "temperature": 0, "max_tokens": 40, "options": None}
+    assert [r["label"] for r in endpoints["/ask"]["returns"]] == ["explanation"]
 
 
 def test_only_what_the_page_needs_is_served(fake_page, client):

@@ -167,8 +167,11 @@ def test_a_region_can_be_a_file_or_a_phrase_and_is_saved(tmp_path, capsys, monke
 
 def test_editors_lists_what_there_is_and_what_is_here(capsys):
     assert main(["editors"]) == 0
-    head, *rows = capsys.readouterr().out.splitlines()
-    assert head.split() == ["editor", "weights", "region", "here"]
+    named, known = capsys.readouterr().out.split("\n\n")[:2]
+    head, *rows = named.splitlines()
+    assert head.split() == ["editor", "weights", "for", "region", "here"]
+    assert [row.split()[1] for row in rows if "captions" in row] == list(EDITORS["img2img-turbo"].captions)
+    assert "FLUX.2-klein-4B" in known and "never run" in known
     assert [tuple(row.split()[:2]) for row in rows] == [(n, w) for n, entry in EDITORS.items() for w in entry.weights]
     assert all(row.endswith(" yes") for row in rows if row.split()[1].startswith("bundled"))
     assert all("needed" in row for row in rows if row.startswith("inpaint"))

@@ -192,7 +192,7 @@ def test_what_is_raised_in_the_middle_leaves_what_there_is(picture_file, fault, 
 
 def test_on_the_command_line_what_there_is_is_written(tmp_path, monkeypatch, capsys):
     picture().save(tmp_path / "in.png")
-    monkeypatch.setattr("smile.load_editor", lambda *_: Editor(raised(RuntimeError("broken pipe"), after=2)))
+    monkeypatch.setattr("smile.load_editor", lambda *_, **__: Editor(raised(RuntimeError("broken pipe"), after=2)))
     monkeypatch.setattr("smile.models.embedders._load_embedder_once", lambda weights: FakeEmbedder())
     asked = {"image": tmp_path / "in.png", "instruction": TEXT, "editor": "x", "out": tmp_path / "out"}
     assert main(["explain", *(f"--{name}={value}" for name, value in asked.items())]) == 1

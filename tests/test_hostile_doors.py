@@ -24,6 +24,7 @@ from smile.method.units import words
 from smile.options import Options
 from smile.ui.api import Api
 from smile.ui.engine import Engine
+from smile.ui.language_engine import LanguageEngine
 
 pytestmark = pytest.mark.usefixtures("soon_and_without_traceback")
 CHOSEN = choose_one_of_each()
@@ -53,7 +54,7 @@ EDITORS = ("instruct-pix2pix", "img2img-turbo", "inpaint")
 def on_numpy(monkeypatch):
     """The bundled editors on NumPy; what has other names is looked for as always."""
 
-    def load(name, weights="auto", device=None):
+    def load(name, weights="auto", device=None, **extras):
         return load_editor(name, weights) if name not in EDITORS or weights != "auto" else FakeBackend(name, "bundled")
 
     def save(explanation, folder, overwrite=False):  # the numbers alone; the page with plotly.js in it takes seconds
@@ -179,7 +180,8 @@ def test_both_doors_call_the_functions_that_are_tested(door, on_numpy, tmp_path)
     asked = {"editor": "inpaint", "region": png((16, 12), "L", 255), "settings": {"steps": 3}, "options": {"seeds": 2}}
     arguments = list_arguments(asked, tmp_path)
     values = GIVEN | asked | {"picture": str(tmp_path / "picture.png"), "region": str(tmp_path / "region.png")}
-    through = {"page": lambda: [*Api(Engine(fake_models)).explain(**values)], "command line": lambda: main(arguments)}
+    api = Api(Engine(fake_models), LanguageEngine())
+    through = {"page": lambda: [*api.explain(**values)], "command line": lambda: main(arguments)}
     called = list_functions_called(through[door])
     assert [name for name, function in FUNCTIONS.items() if function.__code__ not in called] == []
 

@@ -129,6 +129,7 @@ def from_editor(k, edits, noise, runs, reference="edit", seeds=1, seed=0):
     if reference == "edit":
         distances[np.diff(blocks, prepend=-1) > 0] = 0
     settings = {"similarity": "largest", "surrogate": "linear", "permutations": permutations(k), "looks": None}
+    settings |= {"reference": reference, "undo": False}
     for run, d in enumerate(distances.T):
         results = analyse(mask, blocks, weight, d, d, np.array([]), settings | {"seed": run}, True)
         p_values.append(results["p_values"])

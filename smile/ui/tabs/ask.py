@@ -18,7 +18,7 @@ from smile.report.jinja import render
 from smile.ui import texts, validation
 from smile.ui.answer_examples import list_answer_examples
 from smile.ui.components import AnswerView
-from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, read_index, run_showing
+from smile.ui.events import AT_ONCE, EDITING, OPENING, PRIVATE, Changes, Values, read_index, run_showing
 from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
 from smile.ui.runs import MAX_SECONDS, describe_error
 from smile.ui.sections.downloads import Downloads, shorten_name
@@ -77,12 +77,13 @@ class AskTab:
         for button, run in ((self.button, self.explain), (self.compare_button, self.compare)):
             begun = button.click(self.begin, None, outputs, **AT_ONCE)
             running.append(begun.then(run, asked, outputs, **run_showing(self.progress)))
-        replays = [(self.samples.select, self.replay, None), (self.open_button.upload, self.open_bundle, self.open_button)]
+        replays: list[tuple] = [(self.samples.select, self.replay, None, AT_ONCE)]
+        replays.append((self.open_button.upload, self.open_bundle, self.open_button, OPENING))
         self.stop_button.click(None, cancels=running, **PRIVATE)
         self.stop_button.click(self.stop, self.shown, outputs, **AT_ONCE)
-        for event, replay, given in replays:
+        for event, replay, given, how in replays:
             event(None, cancels=running, **PRIVATE)
-            event(replay, given, [*outputs, self.prompt], **AT_ONCE)
+            event(replay, given, [*outputs, self.prompt], **how)
         what_if = [self.shown, self.tried, self.max_tokens, self.temperature]
         self.view.edit(self.try_words, what_if, [self.view, self.tried], trigger_mode="always_last", **EDITING, **PRIVATE)
         self.downloads.connect(self.shown, self.progress, taken)
@@ -166,7 +167,7 @@ class AskTab:
     def open_bundle(self, file: str) -> Changes:
         """An explanation that somebody saved."""
         try:
-            explanation = load(file)
+            explanation = load(file, limits=validation.OPENED)
             if not isinstance(explanation, AnswerExplanation):
                 raise InputError("This explanation is of an edit; open it under “Explain an edit”.")
         except Exception as error:  # as above
