@@ -72,6 +72,8 @@ CHOICES = {
         "/etc/passwd",
         "http://evil.example/x",
         "x" * 3000,
+        "x/" * 3000,
+        "~nobody/x",
         ["full"],
         {"a": 1},
         3,

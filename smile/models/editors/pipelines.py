@@ -172,7 +172,7 @@ def _add_lora(pipeline: Any, lora: str, what: str) -> str:
     except Exception as error:  # what is damaged, or of another model, can make its reader raise anything
         if is_out_of_memory(error):
             raise
-        raise InputError(f"The LoRA {lora} does not fit {what}, or cannot be read ({shown_error(error)}).") from error
+        raise InputError(f"The LoRA {shown(lora)} does not fit {what}, or cannot be read ({shown_error(error)}).") from error
     return f"lora {hash_place(lora)}"
 
 
