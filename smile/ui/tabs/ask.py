@@ -47,25 +47,25 @@ class AskTab:
                 titles = [example.title for example in self.examples]
                 self.samples = gr.Radio(titles, label="Or one of these", elem_id="ask-samples", visible=bool(titles))
                 self.model = gr.Dropdown(list(LANGUAGE_MODELS), value=BUNDLED, label="Model", elem_id="ask-language-model")
-                with gr.Row():
+                with gr.Row(elem_id="ask-lengths"):
                     self.max_tokens = gr.Number(40, label="Tokens", precision=0, min_width=70)
                     self.temperature = gr.Number(0, label="Temperature", step=0.1, min_width=70)
-                with gr.Row():
+                with gr.Row(elem_id="ask-amounts"):
                     self.rows = gr.Number(0, label="Prompts (0: auto)", precision=0, min_width=70)
                     self.seed = gr.Number(of.get("seed", 0), label="Seed", precision=0, min_width=70)
-                self.units = gr.Radio(list(UNITS), value="Words", label="Leave out")
-                self.segments = gr.Radio(list(PARTS), value="Sentences", label="Answer in")
-                with gr.Row():
+                self.units = gr.Radio(list(UNITS), value="Words", label="Leave out", elem_id="ask-units")
+                self.segments = gr.Radio(list(PARTS), value="Sentences", label="Answer in", elem_id="ask-parts")
+                with gr.Row(elem_id="ask-do"):
                     self.button = gr.Button("Explain", variant="primary", elem_id="ask-explain", min_width=120)
                     self.stop_button = gr.Button("Stop", interactive=False, elem_id="ask-stop", min_width=60)
                 self.compare_button = gr.Button("Compare models", elem_id="ask-compare", visible=len(LANGUAGE_MODELS) > 1)
                 self.progress = gr.HTML(elem_id="ask-progress")
-                with gr.Row():
-                    self.downloads.build()
-                self.open_button = gr.UploadButton("Open a bundle", file_types=[".zip"], size="sm", elem_id="ask-open")
             with gr.Column(elem_id="ask-answer", min_width=320):
                 self.view = AnswerView(self.examples[0].draw() if self.examples else None, elem_id="ask-view")
                 self.comparison = gr.HTML(elem_id="ask-comparison")
+                with gr.Row(elem_id="ask-take"):
+                    self.downloads.build()
+                    self.open_button = gr.UploadButton("Open a bundle", file_types=[".zip"], size="sm", elem_id="ask-open")
         self.shown = gr.State(self.examples[0].name if self.examples else None, time_to_live=3600)
         self.tried = gr.State([], time_to_live=3600)
 
