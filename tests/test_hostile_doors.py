@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -142,10 +143,10 @@ BUNDLES = {
 @pytest.mark.parametrize("name", BUNDLES)
 def test_a_bundle(visitor, name, tmp_path, capfd):
     data = BUNDLES[name]()
-    answer = visitor.event("open_bundle", [visitor.uploaded(data, "explanation.zip")]).json()
-    said = re.search(r'class="problem" role="alert">([^<]*)<', json.dumps(answer, ensure_ascii=False))
-    said = said[1].replace("\\", "") if said else re.search("role=.alert.>([^<]*)<", str(answer))[1]
-    check_sentence(said)
+    for opens in ("open_bundle", "open_bundle_1"):  # of the tab Explain an edit, and of Ask a model
+        answer = visitor.event(opens, [visitor.uploaded(data, "explanation.zip")])
+        (said,) = {*re.findall("role=.{1,2}alert.{1,2}>([^<]*)<", json.dumps(answer, ensure_ascii=False))}
+        check_sentence(said.replace("\\", ""))
     (tmp_path / "in.zip").write_bytes(data)
     status, said = run(["export", str(tmp_path / "in.zip"), "--out", str(tmp_path / "out.html")], capfd)
     assert status == 2 and not (tmp_path / "out.html").exists()
@@ -156,13 +157,15 @@ def test_a_bundle(visitor, name, tmp_path, capfd):
 
 
 def list_functions_called(action) -> set:
-    """The code of every Python function that is called meanwhile in this thread."""
+    """The code of every Python function that is called meanwhile, in this thread and in those that it starts."""
     called = set()
-    sys.setprofile(lambda frame, event, argument: called.add(frame.f_code))
+    for profile in (threading.setprofile, sys.setprofile):
+        profile(lambda frame, event, argument: called.add(frame.f_code))
     try:
         action()
     finally:
         sys.setprofile(None)
+        threading.setprofile(None)
     return called
 
 
@@ -199,7 +202,7 @@ def test_both_doors_open_a_bundle_by_the_function_that_is_tested(door, tmp_path)
 
 
 def test_the_doors_ask_for_editors_by_the_function_that_is_tested(monkeypatch, tmp_path):
-    def refuse(*names):
+    def refuse(*names, **extras):
         raise InputError(f"Asked for {names[:2]}.")
 
     monkeypatch.setattr("smile.load_editor", refuse)

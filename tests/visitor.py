@@ -1,6 +1,7 @@
 """A program that posts to the page over HTTP, as anybody can."""
 
 import json
+import secrets
 
 import httpx
 from hostile.pictures import png
@@ -53,6 +54,16 @@ class Visitor:
         """Of one of the page's own functions."""
         return next(each["id"] for each in self.functions if each["api_name"] == name)
 
-    def event(self, name, data):
-        """What one of the page's own events answers."""
-        return self.post("run/predict", {"data": data, "fn_index": self.index(name), "session_hash": "visitor"})
+    def event(self, name, data) -> list[dict]:
+        """What one of the page's own events that wait in the queue answers, in order."""
+        session = f"visitor-{secrets.token_hex(4)}"
+        joined = self.post("queue/join", {"data": data, "fn_index": self.index(name), "session_hash": session})
+        assert joined.status_code == 200, joined.text
+        told = []
+        with self.http.stream("GET", f"gradio_api/queue/data?session_hash={session}") as lines:
+            for line in lines.iter_lines():
+                if line.startswith("data: "):
+                    told.append(json.loads(line.removeprefix("data: ")))
+                if told and told[-1]["msg"] == "process_completed":
+                    break
+        return [each["output"]["data"] for each in told if each.get("output", {}).get("data")]
