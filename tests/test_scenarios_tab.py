@@ -48,7 +48,7 @@ def brought(tab, path):
 
 def test_a_suite_says_what_it_takes_before_and_after_its_editor_is_loaded(tab):
     first, then = read_all(tab.plan, "first-steps", None)
-    assert "12: 4 instructions, 3 pictures, instruct-pix2pix" in first["plan_text"] and "up to 216 edits" in first["plan_text"]
+    assert "12: 4 instructions, 3 pictures, instruct-pix2pix" in first["plan_text"] and "up to 228 edits" in first["plan_text"]
     assert "about" not in first["plan_text"] and "about" in then["plan_text"]
     assert "60 cells and 1800 edits" in first["plan_text"]
     assert len(read_all(tab.plan, "first-steps", None)) == 1  # it is known now

@@ -28,7 +28,7 @@ from scipy.stats import spearmanr
 from smile import explain_answer, load_language_model
 from smile.evaluation.metrics import accuracy
 from smile.method.surrogate import fit
-from smile.toyroad.questions import KINDS, draw_prompt
+from smile.toyroad.questions import KINDS, draw_clean_prompt, draw_prompt
 
 KEPT = Path(__file__).resolve().parents[2] / ".training" / "answers.jsonl"
 FIRST = 7_000_000  # of the held-out numbers; training's begin elsewhere
@@ -50,7 +50,7 @@ def list_prompts(kind, model):
     """(number, prompt) without end, of those that the model answers rightly: what it does otherwise has no known truth."""
     number = FIRST + 100_000 * KINDS.index(kind)
     while True:
-        prompt = draw_prompt(np.random.default_rng(number), kind)
+        prompt = draw_clean_prompt(np.random.default_rng(number), kind)
         k, labels = len(prompt.words), prompt.label_words()
         if 0 < labels.sum() < k <= 42 and model.write([prompt.text], seed=0)[0] == prompt.answer:
             yield number, prompt
