@@ -27,6 +27,7 @@ from smile.report.beside import describe_order
 from smile.report.finding import write_finding
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
+LEADING = 0.25  # of the largest weight
 NOTHING, SMALL = 0.25, 0.05  # of the weight, and of the largest distance: leaving out less than that alone does nothing
 
 
@@ -255,19 +256,28 @@ class AnswerExplanation(BaseExplanation):
 
     @property
     def places(self) -> np.ndarray | None:
-        """(k, segments) bool: the segments that a unit with a star evidently acts on."""
-        places = super().places
+        """(k, segments) bool: the segments that one of the leading units acts on, by its own test where there is one."""
+        places = None if self.maps is None else find_places(self.maps, self.leading)
         return places if places is None or self.segment_p_values is None else places & (self.segment_p_values < LEVEL)
 
     @property
     def significant(self) -> np.ndarray:
-        """(k,) bool, the stars: as for edits, and on average over the other units the unit does something one would look at."""
-        return super().significant & (np.abs(self.weights) >= SMALL)
+        """(k,) bool, all False: no unit of a prompt has a star, because on prompts with known answers too many units that do
+        nothing had one (`tests/benchmarks/answers.py kinds`)."""
+        return np.zeros(len(self.words), bool)
+
+    @property
+    def leading(self) -> np.ndarray:
+        """(k,) bool: the units that are named. A weight of at least a quarter of the largest one, and not so small that nobody
+        would look at it; where the model only writes, Holm's p-value is below 0.05 besides."""
+        size = np.nan_to_num(np.abs(self.weights))
+        large = size >= max(SMALL, LEADING * size.max(initial=0))
+        return large & self.beyond_noise & (self.log_probs is not None or super().significant)
 
     @property
     def said_twice(self) -> np.ndarray:
-        """(k,) bool: units that evidently act, although leaving out each alone does next to nothing."""
-        return self.significant & (np.abs(self.alone) <= np.maximum(NOTHING * np.abs(self.weights), SMALL))
+        """(k,) bool: leading units of which leaving out each alone does next to nothing."""
+        return self.leading & (np.abs(self.alone) <= np.maximum(NOTHING * np.abs(self.weights), SMALL))
 
     @property
     def finding(self) -> str:

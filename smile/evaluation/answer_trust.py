@@ -110,14 +110,14 @@ def _reword(entry: TrustEntry) -> TrustEntry:
 
 def _report_lds(e: AnswerExplanation, held_out, shares) -> TrustEntry:
     lds = measure_lds(e.weights, held_out, shares)
-    star = bool(e.significant.any())
+    known = e.beyond_noise
     if lds is None:
         sentence = "Other prompts make the answer as likely as this one, so there is nothing to foretell."
     elif lds >= LDS:
         sentence = "The weights foretell well how likely the answer stays for prompts that were not asked before."
     else:
         sentence = "The weights foretell only in part how likely the answer stays for prompts that were not asked before."
-    holds = None if lds is None or (lds >= LDS and not star) else lds >= LDS
+    holds = None if lds is None or (lds >= LDS and not known) else lds >= LDS
     figure = Figure("rank correlation (LDS)", lds, "–" if lds is None else f"{lds:.2f}", LDS, holds=holds)
     detail = f"Over {HELD_OUT} prompts in which each unit is kept by the toss of a coin."
     return TrustEntry("foresight", sentence, detail, (figure,), f"{LDS} or more, our rule", "Park et al. 2023", {"lds": lds})
@@ -134,7 +134,7 @@ def _report_drop(e: AnswerExplanation, rows, shares) -> TrustEntry:
     else:
         sentence = "Leaving out other words undoes the answer as much as leaving out the heaviest."
     detail = f"Without the {count} a token is {own[at]:.2f} nat less likely, without as many random ones {random[at]:.2f}."
-    holds = None if better and not e.significant.any() else better
+    holds = None if better and not e.beyond_noise else better
     figures = (
         Figure(f"drop without the {count}", float(own[at]), f"{own[at]:.2f} nat", holds=holds),
         Figure("drop without random ones", float(random[at]), f"{random[at]:.2f} nat"),

@@ -16,6 +16,7 @@ from smile.report.protocols import AnswerLike
 SAME = 1e-9
 HALF = 0.5
 LONGEST = 48  # letters of a segment that is quoted
+UNSTARRED = "No word has a star: on prompts whose answer is known, too many words that do nothing had one."
 TRACED = "The trace is measured by leaving out, given what was written before; it does not show what goes on inside the model."
 
 
@@ -50,33 +51,34 @@ def _write_all(e: AnswerLike) -> list[str]:
         return [f"Only {usable.sum()} of {len(usable)} prompts were answered, too few to say which {noun}s matter."]
     if not e.beyond_noise:
         return [f"No {noun} changed the answer more than chance does: another seed alone changes it as much or more."]
-    starred = np.flatnonzero(e.significant)
-    said = [_say_first(e, starred), _say_numbers(e, starred), _say_segments(e), _say_twice(e), _say_trace(e)]
-    return [each for each in [*said, _say_scope(e), _say_fit(e), _say_cut(e)] if each]
+    leading = np.flatnonzero(e.leading)
+    said = [_say_first(e, leading), _say_numbers(e, leading), _say_segments(e), _say_twice(e), _say_trace(e)]
+    return [each for each in [*said, _say_scope(e), UNSTARRED, _say_fit(e), _say_cut(e)] if each]
 
 
-def _say_first(e: AnswerLike, starred: np.ndarray) -> str:
+def _say_first(e: AnswerLike, leading: np.ndarray) -> str:
     """Without a number, and without a term of statistics."""
     noun = _name_units(e)
     strongest = quote(e.words[int(np.nanargmax(np.abs(e.weights)))])
     if e.untested and e.untested != ENUMERATED:
         return f"No {noun} could be tested, because {e.untested}; the strongest is {strongest}."
-    if not len(starred):
-        return f"No {noun} alone made a difference that can be told from chance; the strongest is {strongest}."
-    makers, opponents = starred[e.weights[starred] > 0], starred[e.weights[starred] < 0]
-    rest = int(np.isfinite(e.weights).sum()) - len(starred)
-    could = f"; of the other {rest} {noun}s nothing could be shown" if rest > 1 else ""
+    if not len(leading):
+        return f"No {noun} alone made much of a difference; the strongest is {strongest}."
+    makers, opponents = leading[e.weights[leading] > 0], leading[e.weights[leading] < 0]
+    rest = int(np.isfinite(e.weights).sum()) - len(leading)
+    could = f"; the other {rest} {noun}s did less" if rest > 1 else ""
     if not len(makers):
         return f"{_list_words(e, opponents)} worked against this answer."
     against = f"; {_list_words(e, opponents)} worked against it" if len(opponents) else ""
     return f"{_list_words(e, makers)} made this answer{against}{could}."
 
 
-def _say_numbers(e: AnswerLike, starred: np.ndarray) -> str:
+def _say_numbers(e: AnswerLike, leading: np.ndarray) -> str:
     """The weights, the largest first."""
-    if not len(starred):
+    if not len(leading):
         return ""
-    named = [f"{quote(e.words[j])} {format_weight(e.weights[j])}" for j in starred[np.argsort(-np.abs(e.weights[starred]))]]
+    order = leading[np.argsort(-np.abs(e.weights[leading]), kind="stable")]
+    named = [f"{quote(e.words[j])} {format_weight(e.weights[j])}" for j in order]
     return f"Weights: {', '.join(named)}."
 
 

@@ -7,10 +7,11 @@ import numpy as np
 
 from smile.report import plots
 from smile.report.answer_finding import TRACED, write_answer_sentences
-from smile.report.numbers import finite_or_none, format_interval, format_p_value, format_weight
+from smile.report.numbers import finite_or_none, format_interval, format_weight
 from smile.report.protocols import AnswerLike
 
 FAILED = "no answer"
+NUMBERS = plots.COLUMN_NAMES.index("p")  # columns of the table: no p-values, as there are no stars
 SHOWN = 40  # different answers; the rest are counted
 
 
@@ -32,12 +33,12 @@ def answer_payload(
         "weights": _list_numbers(e.weights),
         "low": _list_numbers(e.ci_low),
         "high": _list_numbers(e.ci_high),
-        "significant": e.significant.tolist(),
+        "leading": e.leading.tolist(),
         "noise": not e.provisional and not e.beyond_noise,
         "twice": e.said_twice.tolist(),
         "hover": _write_hovers(e),
-        "columns": [*plots.COLUMN_NAMES, "alone"],
-        "rows": [[*row, _say_alone(e, j)] for j, row in enumerate(plots.tabulate_words(e))],
+        "columns": list(plots.COLUMN_NAMES[:NUMBERS]),
+        "rows": [list(row[:NUMBERS]) for row in plots.tabulate_words(e)],
         "finding": finding,
         "remarks": remarks,
         "facts": _list_facts(e),
@@ -97,7 +98,7 @@ def _write_hovers(e: AnswerLike) -> list[list[str]]:
     return [
         [
             f"weight {format_weight(e.weights[j])}, 95 % interval {format_interval(e.ci_low[j], e.ci_high[j])}",
-            f"p (Holm) {format_p_value(e.p_values_holm[j])}, left out alone {_say_alone(e, j)}",
+            f"left out alone {_say_alone(e, j)}",
         ]
         for j in range(len(e.words))
     ]

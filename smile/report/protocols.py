@@ -96,6 +96,9 @@ class AnswerLike(NumbersLike, Protocol):
     def edges(self) -> list[Edge]: ...
 
     @property
+    def leading(self) -> np.ndarray: ...  # (k,) bool
+
+    @property
     def said_twice(self) -> np.ndarray: ...  # (k,) bool
 
     @property

@@ -70,8 +70,8 @@ def measure_kind(kind, number, prompt, model):
         "auroc": accuracy(e.weights, labels)["auroc"],
         "alone": accuracy(e.alone, labels)["auroc"],
         "top": bool(labels[size.argmax()]),
-        "power": float(e.significant[labels].mean()),
-        "false": bool(e.significant[~labels].any()),
+        "named": float(e.leading[labels].mean()),
+        "others": float(e.leading[~labels].mean()),
         "rows": len(e.texts),
         "seconds": seconds,
         "right_edges": len(edges & set(prompt.edges)) == len(prompt.edges),
@@ -79,7 +79,7 @@ def measure_kind(kind, number, prompt, model):
         "false_paths": any(not parts[target, source] for source, target in words if target < len(parts)),
     }
     if kind == "twice":
-        line["both"] = all(any(e.significant[j] for j in statement) for statement in prompt.twice)
+        line["both"] = all(any(e.leading[j] for j in statement) for statement in prompt.twice)
         line["said"] = bool(e.said_twice[[j for statement in prompt.twice for j in statement]].sum() >= 2)
     if kind == "two" and e.maps is not None and e.maps.shape[1] == len(parts) == 2:
         maps, own = np.abs(e.maps), [parts[s] & ~parts[1 - s] for s in (0, 1)]
@@ -119,7 +119,7 @@ def measure_null(number):
     """P-values of one run on a model that ignores its prompt."""
     prompt = draw_prompt(np.random.default_rng(FIRST + number), "plain", (8, 14))
     e = explain_answer(prompt.text, Deaf(), seed=number, trace=False)
-    return {"share": float((e.p_values < 0.05).mean()), "any": bool(e.significant.any())}
+    return {"share": float((e.p_values < 0.05).mean()), "any": bool(e.leading.any())}
 
 
 def keep(key, measure):
@@ -147,7 +147,7 @@ def print_table(columns, rows):
 
 
 def run_kinds(model, args):
-    names = ("auroc", "log", "flat", "alone", "top", "power", "false", "own", "both", "said", "right_edges", "false_edges",
+    names = ("auroc", "log", "flat", "alone", "top", "named", "others", "own", "both", "said", "right_edges", "false_edges",
              "false_paths", "rows", "seconds")  # fmt: skip
     rows = []
     for kind in args.kinds:

@@ -31,8 +31,8 @@ function shownWeights(value) {
   return view.segment === null || !value.maps ? value.weights : value.maps.map((row) => row[view.segment]);
 }
 
-function shownStars(value) {
-  return view.segment === null || !value.places ? value.significant : value.places.map((row) => row[view.segment]);
+function shownStrong(value) {
+  return view.segment === null || !value.places ? value.leading : value.places.map((row) => row[view.segment]);
 }
 
 function lines(value, width) {
@@ -60,7 +60,7 @@ function lines(value, width) {
 const shorten = (word) => (word.length > 44 ? `${word.slice(0, 43)}…` : word);
 
 function promptFigure(value, width) {
-  const [weights, stars] = [shownWeights(value), shownStars(value)];
+  const [weights, strong] = [shownWeights(value), shownStrong(value)];
   const rows = lines(value, width);
   const data = [];
   const boxes = [];
@@ -71,7 +71,7 @@ function promptFigure(value, width) {
       const rgb = value.noise ? channels(inDark() ? "#272522" : "#f1efeb") : paint(weights[index]);
       const name = escaped(shorten(value.words[index])).replace(/\n/g, " ");
       const colour = value.noise ? (inDark() ? "#b3aba1" : "#5f5850") : pen(rgb);
-      return `<span style="color:${colour}">${stars[index] ? `<b>${name} ★</b>` : name}<br>${value.noise ? "·" : signedNumber(weights[index])}</span>`;
+      return `<span style="color:${colour}">${strong[index] ? `<b>${name}</b>` : name}<br>${value.noise ? "·" : signedNumber(weights[index])}</span>`;
     };
     data.push({
       type: "heatmap", x: edges, y: [number, number + 1], z: [row.map(([index]) => (value.noise ? 0 : weights[index] ?? 0))],
@@ -101,11 +101,11 @@ function placeButtons(value, boxes) {
     button.addEventListener("click", () => chooseWord(index));
     cells.append(button);
   }
-  const [weights, stars] = [shownWeights(value), shownStars(value)];
+  const [weights, strong] = [shownWeights(value), shownStrong(value)];
   [...cells.children].forEach((button, index) => {
     const { left, top, width } = boxes[index];
     Object.assign(button.style, { left: `${left}px`, top: `${top}px`, width: `${width - 3}px`, height: `${ROW - 3}px` });
-    button.setAttribute("aria-label", `${value.words[index]}: ${signedNumber(weights[index])}${stars[index] ? ", more than chance" : ""}. ${value.hover[index].join(", ")}`);
+    button.setAttribute("aria-label", `${value.words[index]}: ${signedNumber(weights[index])}${strong[index] ? ", one of the words that did most" : ""}. ${value.hover[index].join(", ")}`);
     button.setAttribute("aria-pressed", String(view.word === index));
   });
 }
@@ -268,7 +268,7 @@ function drawPaths(value) {
 
 function drawAnswers(value) {
   const most = Math.max(...value.answers.map(({ rows }) => rows.length));
-  const strong = value.words.map((_, index) => value.significant[index]);
+  const strong = value.words.map((_, index) => value.leading[index]);
   find(".gallery h2").textContent = value.different > value.answers.length
     ? `${value.answers.length} of ${value.different} answers to ${value.prompts} prompts`
     : `${value.different} ${value.different === 1 ? "answer" : "different answers"} to ${value.prompts} prompts`;
