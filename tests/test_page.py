@@ -84,13 +84,13 @@ def test_the_plan_is_said_before_and_after_loading():
     assert "being loaded" in next(said)
     gate.set()
     then = next(said)
-    assert "instruct-pix2pix on the CPU" in then and "24 edits, up to 4 more under other seeds; about" in then
+    assert "instruct-pix2pix on the CPU" in then and "24 edits, up to 5 more beside them; about" in then
     assert [*plan(form, edits=3)][-1].count("too few") == 1
     assert "empty" in [*plan(form, "")][-1]
 
 
 def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(form):
-    assert "72 edits, up to 2 more under other seeds" in [*plan(form, seeds=3, noise_seeds=2)][-1]
+    assert "72 edits, up to 5 more beside them" in [*plan(form, seeds=3, noise_seeds=2)][-1]
     assert "4 edits, up to 4 more" in [*plan(form, "make snow")][-1]  # there are no more combinations
     said = [*plan(form)][-1]
     assert "up to 84 edits; about a second and what img2img-turbo and inpaint may take" in said
@@ -132,7 +132,7 @@ def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):
     loaded = []
     form = build_edit_tab(lambda *names: loaded.append(names) or fake_models(*names)).form
     said = [*plan(form, weights="full")][-1]
-    assert "24 edits, up to 4 more under other seeds; about 4 hours on this CPU; downloads about 5 GB first" in said
+    assert "24 edits, up to 5 more beside them; about 4 hours on this CPU; downloads about 5 GB first" in said
     assert "up to 84 edits; about 4 hours and what img2img-turbo and inpaint may take; downloads about 5 GB first" in said
     assert "about 8 hours" in [*plan(form, weights="full", steps=40)][-1]
     assert "about 15 minutes" in [*plan(form, editor="img2img-turbo", weights="edge_to_image")][-1]

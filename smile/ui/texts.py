@@ -189,7 +189,7 @@ def describe_plan(outlook, run: str, comparison: str = "") -> Markup:
 def describe_run(edits: int, noise: int, outlook=None) -> str:
     """How much work a run is, and how long it will take where that is known."""
     more = f"up to {noise}" if noise > 1 else noise  # an editor whose second seed changes nothing gets no third
-    parts = [f"{format_count(edits, 'edit')}, {more} more under other seeds"]
+    parts = [f"{format_count(edits, 'edit')}, {more} more beside them"]
     if outlook is not None and outlook.seconds_per_edit is not None:
         device = "" if outlook.loaded else f" on this {_name_device(outlook)}"
         parts.append(f"{format_duration((edits + noise) * outlook.seconds_per_edit)}{device}")
