@@ -99,5 +99,6 @@ def test_edits_and_the_published_bootstrap():
 @pytest.mark.parametrize("size", [0, 4])
 def test_until_confident(size):
     found = of_looks(7, 4, "gaussian", size, 300)
-    assert abs(found["type I"] - 0.05) < 0.015 + error(0.05, 300 * 6) / 2
+    least = 0.0 if size else 0.035 - error(0.05, 300 * 6) / 2  # beside a word that acts, pairs with it are tested, too: careful
+    assert least < found["type I"] < 0.065 + error(0.05, 300 * 6) / 2
     assert found["coverage"] > 0.95 - error(0.95, 300 * 7) and found["budget"] < 1
