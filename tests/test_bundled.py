@@ -135,6 +135,8 @@ def test_the_map_of_a_word_lies_where_the_word_acts(editor):
 
 def test_the_model_card_has_the_measured_tables():
     card, measured = (MODELS / "README.md").read_text(), json.loads((MODELS / "evaluation.json").read_text())
+    answers = measured.pop("toyroad-language")["answers"]
+    assert f"{100 * answers['whole']['all']:.1f} %" in card and f"{100 * answers['half of the words']['all']:.1f} %" in card
     assert set(measured) == set(CASES)
     for results in measured.values():
         assert {"quality", "seed noise", "words"} <= set(results)

@@ -28,7 +28,7 @@ def saved(request) -> tuple[examples.Example, Explanation]:
 
 def test_the_listing_is_the_one_in_the_folder_and_so_are_the_files():
     assert json.loads((EXAMPLES / "examples.json").read_text()) == examples.describe_examples()
-    expected = {"examples.json", *(f"{name}.zip" for name in BUNDLES)}
+    expected = {"examples.json", "answers.json", "ask-two.zip", *(f"{name}.zip" for name in BUNDLES)}
     for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
         expected |= {f"{name}.png", *([f"{name}-region.png"] if one.region else [])}
     assert {path.name for path in EXAMPLES.iterdir()} == expected

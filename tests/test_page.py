@@ -91,13 +91,13 @@ def test_the_plan_is_said_before_and_after_loading():
 
 def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(form):
     assert "72 edits, up to 5 more beside them" in [*plan(form, seeds=3, noise_seeds=2)][-1]
-    assert "4 edits, up to 4 more" in [*plan(form, "make snow")][-1]  # there are no more combinations
+    assert "4 edits, up to 10 more" in [*plan(form, "make snow")][-1]  # no more combinations, but those under other seeds
     said = [*plan(form)][-1]
-    assert "up to 84 edits; about a second and what img2img-turbo and inpaint may take" in said
+    assert "up to 87 edits; about a second and what img2img-turbo and inpaint may take" in said
     for name in ("img2img-turbo", "inpaint"):
         form.engine.load(name)
     said = [*plan(form)][-1]
-    assert "up to 84 edits; about a second; inpaint changes what is painted, or else everything" in said
+    assert "up to 87 edits; about a second; inpaint changes what is painted, or else everything" in said
     for wrong in (
         {"seeds": 0},
         {"seeds": 1.5},
@@ -133,9 +133,9 @@ def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):
     form = build_edit_tab(lambda *names: loaded.append(names) or fake_models(*names)).form
     said = [*plan(form, weights="full")][-1]
     assert "24 edits, up to 5 more beside them; about 4 hours on this CPU; downloads about 5 GB first" in said
-    assert "up to 84 edits; about 4 hours and what img2img-turbo and inpaint may take; downloads about 5 GB first" in said
+    assert "up to 87 edits; about 4 hours and what img2img-turbo and inpaint may take; downloads about 5 GB first" in said
     assert "about 8 hours" in [*plan(form, weights="full", steps=40)][-1]
-    assert "about 15 minutes" in [*plan(form, editor="img2img-turbo", weights="edge_to_image")][-1]
+    assert "about 16 minutes" in [*plan(form, editor="img2img-turbo", weights="edge_to_image")][-1]
     assert "about 3 hours" in [*plan(form, editor="inpaint", weights="full")][-1]
     assert loaded == []
     form.engine.load("instruct-pix2pix", "full")
