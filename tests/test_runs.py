@@ -76,6 +76,10 @@ def test_what_is_asked_is_compared_with_what_was_answered(answer, picture_file):
         settled = answer.settle(values | {answer.answered: last["answered"]})
         assert skipped(settled) if kind else settled["notice"] == {}  # a run's own answer is no old one
     assert skipped(answer.compare_inputs(values | {answer.answered: None}))
+    values |= {answer.answered: "something else", answer.refused: (answer._sign(values), "It is empty.")}
+    for told in (answer.compare_inputs(values), answer.settle(values)):  # a late event does not take the refusal away
+        assert told["notice"] == {"kind": "refused", "text": "It is empty."}
+    assert answer.compare_inputs(values | {form.instruction: "rain"})["notice"]["kind"] == "stale"
 
 
 def test_a_finished_run_says_which_words_it_was_and_where_to_find_it_again(answer, picture_file):

@@ -41,11 +41,12 @@ class Answer:
         self.view = ExplanationView(first, elem_id="view")
         self.shown, self.compared = gr.State(time_to_live=3600), gr.State(time_to_live=3600)
         self.answered = gr.State(self.form.sign(asked), time_to_live=3600)  # what `view` is the answer to
+        self.refused = gr.State(time_to_live=3600)  # what was refused last, and why
 
     @property
     def outputs(self) -> list:
         """What a run fills: the views, the progress and the buttons."""
-        form, views = self.form, [self.view, self.comparison, self.shown, self.compared, self.answered]
+        form, views = self.form, [self.view, self.comparison, self.shown, self.compared, self.answered, self.refused]
         buttons = [form.explain_button, form.compare_button, form.stop_button, form.fall_back_button]
         return [form.progress, *views, *buttons]
 
@@ -59,7 +60,7 @@ class Answer:
         for run, events in starts.items():
             begun = gr.on(events, self.begin, chosen, outputs, **AT_ONCE)
             running.append(begun.then(run, asked, outputs, **run_showing(form.progress)))
-        told = {*form.signed.values(), self.answered}
+        told = {*form.signed.values(), self.answered, self.refused}
         for run in running:
             run.then(self.settle, told, self.view, **AT_ONCE)
             run.then(form.plan, form.planned, form.plan_outputs, concurrency_limit=None, **PRIVATE)
@@ -74,16 +75,23 @@ class Answer:
         """Say so where what is asked is not what the answer is to."""
         if values[self.answered] is None:
             return gr.skip()
-        return gr.update(notice=self._note(values, "stale", texts.STALE) or {})
+        return gr.update(notice=self._note(values) or {})
 
     def settle(self, values: Values):
         """After a run: its answer is no old one, unless something else was asked meanwhile."""
-        return gr.skip() if self._note(values, "stale", texts.STALE) else gr.update(notice={})
+        note = self._note(values)
+        return gr.skip() if note and note["kind"] == "stale" else gr.update(notice=note or {})
 
-    def _note(self, values: Values, kind: str, text: str) -> dict[str, str] | None:
-        """The notice that what is shown is an old answer, None where it is not."""
-        asked = {name: values[part] for name, part in self.form.signed.items()}
-        return {"kind": kind, "text": text} if self.form.sign(asked) != values.get(self.answered) else None
+    def _note(self, values: Values) -> dict[str, str] | None:
+        """The notice that what is shown is an old answer, None where it is not. What was refused stays so until it changes."""
+        asked = self._sign(values)
+        if asked == values.get(self.answered):
+            return None
+        refused, why = values.get(self.refused) or (None, "")
+        return {"kind": "refused", "text": why} if asked == refused else {"kind": "stale", "text": texts.STALE}
+
+    def _sign(self, values: Values) -> str:
+        return self.form.sign({name: values[part] for name, part in self.form.signed.items()})
 
     def begin(self, editor: str, weights: str) -> Changes:
         """The click is seen at once, whoever is before us in the queue."""
@@ -103,7 +111,7 @@ class Answer:
             request = validation.build_request(self.engine, asked, editor, weights, region, form.read_settings(values))
             for _ in self.engine.wait_for(editor, weights):
                 yield {form.progress: self._say_waiting(request)}
-            answered = form.sign({name: values[part] for name, part in form.signed.items()})  # what was there stays till then
+            answered = self._sign(values)  # what was there stays till then
             yield {form.progress: texts.say_waiting(True)}
             for shown in explain_in_time(self.engine, request):
                 changes: Changes = {form.progress: self._say_progress(request, shown), self.shown: shown}
@@ -127,8 +135,11 @@ class Answer:
 
     def _refuse(self, values: Values, sentence: str, begun: bool) -> Changes:
         """Say why there is no answer: beside the button, and in the place where the answer would stand."""
-        refused = None if begun else self._note(values, "refused", sentence)
-        told: Changes = {} if refused is None else {self.view: gr.update(notice=refused)}
+        told: Changes = {}
+        if not begun:
+            refused = self._sign(values), sentence
+            note = self._note(values | {self.refused: refused})
+            told = {self.refused: refused} | ({self.view: gr.update(notice=note)} if note else {})
         return {self.form.progress: texts.say_problem(sentence), **told, **self.form.switch_buttons(False)}
 
     def compare(self, values: Values) -> Iterator[Changes]:
@@ -164,7 +175,7 @@ class Answer:
                 self.comparison: payload.comparison_payload(compared, pictures=pictures),
                 self.view: None if shown is None else draw(shown, picture, pictures=pictures),
                 self.shown: shown,
-                self.answered: form.sign({name: values[part] for name, part in form.signed.items()}),
+                self.answered: self._sign(values),
                 **form.switch_buttons(False),
             }
         except Exception as error:  # as above
