@@ -43,7 +43,7 @@ class World:
                 spoil(len(batches))
                 return super().edit(image, texts, seed=seed)
 
-        self.patch.setattr("smile.load_editor", lambda *_: Editor())
+        self.patch.setattr("smile.load_editor", lambda *_, **__: Editor())
         self.patch.setattr("smile.models.embedders._load_embedder_once", lambda weights: FakeEmbedder())
         asked = {"image": self.folder / "in.png", "instruction": TEXT, "editor": "x", "out": self.out} | more
         return main(["explain", *(f"--{name}={value}" for name, value in asked.items())])
