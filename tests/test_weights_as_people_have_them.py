@@ -244,7 +244,7 @@ def test_a_lora_that_will_not_do_is_one_sentence(whole, lora, tmp_path):
     kontext = kontext_folder(tmp_path / "kontext")
     for place, given, reason in (
         (whole, tmp_path / "none.safetensors", "There is no LoRA at"),
-        (whole, tmp_path / "broken.safetensors", "broken.safetensors does not fit .*or cannot be read"),
+        (whole, tmp_path / "broken.safetensors", "The LoRA .* does not fit .*or cannot be read"),
         (kontext, lora, "does not fit"),
     ):
         with pytest.raises(InputError, match=reason) as caught:
