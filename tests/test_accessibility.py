@@ -118,7 +118,7 @@ def test_with_the_keyboard_alone_one_runs_chooses_a_word_and_takes_a_bundle_away
     assert page.get_attribute("#view .pict", "data-view") == "where"
     tab_to(page, "#view .what-if .switch:nth-of-type(1)")
     page.keyboard.press("Space")
-    assert page.get_attribute("#view .what-if .switch:nth-of-type(1)", "aria-pressed") == "false"
+    page.wait_for_selector("#view .what-if .switch:nth-of-type(1)[aria-pressed=false]")
     tab_to(page, TILES)
     page.keyboard.press("Space")
     assert page.locator(f"{TILES}[aria-pressed=true]").count() == 1
