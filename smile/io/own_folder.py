@@ -10,11 +10,11 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory, gettempdir
 
 from smile.errors import InputError
 from smile.io.atomic import write_file
@@ -56,15 +56,13 @@ def replace_files(folder: Path, files: Mapping[str, bytes], overwrite: bool = Fa
         if folder.is_dir():
             _finish(folder)
         check_folder(folder, overwrite)
-        new = folder / f".smile-{uuid.uuid4().hex}.part"
-        try:
+        # Removed again when anything ends this early; once it is renamed there is nothing left to remove.
+        with TemporaryDirectory(dir=folder, prefix=".smile-", suffix=".part", ignore_cleanup_errors=True) as new:
             for name, content in files.items():
-                (new / name).parent.mkdir(parents=True, exist_ok=True)
-                write_file(new / name, content, durable=name == RECORD)
+                path = Path(new, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_file(path, content, durable=name == RECORD)
             os.replace(new, folder / COMMITTED)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
         _finish(folder)
 
 
@@ -122,5 +120,5 @@ def _lock(folder: Path) -> Iterator[None]:
 
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]
     user = getattr(os, "getuid", lambda: 0)()
-    with FileLock(Path(tempfile.gettempdir()) / f"smile-{user}-{name}.lock", timeout=LONGEST_WAIT):
+    with FileLock(Path(gettempdir()) / f"smile-{user}-{name}.lock", timeout=LONGEST_WAIT):
         yield
