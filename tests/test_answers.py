@@ -75,8 +75,7 @@ def test_what_is_said_twice_is_told_from_what_does_nothing():
     reds = [j for j, word in enumerate(e.words) if word == "red"]
     assert (np.abs(e.alone[reds]) < 0.05).all() and (e.weights[reds] > 0.1).all()
     assert e.alone[e.words.index("car,")] > 0.5
-    if e.leading[reds].all():
-        assert "more than once" in e.finding
+    assert e.leading[reds].all() and "more than once" in e.finding
 
 
 def test_the_stream_ends_with_what_explain_returns():

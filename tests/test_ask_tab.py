@@ -83,7 +83,7 @@ def test_a_bundle_is_opened_and_another_one_refused(tab, tmp_path):
     assert changes[tab.prompt] == SHORT and changes[tab.view]["source"]
     (tmp_path / "f.zip").write_bytes(b"no zip")
     assert tab.view not in tab.open_bundle(str(tmp_path / "f.zip"))
-    written = [path for path, _ in tab.write_file("zip", e)]
+    written = [path for path, _ in tab.downloads.write("zip", e)]
     assert written[0].endswith(".zip")
 
 

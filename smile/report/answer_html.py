@@ -16,8 +16,9 @@ def render_answer_page(explanation: AnswerLike) -> str:
     prompt = " ".join(explanation.instruction.split())
     return str(
         render(
-            "report/templates/answer_page.html",
-            title=f"“{prompt if len(prompt) <= TITLE else prompt[: TITLE - 1] + '…'}”",
+            "report/templates/page.html",
+            title=prompt if len(prompt) <= TITLE else f"{prompt[: TITLE - 1]}…",
+            kind="answer",
             style=Markup(files.STANDALONE_STYLE + files.ANSWER_STYLE),
             plotly=Markup(files.PLOTLY_JS.read_text(encoding="utf-8")),
             script=Markup(files.read_script("answer")),

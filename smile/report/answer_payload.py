@@ -34,6 +34,8 @@ def answer_payload(
         "low": _list_numbers(e.ci_low),
         "high": _list_numbers(e.ci_high),
         "leading": e.leading.tolist(),
+        "scale": plots.SCALE,
+        "dark_scale": plots.DARK_SCALE,
         "noise": not e.provisional and not e.beyond_noise,
         "twice": e.said_twice.tolist(),
         "hover": _write_hovers(e),

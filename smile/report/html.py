@@ -15,7 +15,8 @@ SIZES = (512, 384, 256, 192, 128, 96, 64, 48, 32)  # pixels of a picture's longe
 def render_page(explanation: ExplanationLike) -> str:
     """One self-contained page of at most 6 MB; pictures are shrunk until it fits, if there are many."""
     parts = {
-        "instruction": explanation.instruction,
+        "title": explanation.instruction,
+        "kind": "explanation",
         "style": Markup(files.STANDALONE_STYLE + files.STYLE),
         "plotly": Markup(files.PLOTLY_JS.read_text(encoding="utf-8")),
         "script": Markup(files.read_script("explanation")),

@@ -4,9 +4,7 @@ Where the model says so, the outcome of a perturbed prompt is the log-probabilit
 answer, and the answer that it writes itself is only shown. Where it only writes, an embedder says how far answers are apart.
 """
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +18,7 @@ from smile.method.units import Units, regroup
 from smile.models import protocols
 from smile.models.language_models import ensure_language_model
 from smile.models.text_embedders import ensure_text_embedder
-from smile.subjects.subject import INPUT, Key, Reference
+from smile.subjects.subject import INPUT, Key, Reference, measure_time
 
 LIKELIHOOD = "likelihood"
 FEW = 5  # units: with more, twice the rows of an edit
@@ -97,7 +95,7 @@ class Answers:
     def run(self, batches: list[Batch]) -> Iterator[Batch]:
         """Ask, score and embed batch by batch."""
         for seed, texts in batches:
-            with self._timed("answers"):
+            with measure_time(self.seconds, "answers"):
                 written = protocols.write_checked(self.model, texts, seed)
             made = dict(zip(texts, written, strict=True))
             if seed in self.seeds and self.first in made:
@@ -116,7 +114,7 @@ class Answers:
 
     def score(self, texts: list[str], answer: str, given: Sequence[str | None] | None = None) -> np.ndarray:
         """(N, t) log-probabilities of the tokens of `answer` after each prompt (and what is given of the answer before)."""
-        with self._timed("scores"):
+        with measure_time(self.seconds, "scores"):
             return protocols.score_checked(self.model, texts, answer, given)
 
     def ask_alone(self, texts: list[str]) -> tuple[list, np.ndarray]:
@@ -131,7 +129,7 @@ class Answers:
                     t: Outcome(None, row) for t, row in zip(batch, self.score(batch, self.originals[seed].text), strict=True)
                 }
                 continue
-            with self._timed("answers"):
+            with measure_time(self.seconds, "answers"):
                 answers = protocols.write_checked(self.model, batch, seed)
             known |= {text: Outcome(answer) for text, answer in zip(batch, answers, strict=True)}
             self._embed({(seed, text): answer for text, answer in zip(batch, answers, strict=True) if answer is not None})
@@ -229,17 +227,9 @@ class Answers:
     def _embed(self, answers: dict[Key, str]) -> None:
         if not answers or self.embedder is None:
             return
-        with self._timed("embedding"):
+        with measure_time(self.seconds, "embedding"):
             vectors, _ = self.embedder.embed(list(answers.values()))
         vectors = np.asarray(vectors, float)
         if vectors.ndim != 2 or len(vectors) != len(answers) or not np.isfinite(vectors).all():
             raise InputError(f"The embedder's vectors must be finite, (N, d) with N = {len(answers)}, not {vectors.shape}.")
         self._embedded |= dict(zip(answers, vectors, strict=True))
-
-    @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[what] += time.perf_counter() - began

@@ -1,8 +1,6 @@
 """Edits of one picture, as a subject: an editor makes them, an embedder says how far apart they are."""
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from smile.models.caching_editor import CachingEditor
 from smile.models.editors import ensure_editor
 from smile.models.embedders import ensure_embedder
 from smile.options import DEFAULT_DISTANCE
-from smile.subjects.subject import INPUT, Key, Reference
+from smile.subjects.subject import INPUT, Key, Reference, measure_time
 
 
 class Edits:
@@ -73,7 +71,7 @@ class Edits:
         """Edit and embed batch by batch. Raises InputError where edits differ in size."""
         made = protocols.edit_batches(self.editor, self.picture, batches, self.region)
         for seed, texts in batches:
-            with self._timed("edits"):
+            with measure_time(self.seconds, "edits"):
                 images = next(made)
             known = next((edit.size for edit in self.outcomes.values() if edit is not None), None)
             if len({image.size for image in images if image is not None} | ({known} if known else set())) > 1:
@@ -135,7 +133,7 @@ class Edits:
     def _embed(self, images: dict) -> None:
         if not images:
             return
-        with self._timed("embedding"):
+        with measure_time(self.seconds, "embedding"):
             vectors, patches = protocols.embed_checked(self.embedder, list(images.values()))
         clouds = [None] * len(vectors) if patches is None else patches
         embedded = dict(zip(images, zip(vectors, clouds, strict=True), strict=True))
@@ -144,14 +142,6 @@ class Edits:
             raise InputError("The embedder must return vectors and patches of the same length for all pictures.")
         self._embedded |= embedded
         self._distance = self._distance or ("wasserstein" if patches is None else DEFAULT_DISTANCE)
-
-    @contextmanager
-    def _timed(self, what: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[what] += time.perf_counter() - began
 
 
 def _check_length(instruction: str, editor) -> None:

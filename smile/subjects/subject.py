@@ -4,7 +4,9 @@ The spine knows texts, seeds and arrays. A subject makes one outcome for each te
 picture, keeps it, and says how far outcomes are from each other.
 """
 
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -65,3 +67,13 @@ class Subject(Protocol):
 
     def collect(self, keys: list[Key], noise_keys: list[Key], extra_keys: list[Key]) -> dict[str, Any]:
         """The fields of an `Explanation` that hold outcomes: of the design, of the noise floor, and of further texts."""
+
+
+@contextmanager
+def measure_time(seconds: dict[str, float], what: str) -> Iterator[None]:
+    """Add to seconds[what] what the block takes."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[what] += time.perf_counter() - began

@@ -1,14 +1,10 @@
 // An explanation of an answer. A word that is chosen recolours the answer, a segment recolours the prompt; both are state of
 // this script, so that nothing is asked of the server.
 
-const shades = {
-  light: [[0, "#0b4a8c"], [0.25, "#5d9fd6"], [0.42, "#d3e4f2"], [0.5, "#f3f1ed"], [0.58, "#fbdccb"], [0.75, "#ec8458"], [1, "#a01627"]],
-  dark: [[0, "#9fd0ff"], [0.25, "#3578b5"], [0.42, "#28394a"], [0.5, "#2b2926"], [0.58, "#4d3027"], [0.75, "#bb5730"], [1, "#ffb091"]],
-};
 const view = { value: null, word: null, segment: null, show: null, width: 0, mask: null };
 const ROW = 44; // pixels of a line of words
 const inDark = () => Boolean(element.closest(".dark"));
-const shade = () => (inDark() ? shades.dark : shades.light);
+const shade = () => (inDark() ? view.value.dark_scale : view.value.scale);
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 const signedNumber = (number) => (number === null ? "…" : Math.abs(number) < 0.005 ? "0.00" : `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`);
 
@@ -17,8 +13,7 @@ function paint(weight) {
   const stops = shade();
   const above = Math.max(1, stops.findIndex(([stop]) => stop >= at));
   const [[low, from], [high, to]] = [stops[above - 1], stops[above]];
-  const [start, end] = [channels(from), channels(to)];
-  return start.map((channel, index) => Math.round(channel + (end[index] - channel) * (at - low) / (high - low)));
+  return from.map((channel, index) => Math.round(channel + (to[index] - channel) * (at - low) / (high - low)));
 }
 
 function pen(rgb) {
@@ -78,7 +73,7 @@ function promptFigure(value, width) {
       text: [row.map(label)], texttemplate: "%{text}", textfont: { size: 14 }, customdata: [row.map(([index]) => index)],
       hovertext: [row.map(([index]) => [`<b>${escaped(shorten(value.words[index]))}</b>`, ...value.hover[index]].join("<br>"))],
       hovertemplate: "%{hovertext}<extra></extra>", zmin: -1, zmax: 1, showscale: false, xgap: 3, ygap: 3,
-      colorscale: value.noise ? [[0, inDark() ? "#272522" : "#f1efeb"], [1, inDark() ? "#272522" : "#f1efeb"]] : shade(),
+      colorscale: value.noise ? [[0, inDark() ? "#272522" : "#f1efeb"], [1, inDark() ? "#272522" : "#f1efeb"]] : shade().map(([at, rgb]) => [at, `rgb(${rgb})`]),
     });
   });
   const axis = { visible: false, fixedrange: true };
@@ -119,7 +114,7 @@ async function drawPrompt(value) {
   const what = view.segment === null ? "the answer" : `“${shorten(value.segments[view.segment])}”`;
   find(".prompt h2").textContent = `What each ${value.words.some((word) => word.includes(" ")) ? "sentence" : "word"} did to ${what}`;
   find(".prompt .whole").hidden = view.segment === null;
-  find(".legend i").style.background = `linear-gradient(90deg, ${shade().map(([at, hex]) => `${hex} ${100 * at}%`).join(", ")})`;
+  find(".legend i").style.background = `linear-gradient(90deg, ${shade().map(([at, rgb]) => `rgb(${rgb}) ${100 * at}%`).join(", ")})`;
   placeButtons(value, boxes);
   await plotly();
   if (view.value !== value || layout.width !== box.clientWidth) return;

@@ -39,9 +39,9 @@ class Downloads:
             written.then(None, taken, None, js=CLICK, **PRIVATE)
 
 
-def write_explanation(kind: str, shown) -> Iterator[tuple]:
-    """The explanation that the state `shown` holds, see `Downloads`."""
-    explanation = open_shown(shown)
+def write_explanation(kind: str, shown, read: Callable = open_shown) -> Iterator[tuple]:
+    """The explanation that `read` makes of the state `shown`, see `Downloads`."""
+    explanation = read(shown)
     if explanation is None:
         yield None, texts.say_problem(texts.NOTHING)
         return

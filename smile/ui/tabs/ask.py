@@ -1,9 +1,8 @@
 """The second tab: which words of a prompt made a language model's answer."""
 
-import tempfile
+import functools
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -21,7 +20,7 @@ from smile.ui.components import AnswerView
 from smile.ui.events import AT_ONCE, EDITING, OPENING, PRIVATE, Changes, Values, read_index, run_showing
 from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
 from smile.ui.runs import MAX_SECONDS, describe_error
-from smile.ui.sections.downloads import Downloads, shorten_name
+from smile.ui.sections.downloads import Downloads, write_explanation
 
 DRAWN_EVERY = 0.5  # seconds
 MOST_TRIED = 32  # answers of what if that are kept
@@ -34,7 +33,7 @@ class AskTab:
 
     def __init__(self, engine: LanguageEngine):
         self.engine, self.examples = engine, list_answer_examples()
-        self.downloads = Downloads(texts.TAKE, "ask-take", self.write_file)
+        self.downloads = Downloads(texts.TAKE, "ask-take", functools.partial(write_explanation, read=open_answer))
 
     def build(self) -> None:
         """The layout, as it reads."""
@@ -194,17 +193,6 @@ class AskTab:
             answer = describe_error(error)
         tried = [*tried, {"mask": mask, "answer": answer}][-MOST_TRIED:]
         return {self.view: gr.update(tried={"edits": tried}), self.tried: tried}
-
-    def write_file(self, kind: str, shown) -> Iterator[tuple]:
-        """See `Downloads`."""
-        e = open_answer(shown)
-        if e is None:
-            yield None, texts.say_problem(texts.NOTHING)
-            return
-        with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
-            path = Path(folder) / f"{shorten_name(e.instruction)}.{kind}"
-            e.write(path)
-            yield str(path), ""
 
     def _say(self, shown: AnswerExplanation):
         return texts.say(f"{shown.done} of {shown.total} prompts", shown.done, shown.total)
