@@ -53,12 +53,12 @@ def inspect_repository(repository: str, revision: str | None = None) -> Offer:
 
 
 def may_read(repository: str) -> bool:
-    """Whether the Hub gives the files of a gated repository to whoever is logged in here."""
+    """Whether the Hub gives the files of a gated repository to whoever is logged in here; False where it cannot be asked."""
     from huggingface_hub import auth_check
 
     try:
         auth_check(repository)
-    except Exception:  # refused, or not reachable, which the download will say
+    except Exception:  # a refusal, or whatever the client and the network raise; the caller says that access must be asked for
         return False
     return True
 
