@@ -12,6 +12,7 @@ from smile.method.prompts import find_sentences
 from smile.method.surrogate import ENUMERATED
 from smile.report.numbers import format_weight
 from smile.report.protocols import AnswerLike
+from smile.report.words import join_names
 
 SAME = 1e-9
 HALF = 0.5
@@ -106,8 +107,8 @@ def _say_twice(e: AnswerLike) -> str:
         number = next((i for i, (start, end) in enumerate(where, 1) if start <= spans[j] < end), None)
         named.append(quote(e.words[j]) + (f" (sentence {number})" if number and len(where) > 1 else ""))
     return (
-        f"{_join(named)} say something that the prompt says more than once: leaving out any one of them alone changes nothing, "
-        "leaving out more does."
+        f"{join_names(named)} say something that the prompt says more than once: leaving out any one of them alone changes "
+        "nothing, leaving out more does."
     )
 
 
@@ -156,8 +157,4 @@ def _find_units(e: AnswerLike) -> list[int]:
 
 
 def _list_words(e: AnswerLike, positions: Iterable[int]) -> str:
-    return _join([quote(e.words[j]) for j in positions])
-
-
-def _join(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return join_names([quote(e.words[j]) for j in positions])

@@ -3,6 +3,7 @@
 import numpy as np
 
 from smile.report.protocols import NumbersLike
+from smile.report.words import join_names
 
 QUARTER = 0.25  # of the weight: what leaves less when it is left out alone is said by other words, too
 MORE = 1.5  # times the weight: what takes more when it is left out alone works only with others
@@ -21,7 +22,7 @@ def describe_order(e: NumbersLike) -> str:
     said = [f"“{e.words[j]}” is {place}" for j, place in zip(stars[:sure], ("first", "second", "third"), strict=False)]
     if sure > len(said):
         said.append(f"the order is sure down to “{e.words[stars[sure - 1]]}”")
-    first = f"{_join(said)} for sure" if said else ""
+    first = f"{join_names(said)} for sure" if said else ""
     if len(rest) < 2:
         return f"{first}." if first else ""
     alike = exact and np.ptp(np.abs(e.weights[rest])) <= ALIKE
@@ -59,8 +60,4 @@ def _measure_noise(e: NumbersLike) -> float:
 
 
 def _name(e: NumbersLike, positions, last: str = "and") -> str:
-    return _join([f"“{e.words[j]}”" for j in positions], last)
-
-
-def _join(parts: list[str], last: str = "and") -> str:
-    return f" {last} ".join(", ".join(parts).rsplit(", ", 1)) if len(parts) > 1 else parts[0]
+    return join_names([f"“{e.words[j]}”" for j in positions], last)

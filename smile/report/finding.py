@@ -14,7 +14,7 @@ from smile.report.beside import describe_alone, describe_undo
 from smile.report.numbers import LEVEL
 from smile.report.places import describe_places
 from smile.report.protocols import ExplanationLike
-from smile.report.words import describe_unspaced, isolate_words
+from smile.report.words import describe_unspaced, isolate_words, join_names
 
 SAME = 1e-9  # distances up to here are round-off
 FEW_SEEDS = 4  # below, Student's t needs 4.3 standard errors and more before any correction
@@ -139,8 +139,8 @@ def _describe_blocked(e: ExplanationLike) -> str:
 
 def _describe_held(e: ExplanationLike) -> str:
     """Words that were kept in every edit, because that was asked for."""
-    held = " and ".join(", ".join(f"“{phrase}”" for phrase in e.settings["hold"]).rsplit(", ", 1))
-    return f"{held} {'was' if len(e.settings['hold']) == 1 else 'were'} held in every edit, as asked." if held else ""
+    held = [f"“{phrase}”" for phrase in e.settings["hold"]]
+    return f"{join_names(held)} {'was' if len(held) == 1 else 'were'} held in every edit, as asked." if held else ""
 
 
 def _describe_where(e: ExplanationLike) -> str:
@@ -215,9 +215,8 @@ def _describe_fit(e: ExplanationLike) -> str:
         return "Single words predict less than half of how the edits differ."
     said = "Single words and pairs do not explain how the edits differ, so three words or more may act only together"
     if len(np.unique(e.mask, axis=0)) == 2.0 ** len(e.words):
-        together = _find_triple(e)
-        names = " and ".join(", ".join(f"“{e.words[j]}”" for j in together).rsplit(", ", 1))
-        return f"{said}: {names} do so in all combinations of the words." if together else f"{said}."
+        names = [f"“{e.words[j]}”" for j in _find_triple(e)]
+        return f"{said}: {join_names(names)} do so in all combinations of the words." if names else f"{said}."
     more = telling_edits(len(e.words))
     return f"{said}; {more} edits would tell." if e.settings["edits"] < more else f"{said}."
 
@@ -239,7 +238,7 @@ def _find_triple(e: ExplanationLike) -> tuple[int, ...]:
 def _name_words(e: ExplanationLike, positions) -> str:
     """“night” (+0.65) and “snow” (+0.21), the largest weight first."""
     names = [f"“{e.words[j]}” ({e.weights[j]:+.2f})" for j in sorted(positions, key=lambda j: -abs(e.weights[j]))]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return join_names(names)
 
 
 def _name_largest(e: ExplanationLike) -> str:
@@ -252,7 +251,7 @@ def _describe_stopping(e: ExplanationLike) -> str:
         return ""
     effect, most, undecided = e.settings["smallest_effect"], e.settings["edits"], np.flatnonzero(e.undecided)
     if len(undecided):
-        words = " and ".join(", ".join(f"“{e.words[j]}”" for j in undecided).rsplit(", ", 1))
+        words = join_names([f"“{e.words[j]}”" for j in undecided])
         return (
             f"After all {most} edits it is open whether {words} {'has' if len(undecided) == 1 else 'have'} {effect:g} or more."
         )

@@ -8,6 +8,7 @@ import numpy as np
 from smile.report.finding import SAME, act_only_together, is_enumerated
 from smile.report.numbers import format_interval, format_weight
 from smile.report.protocols import ExplanationLike
+from smile.report.words import join_names
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 NAMED = 4  # words in a line
@@ -98,7 +99,7 @@ def _join_words(e: ExplanationLike, positions: list[int]) -> str:
     more = len(positions) - NAMED
     if more > 0:
         return f"{', '.join(names)} and {more} more words"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return join_names(names)
 
 
 def _sign(number: str) -> str:

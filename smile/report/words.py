@@ -21,6 +21,11 @@ def isolate_words(sentence: str, words: Sequence[str]) -> str:
     return sentence
 
 
+def join_names(names: Sequence[str], last: str = "and") -> str:
+    """One or more names in a sentence: “night”, “snow” and “car”."""
+    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else names[0]
+
+
 def describe_unspaced(words: Sequence[str]) -> str:
     """A sentence on units that are surely several words of a script that writes no spaces; empty where there are none."""
     long = [f"“{word}”" for word in words if _is_unspaced(word)]
