@@ -1,7 +1,7 @@
 """Painting the region in Chromium: with the mouse, from an example, from a file, by a phrase."""
 
 import pytest
-from browsing import explained, heatmap, paint, painted, unfold
+from browsing import HEATMAP, explained, heatmap, paint, painted, unfold
 from PIL import Image
 from tiny import FakeSegmenter, picture
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 @pytest.mark.parametrize("width", [390, 1440])
 def test_the_region_is_painted_found_loaded_erased_and_cleared(visit, fake_page, tmp_path, width, monkeypatch):
     monkeypatch.setattr(page_engine, "_load_segmenter", lambda *_: FakeSegmenter())
-    page = visit(fake_page, width)
+    page = visit(fake_page, width, wait=HEATMAP)
     assert page.locator("#painter").count() == 0
     unfold(page)
     index, example = next((i, each) for i, each in enumerate(list_examples()) if each.region)
