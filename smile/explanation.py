@@ -4,6 +4,7 @@ An explanation that is still being computed is the same object with `provisional
 yet, so whatever can show, save or download a finished explanation can do so with one that was stopped.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +26,7 @@ from smile.method.trace import LEVEL, Edge
 from smile.report.answer_finding import write_answer_sentences
 from smile.report.beside import describe_order
 from smile.report.finding import write_finding
+from smile.report.trust_html import TrustEntry
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
 LEADING = 0.25  # of the largest weight
@@ -122,19 +124,20 @@ class BaseExplanation:
 
         return plot_heatmap(self)
 
-    def write(self, path) -> None:
-        """Write one file, of the kind that the ending of its name says (`encode`).
+    def write(self, path, trust: Sequence[TrustEntry] = ()) -> None:
+        """Write one file, of the kind that the ending of its name says (`encode`); a page holds the trust report `trust`, too.
 
         Raises InputError for an ending that is none of `FORMATS`, and where it cannot be written.
         """
-        content = self.encode(Path(path).suffix.lower())
+        content = self.encode(Path(path).suffix.lower(), trust)
         try:
             write_file(path, content)
         except OSError as error:
             raise InputError(f"The explanation cannot be written to {path} ({error.strerror}).") from error
 
-    def encode(self, ending: str) -> bytes:
-        """The content of a file with this ending, one of `FORMATS`. Raises InputError for another."""
+    def encode(self, ending: str, trust: Sequence[TrustEntry] = ()) -> bytes:
+        """The content of a file with this ending, one of `FORMATS`; `trust`: the entries of the trust report, for a
+        page. Raises InputError for another."""
         raise NotImplementedError
 
     def _own_fields(self) -> dict[str, Any]:
@@ -178,7 +181,7 @@ class Explanation(BaseExplanation):
         """`to_dict()` as JSON, one line for each field, and the hashes of the pictures."""
         return bundle.encode_record(self._fields())
 
-    def encode(self, ending: str) -> bytes:
+    def encode(self, ending: str, trust: Sequence[TrustEntry] = ()) -> bytes:
         """The content of a file with this ending, one of `FORMATS`; only a zip holds all, so that `load` can read it."""
         from smile.report.html import render_page
         from smile.report.plots import draw_heatmap
@@ -189,7 +192,7 @@ class Explanation(BaseExplanation):
             case ".json":
                 return self.to_json().encode("utf-8")
             case ".html":
-                return render_page(self).encode("utf-8")
+                return render_page(self, trust).encode("utf-8")
             case ".png":
                 draw_heatmap(self).save(data := BytesIO(), "PNG")
                 return data.getvalue()
@@ -293,7 +296,7 @@ class AnswerExplanation(BaseExplanation):
         """`to_dict()` as JSON, one line for each field."""
         return schema.encode(self.to_dict())
 
-    def encode(self, ending: str) -> bytes:
+    def encode(self, ending: str, trust: Sequence[TrustEntry] = ()) -> bytes:
         """The content of a file with this ending, one of `FORMATS`. Raises InputError for another."""
         from smile.report.answer_html import render_answer_page
         from smile.report.plots import draw_heatmap
@@ -304,7 +307,7 @@ class AnswerExplanation(BaseExplanation):
             case ".json":
                 return self.to_json().encode("utf-8")
             case ".html":
-                return render_answer_page(self).encode("utf-8")
+                return render_answer_page(self, trust).encode("utf-8")
             case ".png":
                 draw_heatmap(self).save(data := BytesIO(), "PNG")
                 return data.getvalue()

@@ -7,6 +7,7 @@ from browsing import FINISHED, HEATMAP, TILES, choose_word, tab_to, unfold
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain, load
+from smile.evaluation.report_card import report_explanation
 from smile.report.html import render_page
 from smile.ui.examples import list_examples
 
@@ -94,10 +95,11 @@ def test_axe_finds_nothing_in_somebodys_page(visit, fake_page, theme):
 def test_axe_finds_nothing_in_the_file_of_its_own(visit, tmp_path, theme, width):
     editor = FakeEditor(fail=["make snow"])
     explanation = explain(picture((96, 96)), "make it snow", editor, embedder=FakeEmbedder(), locality="none")
-    (tmp_path / "explanation.html").write_text(render_page(explanation), encoding="utf-8")
+    (tmp_path / "explanation.html").write_text(render_page(explanation, report_explanation(explanation)), encoding="utf-8")
     page = visit((tmp_path / "explanation.html").as_uri(), width, theme, wait=".plot .textpoint text")
     choose_word(page, 2)
     page.click(".share summary")
+    page.click("#trust-section summary >> nth=0")
     assert page.locator(".edit .failed").count() == 1
     assert not objections(page)
 

@@ -9,8 +9,10 @@ from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
 from smile import explain
+from smile.evaluation.report_card import report_explanation
 from smile.report.html import MAX_BYTES, render_page
 from smile.report.jinja import ENVIRONMENT
+from smile.ui.texts import build_guide
 
 NASTY = '<script>alert(1)</script> "quoted" $x$ %{y} </script> snow'
 
@@ -24,6 +26,17 @@ def test_the_file_is_one_and_small_whatever_the_pictures():
     document = render_page(explanation)
     assert document.count("data:image/webp;base64,") == 1 + len(explanation.edits) + len(explanation.noise_edits)
     assert not re.search(r"<(script|img|link)[^>]*(src|href)=\"?https?:", document)
+
+
+def test_it_says_how_to_read_it_and_how_far_to_believe_it(tmp_path):
+    explanation = run()
+    assert render_page(explanation).count('<section id="guide">') == 1 and "How far to believe" not in render_page(explanation)
+    entries = report_explanation(explanation, [word in ("snow", "night") for word in explanation.words])
+    explanation.write(tmp_path / "with.html", entries)
+    document = (tmp_path / "with.html").read_text(encoding="utf-8")
+    assert [document.count(f"<h3>{entry.name}</h3>") for entry in entries] == [1] * len(entries) == [1] * 4
+    guide = document.partition('<section id="guide">')[2].partition("</section>")[0]
+    assert 5 <= guide.count("<li>") < 10 and all(f"{item}</li>" in build_guide() for item in guide.split("</li>")[1:-1])
 
 
 def test_pictures_are_shrunk_until_the_file_is_small():

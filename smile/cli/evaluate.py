@@ -14,7 +14,7 @@ from smile.evaluation.evaluate import PARTS, measure_trust
 from smile.evaluation.relevance import Labels
 from smile.explanation import AnswerExplanation, Explanation, load
 from smile.io.atomic import write_file
-from smile.io.own_folder import TRUST
+from smile.io.own_folder import PAGE, TRUST
 from smile.method.units import words
 from smile.models.editors import EDITORS, is_place
 from smile.report.trust_html import TrustEntry
@@ -67,7 +67,7 @@ def run_evaluate(args, get_default: Callable[[str], Any]) -> int:
     entries = report_card.report_explanation(explanation, None if labels is None else labels.relevant)
     entries += [] if measurement is None else measurement.entries.values()
     done = 0 if measurement is None else measurement.done
-    _write_report(args.out, report_card.build_report(explanation, entries, labels, done))
+    _write_report(args.out, explanation, entries, report_card.build_report(explanation, entries, labels, done))
     _print_report(entries, labels)
     return status
 
@@ -87,15 +87,19 @@ def _evaluate_answer(args, explanation: AnswerExplanation, parts: Collection[str
     entries = answer_trust.report_answer(explanation, labels)
     entries += [] if measurement is None else measurement.entries.values()
     done = 0 if measurement is None else measurement.done
-    _write_report(args.out, report_card.build_report(explanation, entries, labels, done))
+    _write_report(args.out, explanation, entries, report_card.build_report(explanation, entries, labels, done))
     _print_report(entries, labels)
     return status
 
 
-def _write_report(folder: str, report: dict[str, Any]) -> None:
+def _write_report(
+    folder: str, explanation: Explanation | AnswerExplanation, entries: list[TrustEntry], report: dict[str, Any]
+) -> None:
+    """trust.json, and the page with the report in it."""
     text = json.dumps(report, ensure_ascii=False, indent=1, allow_nan=False)
     with defer_signals():
         write_file(Path(folder) / TRUST, f"{text}\n")
+        write_file(Path(folder) / PAGE, explanation.encode(".html", entries))
 
 
 def _split_parts(text: str) -> tuple[str, ...]:

@@ -5,7 +5,10 @@ from pathlib import Path
 from smile.cli.output import make_parent
 from smile.cli.terminal import show_progress
 from smile.errors import InputError
-from smile.explanation import FORMATS, load
+from smile.evaluation import answer_trust, relevance, report_card
+from smile.explanation import FORMATS, AnswerExplanation, Explanation, load
+from smile.report.trust_html import TrustEntry
+from smile.toyroad.grammar import label_words
 
 
 def add_command(commands) -> None:
@@ -24,6 +27,14 @@ def run_export(args) -> int:
         raise InputError(f"It is not clear what to write into {out}; let its name end in {', '.join(FORMATS)}.")
     explanation = load(args.bundle)
     make_parent(str(out))
-    explanation.write(out)
+    explanation.write(out, _report(explanation))
     show_progress(explanation.unchecked)
     return 0
+
+
+def _report(explanation: Explanation | AnswerExplanation) -> list[TrustEntry]:
+    """What can be said of how far to believe it without another edit or prompt."""
+    if isinstance(explanation, AnswerExplanation):
+        return answer_trust.report_answer(explanation)
+    labels = relevance.find_labels(explanation.words, label_words)
+    return report_card.report_explanation(explanation, None if labels is None else labels.relevant)

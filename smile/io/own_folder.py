@@ -20,8 +20,9 @@ from smile.errors import InputError
 from smile.io.atomic import write_file
 
 RECORD = "explanation.json"
+PAGE = "heatmap.html"
 TRUST = "trust.json"
-DRAWN = ("heatmap.html", "heatmap.png", TRUST)  # beside the files that explanation.json lists
+DRAWN = (PAGE, "heatmap.png", TRUST)  # beside the files that explanation.json lists
 COMMITTED = ".smile-new"  # the whole of the new files, on their way to their places
 LEAST_FREE = 20_000_000  # bytes; an explanation of small pictures takes some more than plotly.js
 LONGEST_WAIT = 600  # seconds for another process that writes the same folder

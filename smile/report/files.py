@@ -25,7 +25,8 @@ def read_script(name: str) -> str:
 EXPLANATION = _read("templates/explanation.html")
 COMPARISON = _read("templates/comparison.html")
 PALETTE = _read("static/palette.css")
-STYLE = _read("static/view.css") + _read("static/trust.css")
+TRUST_STYLE = _read("static/trust.css")
+STYLE = _read("static/view.css") + TRUST_STYLE
 ANSWER = _read("templates/answer.html")
 ANSWER_STYLE = _read("static/answer.css")
 STANDALONE_STYLE = PALETTE + _read("static/alone.css")  # what Gradio's page says itself

@@ -4,8 +4,11 @@ what would be good values.
 Nothing in it moves but what <details> folds, so a template draws it and no script.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from markupsafe import Markup
 
 from smile.report.jinja import render
 
@@ -48,10 +51,10 @@ class TrustEntry:
         return asdict(self)
 
 
-def render_trust(entries: list[TrustEntry]) -> str:
+def render_trust(entries: Sequence[TrustEntry]) -> Markup:
     """One <article> for each entry; "" for none. Texts are escaped."""
     if not entries:
-        return ""
+        return Markup("")
     drawn = [(entry, [(figure, _place(figure)) for figure in entry.figures], _draw_curves(entry)) for entry in entries]
     return render("report/templates/trust.html", entries=drawn, width=WIDTH, height=HEIGHT, left=LEFT, floor=HEIGHT - BOTTOM)
 

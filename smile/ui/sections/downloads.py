@@ -4,12 +4,14 @@ import functools
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
+from smile.report.trust_html import TrustEntry
 from smile.ui import texts
 from smile.ui.events import AT_ONCE, PRIVATE
 from smile.ui.examples import open_shown
@@ -19,10 +21,10 @@ CLICK = "(file) => file && document.querySelector('#taken').click()"
 
 
 class Downloads:
-    """A button for each kind of file. `write(kind, state)` yields (file, status), the file being None where there is nothing
+    """A button for each kind of file. `write(kind, *states)` yields (file, status), the file being None where there is nothing
     to hand over; it is a generator so that the file is there until Gradio has it, and no longer."""
 
-    def __init__(self, labels: dict[str, str], elem_id: str, write: Callable[[str, Any], Iterator[tuple]]):
+    def __init__(self, labels: dict[str, str], elem_id: str, write: Callable[..., Iterator[tuple]]):
         self.labels, self.elem_id, self.write = labels, elem_id, write
 
     def build(self) -> None:
@@ -32,22 +34,25 @@ class Downloads:
             for kind, label in self.labels.items()
         }
 
-    def connect(self, state: gr.State, status: gr.HTML, taken: gr.DownloadButton) -> None:
-        """Hand over what `state` holds through `taken`, the page's hidden button."""
+    def connect(self, states: list[Block], status: gr.HTML, taken: gr.DownloadButton) -> None:
+        """Hand over what `states` hold through `taken`, the page's hidden button."""
         for kind, button in self.buttons.items():
-            written = button.click(functools.partial(self.write, kind), state, [taken, status], **AT_ONCE)
+            written = button.click(functools.partial(self.write, kind), states, [taken, status], **AT_ONCE)
             written.then(None, taken, None, js=CLICK, **PRIVATE)
 
 
-def write_explanation(kind: str, shown, read: Callable = open_shown) -> Iterator[tuple]:
-    """The explanation that `read` makes of the state `shown`, see `Downloads`."""
+def write_explanation(
+    kind: str, shown, read: Callable = open_shown, report: Callable[[Any], Sequence[TrustEntry]] = lambda _: ()
+) -> Iterator[tuple]:
+    """The explanation that `read` makes of the state `shown`, with the trust report that `report` makes of that; see
+    `Downloads`."""
     explanation = read(shown)
     if explanation is None:
         yield None, texts.say_problem(texts.NOTHING)
         return
     with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
         path = Path(folder) / f"{shorten_name(explanation.instruction)}.{kind}"
-        explanation.write(path)
+        explanation.write(path, report(explanation))
         yield str(path), ""
 
 

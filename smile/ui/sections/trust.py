@@ -10,7 +10,7 @@ import numpy as np
 from smile import Explanation, InputError
 from smile.evaluation import relevance, report_card
 from smile.evaluation.evaluate import count_further_edits
-from smile.report.trust_html import render_trust
+from smile.report.trust_html import TrustEntry, render_trust
 from smile.toyroad.grammar import label_words
 from smile.ui import texts
 from smile.ui.components import Ticks
@@ -18,6 +18,7 @@ from smile.ui.events import AT_ONCE, PRIVATE, Changes, get_props, run_showing, s
 from smile.ui.examples import open_shown
 from smile.ui.runs import TooLong, describe_error, estimate_seconds, measure_in_time, repeat_request
 from smile.ui.sections.answer import DRAWN_EVERY, Answer
+from smile.ui.sections.downloads import write_explanation
 
 
 class Trust:
@@ -139,6 +140,10 @@ class Trust:
         report = self.tick(shown, ticked, measured)
         return {self.report: report, self.status: texts.say(texts.MEASURED_IN_PART), **self._switch_buttons(False)}
 
+    def write(self, kind: str, shown, ticked: list[str], measured: dict | None) -> Iterator[tuple]:
+        """What is shown as a file, with this report where it is a page; see `Downloads`."""
+        yield from write_explanation(kind, shown, report=lambda explanation: _list_entries(explanation, ticked, measured))
+
     def _switch_buttons(self, running: bool) -> Changes:
         return switch_buttons(running, self.stop_button, self.measure_button)
 
@@ -154,8 +159,12 @@ class Trust:
         return texts.say_cost(needed, estimate_seconds(self.engine, request, needed)), True
 
 
-def _draw_report(explanation: Explanation, ticked: list[str], measured: dict | None) -> str:
-    """The report as markup, with accuracy where words are ticked. Anybody can post ticks, so they are only looked up."""
+def _list_entries(explanation: Explanation, ticked: list[str], measured: dict | None) -> list[TrustEntry]:
+    """The report, with accuracy where words are ticked. Anybody can post ticks, so they are only looked up."""
     relevant = [str(i) in ticked for i in range(len(explanation.words))] if ticked else None
     entries = list(measured["entries"].values()) if measured and measured["words"] == explanation.words else []
-    return render_trust([*report_card.report_explanation(explanation, relevant), *entries])
+    return [*report_card.report_explanation(explanation, relevant), *entries]
+
+
+def _draw_report(explanation: Explanation, ticked: list[str], measured: dict | None) -> str:
+    return render_trust(_list_entries(explanation, ticked, measured))

@@ -85,7 +85,7 @@ class AskTab:
             event(replay, given, [*outputs, self.prompt], **how)
         what_if = [self.shown, self.tried, self.max_tokens, self.temperature]
         self.view.edit(self.try_words, what_if, [self.view, self.tried], trigger_mode="always_last", **EDITING, **PRIVATE)
-        self.downloads.connect(self.shown, self.progress, taken)
+        self.downloads.connect([self.shown], self.progress, taken)
 
     def begin(self) -> Changes:
         """The click is seen at once, whoever is before us in the queue."""

@@ -6,7 +6,7 @@ from smile.ui import texts
 from smile.ui.engine import Engine
 from smile.ui.examples import draw_example, list_examples
 from smile.ui.sections.answer import Answer
-from smile.ui.sections.downloads import Downloads, write_explanation
+from smile.ui.sections.downloads import Downloads
 from smile.ui.sections.form import Form
 from smile.ui.sections.saved_runs import SavedRuns
 from smile.ui.sections.trust import Trust
@@ -21,7 +21,7 @@ class EditTab:
         self.answer = Answer(engine, self.form)
         self.trust, self.what_if = Trust(self.answer), WhatIf(self.answer)
         self.saved_runs = SavedRuns(self.answer, self.trust)
-        self.downloads = Downloads(texts.TAKE, "take", write_explanation)
+        self.downloads = Downloads(texts.TAKE, "take", self.trust.write)
 
     def build(self) -> None:
         """The layout, as it reads."""
@@ -48,4 +48,4 @@ class EditTab:
         self.trust.connect([self.answer.comparison.select, *replays])
         self.what_if.connect()
         self.saved_runs.connect(page)
-        self.downloads.connect(self.answer.shown, self.form.progress, taken)
+        self.downloads.connect(self.trust.inputs, self.form.progress, taken)

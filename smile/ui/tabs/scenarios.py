@@ -102,7 +102,7 @@ class ScenariosTab:
             end(None, cancels=going, **PRIVATE)
         self.stop_button.click(self.stop, self.finished, outputs, **AT_ONCE)
         self.open_button.upload(self.open_run, self.open_button, outputs, **OPENING)
-        self.downloads.connect(self.finished, self.status, taken)
+        self.downloads.connect([self.finished], self.status, taken)
 
     # Choosing
 
