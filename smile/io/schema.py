@@ -210,12 +210,14 @@ class _Settings(Strict, extra="allow"):
         for name, value in settings.items():
             items = [name, *(value if isinstance(value, list) else [value])]
             items = [name, *value.keys(), *value.values()] if isinstance(value, dict) else items
-            plain = len(items) <= MAX_ITEMS and all(map(is_plain, items))
+            plain = len(items) <= MAX_ITEMS + 1 and all(map(is_plain, items))
             require(plain, f"the setting “{shown(name, 40)}” is no plain value")
         for name in OPTIONS:
             require(name in settings, f"explanation.json lacks “settings.{name}”")
-        for name in ("locality_note", *DESCRIBED):
+        for name in ("locality_note", "knows", *DESCRIBED):
             require(isinstance(settings.get(name, ""), str), f"the setting “{name}” is no text")
+        far = settings.get("picture_distance", 0.0)
+        require(type(far) in (int, float) and far >= 0, "the setting “picture_distance” is no number from 0")
         return settings
 
     @model_validator(mode="after")
@@ -306,6 +308,9 @@ class _Record(Strict):
             mine = len(set(chosen)) == len(chosen) and all(position < len(self.words) for position in chosen)
             require(mine, f"“{name}” has positions of other words")
         require(not pair.pairs or None not in (pair.weight, pair.p_value), "“interaction” has a pair without numbers")
+        untaught = dict(self.settings).get("untaught", [])
+        mine = isinstance(untaught, list) and all(type(each) is int and 0 <= each < len(self.words) for each in untaught)
+        require(mine, "the setting “untaught” has positions of other words")
         return self
 
     @model_validator(mode="after")

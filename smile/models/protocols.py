@@ -6,7 +6,7 @@ says so instead of a wrong number later. This is the one place that lists the at
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
@@ -38,7 +38,9 @@ class Editor(Protocol):
     - `checker`: its safety checker, because of which None is a blocked edit, which would be blocked again;
     - `failure`: a sentence that says why an edit failed, "" where none did;
     - `revision`: a text that changes whenever its edits would, so that they can be kept on disk (`smile.models.cache`);
-      `location`: the folder or repository of its weights, which serves the same.
+      `location`: the folder or repository of its weights, which serves the same;
+    - `knows(picture, words) -> Known | None`: what little its weights know, and what of the picture and the instruction's words
+      is strange to them; None for weights that are meant for any.
     """
 
     def edit(self, image: Any, texts: list[str], *, seed: int, region: Any = None) -> list[Image.Image | None]:
@@ -48,6 +50,14 @@ class Editor(Protocol):
         passed only if there is one. All edits have one size; pictures are of 8 bits.
         """
         ...
+
+
+class Known(NamedTuple):
+    """What an editor's weights know, and what of a picture and an instruction is strange to them."""
+
+    what: str  # in a few words, such as "drawn road scenes"
+    distance: float = 0.0  # how far the picture is from these; above 1 it is unlike them
+    untaught: tuple[int, ...] = ()  # positions, from 0, of the words that they were never taught
 
 
 class Embedder(Protocol):
@@ -191,6 +201,18 @@ def read_checked(editor: object, texts: Sequence[str]) -> list[str]:
     return [known[text] for text in texts]
 
 
+def ask_known(editor: object, picture: Image.Image, words: Sequence[str]) -> Known | None:
+    """What the editor's weights know, if it says. Raises InputError where that is no `Known`."""
+    said = editor.knows(picture.copy(), list(words)) if hasattr(editor, "knows") else None
+    if said is None:
+        return None
+    what, distance, untaught = said if isinstance(said, tuple) and len(said) == 3 else (None, None, ())
+    right = isinstance(what, str) and what.isprintable() and isinstance(distance, (int, float)) and 0 <= distance < np.inf
+    if not right or not all(isinstance(i, int) and 0 <= i < len(words) for i in untaught):
+        raise InputError("The editor's knows must return a smile.models.protocols.Known, or None.")
+    return Known(what, float(distance), tuple(untaught))
+
+
 def edit_batches(
     editor: Editor, picture: Image.Image, batches: Sequence[tuple[int, list[str]]], region: Image.Image | None
 ) -> Iterator[list[Image.Image | None]]:
@@ -316,6 +338,13 @@ def describe_language_model(model: object) -> dict[str, Any]:
 def _keep_plain(values: Any) -> dict[str, Any]:
     """A dict with text for whatever else could not be written down."""
     return {str(n): v if isinstance(v, (bool, int, float, str, type(None))) else str(v) for n, v in dict(values).items()}
+
+
+def describe_known(known: Known | None) -> dict[str, Any]:
+    """The same for the explanation's settings: plain values only, none where the editor says nothing."""
+    if known is None:
+        return {}
+    return {"knows": known.what, "picture_distance": known.distance, "untaught": list(known.untaught)}
 
 
 def describe_models(editor: object, embedder: object) -> dict[str, Any]:

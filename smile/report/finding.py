@@ -11,10 +11,11 @@ import numpy as np
 from smile.method.design import telling_edits
 from smile.method.surrogate import ENUMERATED, LEAST_TEXTS, LEAST_WEIGHT
 from smile.report.beside import describe_alone, describe_undo
+from smile.report.known import write_warning
 from smile.report.numbers import LEVEL
 from smile.report.places import describe_places
 from smile.report.protocols import ExplanationLike
-from smile.report.words import describe_unspaced, isolate_words, join_names
+from smile.report.words import isolate_words, join_names
 
 SAME = 1e-9  # distances up to here are round-off
 FEW_SEEDS = 4  # below, Student's t needs 4.3 standard errors and more before any correction
@@ -24,14 +25,13 @@ QUARTER = 0.25  # of what two words do: with less, neither does anything alone
 
 
 def write_finding(explanation: ExplanationLike) -> str:
-    """What was found, in a sentence, and what must be known to judge it in a few more."""
-    return " ".join(write_sentences(explanation))
+    """What the weights never saw; what was found, in a sentence; and what must be known to judge it in a few more."""
+    return " ".join(filter(None, [write_warning(explanation), *write_sentences(explanation)]))
 
 
 def write_sentences(explanation: ExplanationLike) -> list[str]:
     """The finding's sentences; the first says which words changed the result, as far as the edits can show it."""
-    sentences = [*_write_sentences(explanation), describe_unspaced(explanation.words)]
-    return [isolate_words(sentence, explanation.words) for sentence in filter(None, sentences)]
+    return [isolate_words(sentence, explanation.words) for sentence in _write_sentences(explanation)]
 
 
 def _write_sentences(e: ExplanationLike) -> list[str]:

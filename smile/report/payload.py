@@ -13,6 +13,7 @@ from smile.report import citation, plots
 from smile.report.beside import describe_order
 from smile.report.finding import write_sentences
 from smile.report.headline import write_figures, write_headline
+from smile.report.known import write_warning
 from smile.report.numbers import finite_or_none
 from smile.report.places import describe_places
 from smile.report.protocols import ExplanationLike
@@ -75,6 +76,7 @@ def explanation_payload(
         "dark_scale": plots.DARK_SCALE,
         "limit": plots.LIMIT,
         "noise": not e.provisional and not e.beyond_noise,
+        "warning": write_warning(e),
         "headline": write_headline(e),
         "figures": write_figures(e),
         "finding": finding,
@@ -122,6 +124,7 @@ def comparison_payload(
         "instruction": "" if first is None else first.instruction,
         "words": [] if first is None else first.words,
         "input": None if first is None else url(first.image),
+        "warning": "" if first is None else write_warning(first),
         "scale": plots.SCALE,
         "dark_scale": plots.DARK_SCALE,
         "limit": plots.LIMIT,

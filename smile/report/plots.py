@@ -6,6 +6,7 @@ frame, never by colour alone. Words are somebody's text: they are escaped wherev
 
 import html
 import math
+import textwrap
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,10 +14,12 @@ from PIL import Image, ImageDraw
 
 from smile.errors import InputError
 from smile.report.fonts import choose_font
+from smile.report.known import write_warning
 from smile.report.numbers import finite_or_none, format_interval, format_p_value, format_weight
 from smile.report.protocols import ExplanationLike, NumbersLike
 
 COLUMNS = 8  # words in one row of the heatmap
+LINE = 16  # pixels of a line above it
 LONGEST = 16  # characters of a word that a cell shows; the hover shows all
 # Blue to orange-red: +w and -w differ by Lab 31 or more at .25, as people with the usual colour deficiencies see them. Where
 # the page is dark the middle is, too, so that nothing is quiet.
@@ -102,11 +105,14 @@ def plot_heatmap(explanation: NumbersLike) -> go.Figure:
 def draw_heatmap(explanation: NumbersLike) -> Image.Image:
     """The same drawn with Pillow, for places where no script runs: RGB, 120 pixels wide for each word of a row.
 
-    A word whose letters no font of this machine has is named by its number, and the line above says so.
+    A word whose letters no font of this machine has is named by its number, and the line above says so. What the weights never
+    saw is said above, too.
     """
     words = tabulate_words(explanation)
     rows, columns = _shape(len(words))
-    width, height, top = 120, 88, 34
+    width, height = 120, 88
+    warning = _wrap_warning(write_warning(explanation), columns * width)
+    top = 34 + LINE * len(warning)
     picture = Image.new("RGB", (columns * width + 8, top + rows * height + 8), "white")
     draw = ImageDraw.Draw(picture)
     within = not explanation.provisional and not explanation.beyond_noise
@@ -114,7 +120,9 @@ def draw_heatmap(explanation: NumbersLike) -> Image.Image:
     drawable = [choose_font(_shorten(word[0]), 17) is not None for word in words]
     missing = "" if all(drawable) else "; no font here has the letters of the words named by number"
     note = f"{provisional}{colours}; * p < 0.05 (Holm){missing}"
-    draw.text((8, 8), note, fill="#444", font=_font(12))
+    for number, line in enumerate(warning):
+        draw.text((8, 8 + LINE * number), line, fill="#7a4a00", font=_font(12, line))
+    draw.text((8, top - 26), note, fill="#444", font=_font(12))
     for j, (word, weight, _, interval, _, _, star) in enumerate(words):
         row, column = divmod(j, columns)
         left, up = 8 + column * width, top + row * height
@@ -183,6 +191,13 @@ def _shape(k: int) -> tuple[int, int]:
 
 def _shorten(word: str) -> str:
     return word if len(word) <= LONGEST else word[: LONGEST - 1] + "…"
+
+
+def _wrap_warning(warning: str, width: int) -> list[str]:
+    """Its lines; of letters that no font here has, a sentence that says where to read it."""
+    lines = textwrap.wrap(warning, width // 7)
+    drawable = all(choose_font(line, 12) is not None for line in lines)
+    return lines if drawable else textwrap.wrap("Some of this is strange to the weights; the finding says what.", width // 7)
 
 
 def _font(size: int, text: str = ""):

@@ -50,6 +50,7 @@ class Edits:
         _check_length(words.text, self.editor)
         self.picture, self.region = protocols.fit_inputs(self.editor, picture, region)
         self.embedder = ensure_embedder(embedder, self.editor)
+        self._known = protocols.describe_known(protocols.ask_known(self.editor, self.picture, words.names))
         self._distance = settings["distance"]
         self._embed({INPUT: self.picture})  # before the first edit, to hear what is wrong with the embedder
 
@@ -116,9 +117,9 @@ class Edits:
         return [tokens[text] for text in texts]
 
     def describe(self) -> dict[str, Any]:
-        """Editor, embedder, distance, region and size."""
+        """Editor, embedder, distance, region and size, and what the editor's weights know."""
         own = {"region": self.region is not None, "size": list(self.picture.size), "distance": self._distance}
-        return own | protocols.describe_models(self.editor, self.embedder)
+        return own | protocols.describe_models(self.editor, self.embedder) | self._known
 
     def collect(self, keys: list[Key], noise_keys: list[Key], extra_keys: list[Key]) -> dict[str, Any]:
         """The pictures of an `Explanation`."""

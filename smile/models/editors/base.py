@@ -9,7 +9,7 @@ text that comes several times is edited once.
 import copy
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +22,9 @@ from smile.io.images import open_picture
 from smile.models.devices import is_out_of_memory
 from smile.models.editors.memory import Memory
 from smile.models.editors.precision import in_single_precision
-from smile.models.protocols import fit_inputs
+from smile.models.hub import is_bundled
+from smile.models.known import judge_inputs
+from smile.models.protocols import Known, fit_inputs
 
 TEXTS_KEPT = 512  # encoded texts in memory; 120 MB at full size
 TEXTS_TOGETHER = 16  # encoded in one call
@@ -49,6 +51,7 @@ class DiffusionEditor:
     failure = ""
     lora: str | None = None
     revision: str | None = None
+    expects = "instruction"  # or "caption"
 
     def __init__(
         self,
@@ -70,6 +73,10 @@ class DiffusionEditor:
     def dtype(self) -> str:
         """What is computed in, for example "float16"."""
         return str(self.pipeline.text_encoder.dtype).removeprefix("torch.")
+
+    def knows(self, picture: Image.Image, words: Sequence[str]) -> Known | None:
+        """What bundled weights know, and what of this they never saw; None for others (`smile.models.known`)."""
+        return judge_inputs(picture, words, self.expects) if is_bundled(self.weights) else None
 
     @property
     def batch_size(self) -> int:

@@ -45,6 +45,7 @@ class Img2ImgTurbo(DiffusionEditor):
     def __init__(self, pipeline: "TurboPipeline", *, control: str, **common: Any):
         super().__init__(pipeline, **common)
         self.control = control
+        self.expects = "instruction" if control == "picture" else "caption"
 
     def with_settings(self, /, **settings: float) -> Self:
         """The same editor with other settings; see `DiffusionEditor.with_settings`."""

@@ -71,6 +71,8 @@ async function draw() {
   find(".source").hidden = !value.source;
   find(".source span").textContent = value.source;
   find("h2").textContent = value.instruction ? `“${value.instruction}” through ${value.editors.length} editors` : "";
+  find(".warning").hidden = !value.warning;
+  find(".warning").textContent = value.warning;
   const input = value.input ? [make("div", { className: "card editor" }, make("h3", { textContent: "input" }), make("img", { src: value.input, alt: "The input picture" }))] : [];
   find(".editors").replaceChildren(...input, ...value.editors.map(card));
   find(".ends i").style.background = gradient(scaleOf(value));
