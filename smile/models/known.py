@@ -1,6 +1,6 @@
 """What the bundled weights know, and what of a picture and an instruction they never saw.
 
-They know Toy Road: drawn road scenes, and the words of its grammar and of its captions. Both are written down beside the weights
+They know Toy Road: drawn road scenes, and the words of its grammar and captions. Both are written down beside the weights
 by `python -m smile.toyroad.training.known`. The distance of a picture is the bundled embedder's: a Mahalanobis distance (Lee et
 al. 2018, section 2.1, with one class) from drawn scenes, of the picture's vector and of how much its patches differ.
 """

@@ -206,7 +206,8 @@ def ask_known(editor: object, picture: Image.Image, words: Sequence[str]) -> Kno
     said = editor.knows(picture.copy(), list(words)) if hasattr(editor, "knows") else None
     if said is None:
         return None
-    what, distance, untaught = said if isinstance(said, tuple) and len(said) == 3 else (None, None, ())
+    unknown: tuple[Any, Any, Any] = (None, None, ())
+    what, distance, untaught = said if isinstance(said, tuple) and len(said) == 3 else unknown
     right = isinstance(what, str) and what.isprintable() and isinstance(distance, (int, float)) and 0 <= distance < np.inf
     if not right or not all(isinstance(i, int) and 0 <= i < len(words) for i in untaught):
         raise InputError("The editor's knows must return a smile.models.protocols.Known, or None.")

@@ -81,7 +81,7 @@ def main() -> None:
     words = list_words()
     write_file(WORDS, json.dumps(words, indent=1) + "\n")
     fitted = fit_pictures(load_embedder("bundled", "cpu"))
-    np.savez(data := io.BytesIO(), **fitted)
+    np.savez(data := io.BytesIO(), mean=fitted["mean"], whitening=fitted["whitening"], limit=fitted["limit"])
     write_file(PICTURES, data.getvalue())
     counts = ", ".join(f"{len(each)} words of {kind}s" for kind, each in words.items())
     print(f"{counts}; {DRAWN} scenes, threshold {fitted['limit']:.3f} ({QUANTILE} of {JUDGED} others)")
