@@ -18,6 +18,7 @@ from smile.io import bundle, schema
 from smile.io.atomic import write_file
 from smile.io.own_folder import replace_files
 from smile.method import group_sequential
+from smile.method.differences import Difference, compare_weights
 from smile.method.evident import find_evident, find_visible
 from smile.method.maps import find_places
 from smile.method.noise_floor import exceeds_noise
@@ -117,6 +118,10 @@ class BaseExplanation:
         """Which words are first for sure, with a probability of at least 95 %, and which may change places; "" if none has a
         star."""
         return describe_order(self)
+
+    def compare(self, other: "BaseExplanation") -> list[Difference]:
+        """How much each word's weight in `other` differs from this one's, with its interval (`smile.method.differences`)."""
+        return compare_weights(self, other)
 
     def heatmap(self):
         """A plotly Figure: the words in reading order, coloured by weight on a symmetric scale."""

@@ -68,16 +68,29 @@ class ExplanationView(_View):
     - notice: {"kind": "stale" or "refused", "text": a sentence} where it is not the answer to what is asked, else None.
     - tried: {"edits": [what `what_if.describe_tried` returns]}, edits made for what if.
 
-    `play`: somebody wants it run live; `undo`: the form as it was for it; `edit`: the edit of these words made.
+    - pin: {"on": whether a run is pinned, with which the next is compared}.
+
+    `like`: pin it, or unpin what is pinned; `play`: somebody wants it run live; `undo`: the form as it was for it; `edit`: the
+    edit of these words made.
     """
 
-    def __init__(self, value: dict | None = None, notice: dict | None = None, tried: dict | None = None, **options: Any):
-        props = {"notice": notice or {}, "tried": tried or {"edits": []}}
+    def __init__(
+        self,
+        value: dict | None = None,
+        notice: dict | None = None,
+        tried: dict | None = None,
+        pin: dict | None = None,
+        **options: Any,
+    ):
+        props = {"notice": notice or {}, "tried": tried or {"edits": []}, "pin": pin or {"on": False}}
         super().__init__(value, files.EXPLANATION, files.read_script("explanation"), props, **options)
 
 
 class ComparisonView(_View):
-    """Several editors side by side (`smile.report.payload`, or None). `select` gives the index of one to show in full."""
+    """Several editors side by side (`smile.report.payload`), or a run beside the pinned one (`smile.report.pinned`), or None.
+
+    `select` gives the index of an editor to show in full.
+    """
 
     def __init__(self, value: dict | None = None, **options: Any):
         super().__init__(value, files.COMPARISON, files.read_script("comparison"), **options)

@@ -1,4 +1,5 @@
-// The same picture and instruction through several editors: weights aligned by word, one colour scale for all.
+// The same picture and instruction through several editors, or a run beside the pinned one and the difference: weights aligned by
+// word, one colour scale for all.
 
 const box = find(".plot");
 let shown = null;
@@ -27,7 +28,7 @@ function figure(value, width) {
       line: starred ? { color: dark ? "#fff" : "#000", width: 3 } : { color: dark ? "#5a5651" : "#c9c4bc", width: 1 },
     });
     const noise = editor.noise ? '<br><span style="font-size:11px">within noise</span>' : ""; // not by colour alone
-    say(column, row, `${editor.rows[index][1]}${starred ? " ★" : ""}${noise}`, ink(rgb));
+    say(column, row, `${editor.rows[index][1]}${starred ? ` ${editor.mark ?? "★"}` : ""}${noise}`, ink(rgb));
   }));
   const beside = (pixels) => -0.5 - (pixels * columns) / (width - names); // so far to the left of the first column
   const heads = (across ? editors.map(({ name }) => name) : value.words).map((text) => escaped(shortened(text, across ? 17 : 10)));
@@ -53,11 +54,12 @@ function figure(value, width) {
   };
 }
 
-function card(editor, index) {
+function card(value, editor, index) {
   const kids = [make("h3", { textContent: editor.name })];
   if (editor.problem) return make("div", { className: "card editor" }, ...kids, make("p", { className: "trouble", textContent: editor.problem }));
   kids.push(make("img", { src: editor.edit, alt: `The edit of ${editor.name}` }), make("p", { textContent: editor.finding }));
   if (editor.note) kids.push(make("p", { className: "note", textContent: editor.note }));
+  if (value.title) return make("div", { className: "card editor" }, ...kids); // one of two runs
   const button = make("button", { type: "button", textContent: "Show in full" });
   button.setAttribute("aria-label", `Show the explanation of ${editor.name} in full`);
   button.addEventListener("click", () => trigger("select", { index }));
@@ -70,16 +72,19 @@ async function draw() {
   if (!value) return;
   find(".source").hidden = !value.source;
   find(".source span").textContent = value.source;
-  find("h2").textContent = value.instruction ? `“${value.instruction}” through ${value.editors.length} editors` : "";
+  element.firstElementChild.classList.toggle("two", Boolean(value.title));
+  find(".said").replaceChildren(...(value.said ?? []).map((textContent) => make("p", { textContent })));
+  find(".differs").hidden = !value.title;
+  find("h2").textContent = value.title ?? (value.instruction ? `“${value.instruction}” through ${value.editors.length} editors` : "");
   find(".warning").hidden = !value.warning;
-  find(".warning").textContent = value.warning;
+  find(".warning").textContent = value.warning ?? "";
   const input = value.input ? [make("div", { className: "card editor" }, make("h3", { textContent: "input" }), make("img", { src: value.input, alt: "The input picture" }))] : [];
-  find(".editors").replaceChildren(...input, ...value.editors.map(card));
+  find(".editors").replaceChildren(...input, ...value.editors.filter(({ edit, problem }) => edit || problem).map((editor, index) => card(value, editor, index)));
   find(".ends i").style.background = gradient(scaleOf(value));
   const made = value.editors.filter((editor) => editor.weights);
   find(".words").hidden = !made.length;
   fillTable(find("table"), ["word", ...made.map(({ name }) => name)], value.words.map((word, index) =>
-    [word, ...made.map(({ rows }) => `${rows[index][1]} (${rows[index][3]})${rows[index][6] ? " ★" : ""}`)]));
+    [word, ...made.map(({ rows }) => (rows[index][1] ? `${rows[index][1]} (${rows[index][3]})${rows[index][6] && ` ${rows[index][6]}`}` : "—"))]));
   drawnWidth = box.clientWidth;
   if (!drawnWidth || !made.length) return;
   await plotly();

@@ -88,6 +88,10 @@ function drawFinding(value) {
   find(".badges").replaceChildren(...badges.map((textContent) => make("li", { textContent })));
   find(".live").hidden = !value.source || old;
   find(".back").hidden = !old;
+  const pin = find(".pin");
+  pin.hidden = old || value.running || !props.pin; // a file of its own has no next run
+  pin.textContent = props.pin?.on ? "Unpin" : "Pin";
+  pin.title = props.pin?.on ? "Compare the next runs with none" : "Compare the next run with this one";
   find(".take").hidden = old || value.running || !document.querySelector("#take-away");
   for (const part of [".words", ".stage", ".gallery"]) {
     find(part).inert = old;
@@ -115,10 +119,12 @@ function draw() {
   drawHeatmap(value).catch((error) => console.error(error));
 }
 
+find(".pin").addEventListener("click", () => trigger("like"));
 find(".live").addEventListener("click", () => trigger("play"));
 find(".back").addEventListener("click", () => trigger("undo"));
 find(".take").addEventListener("click", () => document.querySelector("#take-away").scrollIntoView({ block: "center" }));
 watch("value", draw);
 watch(["notice"], () => { if (state.value) drawFinding(state.value); });
+watch(["pin"], () => { if (state.value) drawFinding(state.value); });
 watch(["tried"], drawTried);
 new MutationObserver(() => { if (state.value) draw(); }).observe(document.body, { attributeFilter: ["class"] }); // light or dark

@@ -20,6 +20,7 @@ from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, read_index
 from smile.ui.examples import Example
 from smile.ui.sections.answer import Answer, draw
 from smile.ui.sections.form import describe_edits
+from smile.ui.sections.pin import Pin
 from smile.ui.sections.trust import Trust
 
 LINK = ("example", "instruction", "editor", "weights", "seed", "edits")  # what a link may name
@@ -28,8 +29,8 @@ LINK = ("example", "instruction", "editor", "weights", "seed", "edits")  # what 
 class SavedRuns:
     """The button that opens a bundle, and the events that show what was run before."""
 
-    def __init__(self, answer: Answer, trust: Trust):
-        self.answer, self.trust, self.form, self.engine = answer, trust, answer.form, answer.engine
+    def __init__(self, answer: Answer, followers: list[Trust | Pin]):
+        self.answer, self.followers, self.form, self.engine = answer, followers, answer.form, answer.engine
 
     def build(self) -> None:
         """The components."""
@@ -38,8 +39,8 @@ class SavedRuns:
         )
 
     def connect(self, page: gr.Blocks) -> None:
-        """Show what is asked for, and how far to believe it."""
-        form, answer, trust = self.form, self.answer, self.trust
+        """Show what is asked for, and let those who show more of it follow."""
+        form, answer = self.form, self.answer
         outputs = [*form.fields.values(), *answer.outputs]
         for replayed in (
             page.load(self.follow_link, None, outputs, **AT_ONCE),
@@ -47,7 +48,8 @@ class SavedRuns:
             answer.comparison.select(self.pick_editor, [answer.compared, form.picture], outputs, **AT_ONCE),
             self.open_button.upload(self.open_bundle, self.open_button, outputs, **OPENING),
         ):  # Gradio tells of a state's change only where an event was queued
-            replayed.then(trust.show, trust.inputs, trust.outputs, **AT_ONCE)
+            for follower in self.followers:
+                replayed.then(follower.show, follower.inputs, follower.outputs, **AT_ONCE)
         filled = [*form.fields.values(), answer.answered]
         answer.view.undo(self.refill, answer.shown, filled, **AT_ONCE)
         refilled = answer.view.play(self.refill, answer.shown, filled, **AT_ONCE)

@@ -8,6 +8,7 @@ from smile.ui.examples import draw_example, list_examples
 from smile.ui.sections.answer import Answer
 from smile.ui.sections.downloads import Downloads
 from smile.ui.sections.form import Form
+from smile.ui.sections.pin import Pin
 from smile.ui.sections.saved_runs import SavedRuns
 from smile.ui.sections.trust import Trust
 from smile.ui.sections.what_if import WhatIf
@@ -19,8 +20,8 @@ class EditTab:
     def __init__(self, engine: Engine):
         self.form = Form(engine)
         self.answer = Answer(engine, self.form)
-        self.trust, self.what_if = Trust(self.answer), WhatIf(self.answer)
-        self.saved_runs = SavedRuns(self.answer, self.trust)
+        self.pin, self.trust, self.what_if = Pin(self.answer), Trust(self.answer), WhatIf(self.answer)
+        self.saved_runs = SavedRuns(self.answer, [self.trust, self.pin])
         self.downloads = Downloads(texts.TAKE, "take", self.trust.write)
 
     def build(self) -> None:
@@ -32,6 +33,7 @@ class EditTab:
                 asked = self.form.describe(explanation, example.picture, example.painted)
                 self.form.build(asked)
             with gr.Column(elem_id="answer", min_width=320):
+                self.pin.build()
                 self.answer.build(draw_example(example, editor), asked)
                 self.what_if.build()
                 self.trust.build(explanation)
@@ -46,6 +48,7 @@ class EditTab:
         self.form.connect(page)
         self.answer.connect(replays)
         self.trust.connect([self.answer.comparison.select, *replays])
+        self.pin.connect()
         self.what_if.connect()
         self.saved_runs.connect(page)
         self.downloads.connect(self.trust.inputs, self.form.progress, taken)
