@@ -14,6 +14,8 @@ reports on what there is. Our own short writings of the others, from their paper
 - OddSHAP: the odd part of the response, which alone the values depend on, in single words and in triples of the strongest.
 - RegressionMSR: Witter and others 2025: boosted trees, their exact values, and the remainder by reuse of all samples.
 - Permutations: Castro and others 2009, each followed by its reverse.
+- Published, pinned: `published.py`, but all edits from the same noise, and words in their order (arXiv 2412.16277's code pins
+  neither). It is held against Banzhaf's value, as ours is.
 """
 
 import argparse
@@ -27,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
+from benchmarks import published
 from benchmarks.bank import Bank, held_out
 from benchmarks.combinations import Combinations, asked, everything
 from benchmarks.questions import rank
@@ -177,6 +180,13 @@ def by_permutations(game: Game, edits: int, rng) -> np.ndarray:
     return total / np.maximum(count, 1)
 
 
+def by_published(game: Game, words: list[str], edits: int, rng) -> np.ndarray:
+    mask, full = published.rows(game.k, edits, rng), " ".join(words)
+    texts = [" ".join(np.array(words)[row]) for row in mask]
+    found, _ = published.fit(mask, published.similarity(1 - game(mask)), published.locality_weights(texts, full))
+    return found * np.ptp(game(mask))  # similarity is a share of it
+
+
 OTHERS = {
     "KernelSHAP, paired": by_kernel_shap,
     "LeverageSHAP": by_leverage_shap,
@@ -185,6 +195,7 @@ OTHERS = {
     "RegressionMSR": by_regression_msr,
     "permutations, antithetic": by_permutations,
 }
+PINNED = "published, pinned"
 OURS = {"ours": "none", "ours, locality by words": "words", "ours, locality by meaning": "wmd"}
 
 
@@ -204,6 +215,8 @@ def compare(bank: Bank, number: int, case) -> dict[tuple[str, int], list[tuple[f
             masks = [all_of_them.design(edits, draw) for draw in range(DRAWS)]
             fits = [all_of_them.weights(mask, locality=locality) * _scale(all_of_them, mask) for mask in masks]
             results[name, edits] = [judge(found, game.banzhaf(), matters) for found in fits]
+        pinned = [by_published(game, case.words, edits, np.random.default_rng((number, 99, draw))) for draw in range(DRAWS)]
+        results[PINNED, edits] = [judge(found, game.banzhaf(), matters) for found in pinned]
         for place, (name, estimate) in enumerate(OTHERS.items()):
             drawn = [estimate(game, edits, np.random.default_rng((number, place, draw))) for draw in range(DRAWS)]
             results[name, edits] = [judge(found, game.shapley(), matters) for found in drawn]
@@ -252,7 +265,7 @@ def main() -> None:
         "| estimator | " + " | ".join(f"{edits} edits" for edits in BUDGETS) + " |",
         "|---|" + "---|" * len(BUDGETS),
     ]
-    for name in (*OURS, *OTHERS):
+    for name in (*OURS, PINNED, *OTHERS):
         means = [np.mean(results[name, edits], axis=0) for edits in BUDGETS]
         lines.append(f"| {name} | " + " | ".join(" / ".join(f"{value:.3f}" for value in mean) for mean in means) + " |")
     TABLE.write_text("\n".join(lines) + "\n")
