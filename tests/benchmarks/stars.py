@@ -2,11 +2,11 @@
 
     python tests/benchmarks/stars.py [--instructions 100] [--editors instruct-pix2pix img2img-turbo inpaint]
 
-Prints a table: of the words that matter and of the others the share with a star, how well weights rank them, how many edits
-that took, and how well the places that are shown agree with those in which ideal pictures with and without the word differ.
-Instructions have 3 to 9 words; an attribute and two at once take turns. Counted are those that the editor carries out, as
-`smile.toyroad.cases` judges; beside them stands how many were tried. What was measured is kept in .training/stars.jsonl, so
-that a run cut short goes on.
+Prints a table, which is also written to assets/docs/tables/stars.md: of the words that matter and of the others the share
+with a star, how well weights rank them, how many edits that took, and how well the places that are shown agree with those in
+which ideal pictures with and without the word differ. Instructions have 3 to 9 words; an attribute and two at once take
+turns. Counted are those that the editor carries out, as `smile.toyroad.cases` judges; beside them stands how many were
+tried. What was measured is kept in .training/stars.jsonl, so that a run cut short goes on.
 """
 
 import argparse
@@ -31,7 +31,13 @@ LENGTHS = range(3, 10)
 DIFFERS = 8  # levels of 255, of some pixel of a place, in ideal pictures with and without a word
 CELLS = 16  # by 16 places, as the explanation has
 FEW = 64  # places: a truth that is a thing and not the whole picture
-KEPT = Path(__file__).resolve().parents[2] / ".training" / "stars.jsonl"
+ROOT = Path(__file__).resolve().parents[2]
+KEPT, TABLE = ROOT / ".training" / "stars.jsonl", ROOT / "assets" / "docs" / "tables" / "stars.md"
+HEADING = "# Stars and maps beside the truth"
+EXPLAINED = """Held-out Toy Road instructions of 3 to 9 words that the editor carries out, at default
+settings. *Nothing beyond noise*: instructions of which no edit moved farther than another seed of the full instruction does;
+there no word may have a star. Places: of 256, those shown beside those in which the ideal pictures with and without the word
+differ by more than 8 levels."""
 ADDING = ("add", "remove", "put", "place", "take", "delete", "erase", "plant", "build", "park")
 
 
@@ -85,6 +91,7 @@ def judge(editor, number: int, case: Case) -> dict:
         "matter": int(matters.sum()),
         "stars": int(e.significant[matters].sum()),
         "seen": int(e.visible[matters].sum()),
+        "beyond noise": bool(e.moved),
         "stars seen": int(e.significant[matters & e.visible].sum()),
         "others": int((~matters).sum()),
         "false stars": int(e.significant[~matters].sum()),
@@ -113,6 +120,8 @@ def summarise(rows: list[dict], tried: int) -> dict[str, str]:
         "instructions (of tried)": f"{len(rows)} ({tried})",
         "words that matter with a star": share("stars", "matter"),
         "of those whose effect is visible": share("stars seen", "seen"),
+        "of those where edits moved beyond noise": share("stars", "matter", [row for row in rows if row["beyond noise"]]),
+        "nothing beyond noise": f"{np.mean([not row['beyond noise'] for row in rows]):.2f}",
         "of those in adding and removing": share("stars", "matter", [row for row in rows if row["adding"]]),
         "other words with a star": share("false stars", "others"),
         "mean AUROC": f"{np.mean([row['auroc'] for row in rows]):.3f}",
@@ -146,9 +155,12 @@ def main() -> None:
             if len(rows) >= args.instructions:
                 break
         table[name] = summarise(rows, tried)
-    print("| | " + " | ".join(table) + " |\n|---|" + "---|" * len(table))
+    lines = ["| | " + " | ".join(table) + " |", "|---|" + "---|" * len(table)]
     for line in next(iter(table.values())):
-        print(f"| {line} | " + " | ".join(column[line] for column in table.values()) + " |")
+        lines.append(f"| {line} | " + " | ".join(column[line] for column in table.values()) + " |")
+    command = f"python tests/benchmarks/stars.py --instructions {args.instructions} --editors {' '.join(args.editors)}"
+    TABLE.write_text("\n".join([HEADING, "", f"Made by `{command}`. {EXPLAINED}", "", *lines, ""]))
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":
