@@ -21,6 +21,7 @@ from smile.report.payload import comparison_payload, explanation_payload
 from smile.toyroad.grammar import MEANINGFUL, random_instruction
 from smile.toyroad.scene import draw, random_scene
 from smile.toyroad.training import known
+from smile.ui import machine, texts, validation
 
 PHOTOGRAPHS = sorted((Path(gradio.__file__).parent / "media_assets" / "images").glob("*.jp*g"))
 DRAWINGS = draw_all()
@@ -182,3 +183,28 @@ def test_weights_of_ones_own_and_full_ones_get_no_warning():
     assert editor.knows(draw(SCENES[0]), ["zebra"]).untaught == (0,)
     editor.weights = "edge_to_image"
     assert editor.knows(draw(SCENES[0]), ["zebra"]) is None
+
+
+def test_the_page_says_it_before_a_run(tmp_path):
+    road = tmp_path / "road.png"
+    draw(SCENES[0]).save(road)
+    ask = validation.find_unknown
+    assert ask(str(road), "make it snow", "instruct-pix2pix", "bundled") == ""
+    assert "this picture is unlike them" in ask(str(PHOTOGRAPHS[0]), "make it snow", "instruct-pix2pix", "bundled")
+    assert "“zebra”" in ask(str(road), "add a zebra", "inpaint", "bundled")
+    assert "“remove”" in ask(str(road), "remove the car", "img2img-turbo", "bundled-edges")
+    assert ask(str(PHOTOGRAPHS[0]), "add a zebra", "instruct-pix2pix", "full") == ""
+    assert "one unit" in ask(str(road), "让图片中的道路下雪", "instruct-pix2pix", "full")
+    for given, text, weights in ((None, "", "bundled"), ("gone.png", "snow", "bundled"), (str(road), "snow", "nobody's")):
+        assert ask(given, text, "instruct-pix2pix", weights) == ""
+    assert "&lt;b&gt;" in texts.say_warning("<b>") and texts.say_warning("") == ""
+
+
+def test_full_weights_are_offered_where_they_can_run(monkeypatch):
+    assert machine.find_full("instruct-pix2pix", "bundled") == "full" and machine.find_full("instruct-pix2pix", "full") is None
+    assert machine.find_full("img2img-turbo", "bundled") is None  # its full weights expect a caption
+    assert machine.find_full("img2img-turbo", "bundled-edges") == "edge_to_image"
+    assert machine.find_full("nobody's", "bundled") is None
+    monkeypatch.setattr(machine, "SPACE", True)
+    monkeypatch.setattr(machine, "find_device", lambda: "cpu")
+    assert machine.find_full("instruct-pix2pix", "bundled") is None

@@ -66,6 +66,18 @@ def list_weights(editor: str) -> tuple[str, ...]:
     return tuple(each for each in sets if (editor, each) not in FULL) if SPACE and find_device() == "cpu" else sets
 
 
+def find_full(editor: str, weights: str) -> str | None:
+    """Full weights of the same editor that read the same kind of text and can run here, in place of bundled ones."""
+    try:
+        bundled, sets = resolve_weights(editor, weights), list_weights(editor)
+    except InputError:
+        return None
+    if editor not in EDITORS or not is_bundled(bundled):
+        return None
+    expects = EDITORS[editor].expects
+    return next((each for each in sets if not is_bundled(each) and expects(each) == expects(bundled)), None)
+
+
 def check_allowed(repository: str) -> None:
     """Raise InputError where a visitor of a public Space asks for an editor that its owner does not allow: SMILE_EDITORS lists
     those, separated by commas. Elsewhere everything is allowed."""

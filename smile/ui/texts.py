@@ -113,6 +113,11 @@ def say_problem(problem: Exception | str) -> Markup:
     return render("ui/templates/problem.html", sentence=str(problem))
 
 
+def say_warning(sentence: str) -> Markup | str:
+    """What the weights never saw; nothing where there is nothing to say."""
+    return render("ui/templates/warning.html", sentence=sentence) if sentence else ""
+
+
 def say_waiting(ready: bool, download: float = 0, where: str = "") -> Markup:
     """Between the click and the first edit; somebody else's run may be before ours."""
     first = f"Downloading {format_size(download)} and loading the editor" if download else "Loading the editor"

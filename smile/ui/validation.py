@@ -10,12 +10,14 @@ from smile.errors import shown
 from smile.io import bundle
 from smile.io.images import open_picture, open_region
 from smile.method import design as designs
-from smile.method.units import split_instruction
+from smile.method.units import split_instruction, words
 from smile.models.devices import ROOM, measure_memory
 from smile.models.editors import EDITORS
 from smile.models.editors.offer import Offer, inspect_repository, may_read
-from smile.models.hub import is_repository
+from smile.models.hub import is_bundled, is_repository
+from smile.models.known import KNOWS, find_untaught, measure_picture
 from smile.options import DEFAULT_DISTANCE, DEFAULTS, Options
+from smile.report.known import describe_unknown
 from smile.ui import machine, texts
 from smile.ui.engine import Engine, Request
 from smile.ui.estimate import count_edits
@@ -80,6 +82,25 @@ def needs_region(editor) -> bool:
     if editor in EDITORS or not is_repository(str(editor)):
         return editor in EDITORS and EDITORS[editor].needs_region
     return offer_repository(str(editor)).takes_region
+
+
+def find_unknown(picture, instruction: str, editor, weights) -> str:
+    """What these weights never saw of what is asked, in a sentence; "" where there is nothing to say, or nothing asked yet."""
+    try:
+        asked = words(instruction or "")
+        chosen = machine.resolve_weights(editor, weights)
+        if editor not in EDITORS or not is_bundled(chosen):
+            return describe_unknown("", 0.0, [], asked)
+        distance = _measure_file(str(picture), Path(picture).stat().st_mtime_ns) if picture else 0.0
+    except (InputError, OSError):  # which is said where it is asked
+        return ""
+    untaught = find_untaught(asked, EDITORS[editor].expects(chosen))
+    return describe_unknown(KNOWS, distance, [asked[i] for i in untaught], asked)
+
+
+@functools.lru_cache(maxsize=64)
+def _measure_file(picture: str, changed: int) -> float:
+    return measure_picture(open_file(picture))
 
 
 @functools.lru_cache(maxsize=64)

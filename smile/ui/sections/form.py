@@ -79,6 +79,8 @@ class Form:
                 self.stop_button = gr.Button("Stop", interactive=False, min_width=60, elem_id="stop")
             self.compare_button = gr.Button(texts.COMPARE, elem_id="compare")
             self.progress = gr.HTML(texts.say(texts.REPLAYED), elem_id="progress")
+            self.unknown = gr.HTML(elem_id="unknown")  # what the weights never saw of what is asked
+            self.full_button = gr.Button("Use the full weights", visible=False, elem_id="use-full")
             self.fall_back_button = gr.Button("Use the bundled weights", visible=False, elem_id="fall-back")
             self.plan_text = gr.HTML(elem_id="plan")
         self.edits_chosen = gr.State(False)  # whether the visitor set the number of edits, which else follows the instruction
@@ -162,6 +164,11 @@ class Form:
         gr.on(changes, self.plan, self.planned, self.plan_outputs, **planning)
         fallen_back = [*self.fields.values(), self.fall_back_button]
         self.fall_back_button.click(self.fall_back, self.editor, fallen_back, **AT_ONCE)
+        judged = {self.picture, self.instruction, self.editor, self.weights}
+        told = [self.unknown, self.full_button]
+        changes = [part.change for part in judged]
+        gr.on(changes, self.judge, judged, told, concurrency_limit=None, trigger_mode="always_last", **PRIVATE)
+        self.full_button.click(self.use_full, [self.editor, self.weights], list(self.fields.values()), **AT_ONCE)
 
     # Filling in
 
@@ -263,6 +270,17 @@ class Form:
         """The bundled weights of this editor, which need no network."""
         bundled = next(filter(is_bundled, machine.list_weights(editor)))
         return self.fill(self.describe_choice(editor, bundled)) | {self.fall_back_button: gr.update(visible=False)}
+
+    def judge(self, values: Values) -> Changes:
+        """Say before a run what the weights never saw, and offer the full ones where they can run."""
+        editor, weights = values[self.editor], values[self.weights]
+        warning = validation.find_unknown(values[self.picture], values[self.instruction], editor, weights)
+        offered = bool(warning and machine.find_full(editor, weights))
+        return {self.unknown: texts.say_warning(warning), self.full_button: gr.update(visible=offered)}
+
+    def use_full(self, editor: str, weights: str) -> Changes:
+        """The full weights, which know more."""
+        return self.fill(self.describe_choice(editor, machine.find_full(editor, weights) or weights))
 
     def suggest_edits(self, instruction: str, chosen: bool = False):
         """The number of edits that an instruction needs, for the field, unless the visitor chose one."""
