@@ -46,8 +46,8 @@ def hub(monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.HfApi", Api)
     monkeypatch.setattr(offers, "read_index", lambda *_: held.index)
-    monkeypatch.setattr(validation, "may_read", lambda _: False)
-    validation.offer_repository.cache_clear()
+    monkeypatch.setattr(machine, "may_read", lambda _: False)
+    machine.offer_repository.cache_clear()
     return held
 
 
@@ -69,14 +69,14 @@ def test_a_video_is_refused_before_its_size_is_asked(hub):
 
 @pytest.mark.model
 def test_a_gate_and_too_little_memory_are_said_before_a_download(hub, monkeypatch):
-    monkeypatch.setattr(validation, "measure_memory", lambda: 64e9)
+    monkeypatch.setattr(machine, "measure_memory", lambda: 64e9)
     assert not validation.needs_region("a/b")
-    monkeypatch.setattr(validation, "measure_memory", lambda: 8e9)
+    monkeypatch.setattr(machine, "measure_memory", lambda: 8e9)
     with pytest.raises(InputError, match="largest part of a/c has 8 GB, and this machine has 8 GB"):
-        validation.offer_repository("a/c")
+        machine.offer_repository("a/c")
     hub.gated = "auto"
     with pytest.raises(InputError, match="accept the terms of a/d .apache-2.0."):
-        validation.offer_repository("a/d")
+        machine.offer_repository("a/d")
 
 
 def test_on_a_public_space_only_what_its_owner_allows(hub, monkeypatch):
@@ -87,7 +87,7 @@ def test_on_a_public_space_only_what_its_owner_allows(hub, monkeypatch):
     monkeypatch.setenv("SMILE_EDITORS", "black-forest-labs/FLUX.2-klein-4B, a/b")
     assert machine.list_weights("a/b") == ("a/b",)
     with pytest.raises(InputError, match="a/c; there is black-forest-labs/FLUX.2-klein-4B, a/b"):
-        validation.offer_repository("a/c")
+        machine.offer_repository("a/c")
     assert not hub.asked
 
 

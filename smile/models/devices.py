@@ -55,6 +55,15 @@ def measure_memory() -> float:
     return own + torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else own
 
 
+def measure_gpu_memory() -> float | None:
+    """Bytes that CUDA's device has for weights: what is free, and what this process would free for them; None without one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    return float(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())
+
+
 def plan_placement(total: float, largest: float, free: float) -> str:
     """How weights of `total` bytes, of which the largest part has `largest`, go onto a GPU with `free` bytes: "whole",
     "model by model" (each moves there when it is its turn) or "layer by layer", which is slow."""

@@ -69,10 +69,15 @@ class Entry:
             return None
         if is_bundled(weights):
             return (MODELS / place).is_dir()
-        from huggingface_hub.constants import HF_HUB_CACHE
+        return is_downloaded(place)
 
-        snapshots = Path(HF_HUB_CACHE, f"models--{place.replace('/', '--')}", "snapshots").glob("*")
-        return any(is_whole(snapshot) for snapshot in snapshots)
+
+def is_downloaded(repository: str) -> bool:
+    """Whether a diffusers repository is in the Hub's cache on this machine, whole."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    snapshots = Path(HF_HUB_CACHE, f"models--{repository.replace('/', '--')}", "snapshots").glob("*")
+    return any(is_whole(snapshot) for snapshot in snapshots)
 
 
 class Registry(Mapping[str, Entry]):

@@ -11,7 +11,7 @@ from smile import Explanation, InputError
 from smile.io.images import open_region
 from smile.models.editors import EDITORS
 from smile.ui import machine, texts, validation
-from smile.ui.components import Picture
+from smile.ui.components import Choice, Picture
 from smile.ui.engine import DEFAULT, Engine
 from smile.ui.events import EDITING
 from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
@@ -34,7 +34,7 @@ class Api:
             gr.Textbox(label="instruction"),
             gr.Number(None, label="edits"),
             gr.Number(0, label="seed"),
-            gr.Dropdown(list(EDITORS), value=DEFAULT, label="editor"),
+            Choice(list(EDITORS), value=DEFAULT, label="editor"),  # or a repository
             gr.Dropdown(list(weights), value="auto", label="weights"),
             Picture(label="region", type="filepath"),
             gr.Textbox("", label="region phrase"),
@@ -82,7 +82,8 @@ class Api:
         provisional, done, total, settings and more; unknown numbers are None. The pictures are the edits with captions,
         in the order of `texts`, then the full instruction under other seeds. edits=None takes as many as the number of
         words needs. `region` is the part that may change, white on black, or `region_phrase` says what shows there;
-        "inpaint" needs one of the two. `settings` are the editor's own, by name, for example {"steps": 30}; `options` are
+        "inpaint" needs one of the two. `editor` may be a repository of the Hub, too, which is checked before it is downloaded.
+        `settings` are the editor's own, by name, for example {"steps": 30}; `options` are
         the method's: reference, design, distance, locality, surrogate, seeds and noise_seeds, for example {"seeds": 3};
         join and hold, lists of phrases of the instruction that count as one word, or stay in every edit; alone, whether each
         word is left out alone, too; and undo, whether the smallest set that undoes the edit is looked for.

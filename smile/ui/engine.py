@@ -32,13 +32,14 @@ from smile.evaluation.evaluate import Measurement, measure_trust
 from smile.models import protocols
 from smile.models.cache import Cache
 from smile.models.caching_editor import CachingEditor
-from smile.models.devices import empty_cuda_cache, measure_speed
+from smile.models.devices import empty_cuda_cache, measure_gpu_memory, measure_speed, plan_placement
 from smile.models.editors import EDITORS
 from smile.models.editors.first_run import check_editor, summarise
 from smile.models.hub import choose_dtype, is_bundled
+from smile.models.registry import is_downloaded
 from smile.paths import EXAMPLES
 from smile.ui import machine
-from smile.ui.estimate import FULL, Outlook, count_work
+from smile.ui.estimate import EMBEDDER, FULL, LARGEST, Outlook, count_work
 from smile.ui.worker import Hung, Worker
 
 DEFAULT = "instruct-pix2pix"  # the editor that is shown first
@@ -110,16 +111,40 @@ class Engine:
         return False
 
     def describe_editor(self, name: str, weights: str, settings: dict[str, Any]) -> Outlook:
-        """What a run would be like, without loading anything."""
+        """What a run would be like, without loading anything. Raises InputError as `machine.offer_repository`."""
         weights = machine.resolve_weights(name, weights)
-        full, editor = FULL.get((name, weights)), self._get_editor(name, weights)
+        editor = self._get_editor(name, weights)
         defaults = self._list_defaults(name, weights)
         if editor is not None:
             defaults = {each: value for each, value in defaults.items() if each in getattr(editor, "SETTINGS", {})}
         where = machine.find_device() if editor is None else str(getattr(editor, "device", "computer"))
-        download = full.gigabytes if full and editor is None and not EDITORS[name].is_downloaded(weights) else 0
+        download = self._count_download(name, weights) if editor is None else 0
         seconds = self.estimate_edit_seconds(name, weights, settings)
-        return Outlook(name, weights, where, defaults, seconds, download, editor is not None)
+        placement = self._find_placement(name, weights) if where.startswith("cuda") and not is_bundled(weights) else ""
+        return Outlook(name, weights, where, defaults, seconds, download, editor is not None, placement)
+
+    def _count_download(self, name: str, weights: str) -> float:
+        """Gigabytes that loading these weights brings first."""
+        if name not in EDITORS:
+            return 0 if is_downloaded(name) else machine.offer_repository(name).gigabytes
+        full = FULL.get((name, weights))
+        return full.gigabytes if full and not EDITORS[name].is_downloaded(weights) else 0
+
+    def _find_placement(self, name: str, weights: str) -> str:
+        """How the weights lie on the GPU, or will; "" where nobody can know."""
+        memory, free = getattr(self._get_editor(name, weights), "memory", None), self._get_gpu_memory()
+        if memory is not None:
+            return memory.placement
+        if free is None:
+            return ""
+        if name not in EDITORS:
+            offer = machine.offer_repository(name)
+            return plan_placement(offer.gigabytes * 1e9, offer.largest * 1e9, free)
+        full = FULL.get((name, weights))  # in half precision, as on every GPU of this kind
+        return plan_placement((full.gigabytes - EMBEDDER) * 1e9 / 2, LARGEST * 1e9 / 2, free) if full else ""
+
+    def _get_gpu_memory(self) -> float | None:
+        return measure_gpu_memory()
 
     def estimate_edit_seconds(self, name: str, weights: str, settings: dict[str, Any]) -> float | None:
         """Measured where there has been an edit, else estimated; None where nothing is known."""
@@ -127,6 +152,8 @@ class Engine:
         seconds = self._seconds.get(key)
         if seconds is None and key in FULL:
             seconds = 1 / self._get_speed()
+        if seconds is None and name not in EDITORS and (offer := machine.offer_repository(name)).operations:
+            seconds = offer.operations / count_work(*key, offer.settings) / self._get_speed()
         return None if seconds is None else seconds * self._count_work(*key, settings)
 
     def _get_speed(self) -> float:
@@ -140,8 +167,12 @@ class Engine:
 
     def _list_defaults(self, name: str, weights: str) -> dict[str, Any]:
         """The settings that come with these weights."""
-        full = FULL.get((name, weights))
-        return dict(getattr(self._get_editor(name, weights), "settings", full.settings if full else {}))
+        editor, full = self._get_editor(name, weights), FULL.get((name, weights))
+        if editor is not None:
+            return dict(getattr(editor, "settings", {}))
+        if name not in EDITORS:
+            return dict(machine.offer_repository(name).settings)
+        return dict(full.settings if full else {})
 
     def _get_editor(self, name: str, weights: str) -> Any:
         """The editor if it is in memory, else None."""

@@ -22,6 +22,7 @@ from smile.options import DEFAULTS
 UNET = 0.80e12  # operations of one evaluation for one picture: Stable Diffusion 1.5, 2 and Turbo alike
 DECODER = 2.51e12  # operations of the VAE's decoder for one picture
 SD1, SD2 = 4.3, 5.2  # gigabytes of UNet, VAE and text encoder in single precision
+LARGEST = 3.5  # of them the UNet
 EMBEDDER = 0.3
 ZERO_GPU_SPEED = 100e12  # operations per second; assumed, because ZeroGPU lends its GPU to runs only
 
@@ -60,6 +61,7 @@ class Outlook(NamedTuple):
     seconds_per_edit: float | None
     gigabytes: float  # to be downloaded first
     loaded: bool
+    placement: str = ""  # how its weights lie on a GPU (`smile.models.devices.plan_placement`); "" where there is none
 
 
 def count_edits(k: int, edits: int | None, options: dict) -> tuple[int, int]:

@@ -9,8 +9,9 @@ import threading
 
 from smile import InputError
 from smile.errors import shown
-from smile.models.devices import choose_device
+from smile.models.devices import ROOM, choose_device, measure_memory
 from smile.models.editors import EDITORS
+from smile.models.editors.offer import Offer, inspect_repository, may_read
 from smile.models.hub import is_bundled, is_repository
 from smile.ui import texts
 from smile.ui.estimate import FULL
@@ -78,13 +79,38 @@ def find_full(editor: str, weights: str) -> str | None:
     return next((each for each in sets if not is_bundled(each) and expects(each) == expects(bundled)), None)
 
 
+def list_allowed() -> list[str]:
+    """The repositories that the owner of a public Space allows as editors."""
+    return [each.strip() for each in os.environ.get("SMILE_EDITORS", "").split(",") if each.strip()]
+
+
 def check_allowed(repository: str) -> None:
     """Raise InputError where a visitor of a public Space asks for an editor that its owner does not allow: SMILE_EDITORS lists
     those, separated by commas. Elsewhere everything is allowed."""
-    allowed = [each.strip() for each in os.environ.get("SMILE_EDITORS", "").split(",") if each.strip()]
+    allowed = list_allowed()
     if SPACE and repository not in allowed:
         there = f"there is {', '.join(allowed)}" if allowed else "duplicate the Space, or run it yourself"
         raise InputError(f"The owner of this Space does not allow the editor {shown(repository)}; {there}.")
+
+
+@functools.lru_cache(maxsize=64)
+def offer_repository(repository: str) -> Offer:
+    """What an editor of the Hub is, and what it would take, before it is downloaded. Raises InputError where it is not allowed
+    on this page, is no editor's, must be unlocked first, or cannot fit into the memory of this machine."""
+    check_allowed(repository)
+    offer = inspect_repository(repository)
+    if offer.gated and not may_read(repository):
+        raise InputError(
+            f"One must accept the terms of {repository} ({offer.licence}); do so on its page on the Hub, and run "
+            "“hf auth login”."
+        )
+    room = measure_memory() / 1e9
+    if offer.largest + ROOM / 1e9 > room:
+        raise InputError(
+            f"The largest part of {repository} has {offer.largest:.0f} GB, and this machine has {room:.0f} GB of memory; "
+            "choose a smaller one."
+        )
+    return offer
 
 
 def resolve_for_instruction(editor: str) -> str:

@@ -11,6 +11,7 @@ from PIL import Image
 from smile import Explanation, InputError
 from smile.evaluation.evaluate import Measurement, count_further_edits
 from smile.models.editors import EDITORS
+from smile.models.hub import is_repository
 from smile.ui import machine, texts, validation
 from smile.ui.engine import Engine, Request
 from smile.ui.worker import Hung
@@ -86,12 +87,27 @@ def explain_with_all(
             yield name, request, describe_error(error)
 
 
-def repeat_request(explanation: Explanation) -> Request:
+def find_chosen(explanation: Explanation) -> tuple[str, str]:
+    """(editor, weights) by which this page knows what made it: a repository of the Hub is an editor by itself."""
+    editor, weights = explanation.settings["editor"], str(explanation.settings.get("editor_weights", "auto"))
+    own = editor in EDITORS and (weights in EDITORS[editor].weights or not is_repository(weights))
+    return (editor, weights) if own else (weights if is_repository(weights) else editor, weights)
+
+
+def is_here(engine: Engine, explanation: Explanation) -> bool:
+    """Whether what made it is on this page. An editor of the Hub is where it is loaded: a file may name any repository, and
+    none is downloaded for that."""
+    editor, weights = find_chosen(explanation)
+    if editor in EDITORS:
+        return weights in machine.list_weights(editor)
+    return engine.is_loaded(editor, weights)
+
+
+def repeat_request(engine: Engine, explanation: Explanation) -> Request:
     """What would be run again. Raises InputError where its editor or its weights are not on this page."""
-    settings = explanation.settings
-    editor, weights, given = settings["editor"], settings.get("editor_weights"), settings["editor_settings"]
-    if editor not in EDITORS or weights not in machine.list_weights(editor):
+    if not is_here(engine, explanation):
         raise InputError(texts.NOT_HERE)
+    (editor, weights), given = find_chosen(explanation), explanation.settings["editor_settings"]
     numbers = {name: given[name] for name in texts.SETTINGS if name in given}
     region = explanation.region if validation.needs_region(editor) else None
     return Request(explanation.image, explanation.instruction, editor=editor, weights=weights, region=region, settings=numbers)

@@ -48,6 +48,15 @@ CHOICES = {
 CHOICES["reference"] = [({"edit": "the full edit", "input": "the input picture"}[each], each) for each in CHOICES["reference"]]
 NAMED = 4  # words in a line
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
+PLACEMENTS = {  # of weights on a GPU
+    "whole": "whole",
+    "model by model": "model by model, because not all of it fits: somewhat slower than estimated",
+    "layer by layer": "layer by layer, because its largest part does not fit: many times slower than estimated",
+}
+HUB_EDITOR = "A repository with a diffusers pipeline that edits a picture by a text. Checked before anything is downloaded."
+HUB_EDITORS = "This Space allows {}. Checked before anything is downloaded."
+CHECKING = "Asking the Hub …"
+NO_REPOSITORY = "“{}” is no repository on the Hub; write its name as owner/name, for example {}."
 NEEDS_GPU = "The full weights ({}) need a GPU, which this Space does not have."
 NO_PHRASE = "Say what to look for, for example “the sky”."
 FOUND = "Found; paint to add to it, or erase."
@@ -61,6 +70,7 @@ OPENED = "Opened from a file: not run here."
 TAKE = {"json": "JSON", "zip": "Bundle (.zip)", "html": "Page (.html)", "png": "Heatmap (.png)"}
 ELSEWHERE = "What edited it is not on this page; a live run takes the editor and weights that are chosen."
 NOTHING = "There is nothing to take away: no explanation yet, or it is more than an hour old; press Explain."
+LINKED_EDITOR = "A link can choose {}; choose another editor of the Hub under Advanced."
 LINKED = "Filled in from the link; press Explain to run it."
 LINKED_ALONE = "Filled in from the link, which holds no picture; choose yours, or keep this one, and press Explain."
 WHOLE = "on the whole picture, because no region is painted"
@@ -186,12 +196,23 @@ def describe_plan(outlook, run: str, comparison: str = "") -> Markup:
     if outlook is None:
         terms = {"Editor": "being loaded, a few seconds …"}
     else:
+        placement = f", {PLACEMENTS[outlook.placement]}" if outlook.placement else ""
         terms = {
-            "Editor": f"{outlook.name} on the {_name_device(outlook)}",
+            "Editor": f"{outlook.name} on the {_name_device(outlook)}{placement}",
             "Weights": WEIGHTS.get(outlook.weights, outlook.weights),
         }
     terms |= {f"All {len(EDITORS)}": comparison} if comparison else {}
     return render("ui/templates/plan.html", run=run, terms=terms)
+
+
+def describe_offer(offer, room: float, seconds: float | None, gigabytes: float, placement: str) -> Markup:
+    """What is known of an editor of the Hub before it is downloaded, once it may be chosen. `offer` is a
+    `smile.models.editors.offer.Offer`; `room`: gigabytes of memory here; `seconds`: of a run; `gigabytes`: to download."""
+    download = f"downloads {format_size(gigabytes)} before the first run" if gigabytes else "on this machine already"
+    memory = f"its largest part takes {offer.largest:.0f} of the {room:.0f} GB of memory here"
+    placed = f", {PLACEMENTS[placement]}" if placement else ""
+    time = "how long a run takes is not known yet" if seconds is None else f"a run takes {format_duration(seconds)}"
+    return say(f"Chosen: {offer.kind}, licence {offer.licence}; {download}; {memory}{placed}; {time}.")
 
 
 def describe_run(edits: int, noise: int, outlook=None) -> str:

@@ -11,9 +11,7 @@ from smile.io import bundle
 from smile.io.images import open_picture, open_region
 from smile.method import design as designs
 from smile.method.units import split_instruction, words
-from smile.models.devices import ROOM, measure_memory
 from smile.models.editors import EDITORS
-from smile.models.editors.offer import Offer, inspect_repository, may_read
 from smile.models.hub import is_bundled, is_repository
 from smile.models.known import KNOWS, find_untaught, measure_picture
 from smile.options import DEFAULT_DISTANCE, DEFAULTS, Options
@@ -81,7 +79,7 @@ def needs_region(editor) -> bool:
     """Whether this editor changes a region only. Raises InputError for a repository that is not allowed, or is no editor's."""
     if editor in EDITORS or not is_repository(str(editor)):
         return editor in EDITORS and EDITORS[editor].needs_region
-    return offer_repository(str(editor)).takes_region
+    return machine.offer_repository(str(editor)).takes_region
 
 
 def find_unknown(picture, instruction: str, editor, weights) -> str:
@@ -101,26 +99,6 @@ def find_unknown(picture, instruction: str, editor, weights) -> str:
 @functools.lru_cache(maxsize=64)
 def _measure_file(picture: str, changed: int) -> float:
     return measure_picture(open_file(picture))
-
-
-@functools.lru_cache(maxsize=64)
-def offer_repository(repository: str) -> Offer:
-    """What an editor of the Hub is, and what it would take, before it is downloaded. Raises InputError where it is not allowed
-    on this page, is no editor's, must be unlocked first, or cannot fit into the memory of this machine."""
-    machine.check_allowed(repository)
-    offer = inspect_repository(repository)
-    if offer.gated and not may_read(repository):
-        raise InputError(
-            f"One must accept the terms of {repository} ({offer.licence}); do so on its page on the Hub, and run "
-            "“hf auth login”."
-        )
-    room = measure_memory() / 1e9
-    if offer.largest + ROOM / 1e9 > room:
-        raise InputError(
-            f"The largest part of {repository} has {offer.largest:.0f} GB, and this machine has {room:.0f} GB of memory; "
-            "choose a smaller one."
-        )
-    return offer
 
 
 def open_file(picture) -> Image.Image:

@@ -98,6 +98,9 @@ class ZeroGpuEngine(Engine):
         if is_bundled(key[1]):
             super()._warm_up(key, editor, embedder)
 
+    def _get_gpu_memory(self) -> None:
+        """No GPU is at hand here; what ZeroGPU lends has room for all of it, or the fork makes room."""
+
     def _get_speed(self) -> float:
         return ZERO_GPU_SPEED
 

@@ -21,7 +21,8 @@ class Offer(NamedTuple):
     licence: str
     gated: bool
     takes_region: bool
-    operations: float  # of one edit, roughly; 0 where nobody can know
+    operations: float  # of one edit with these settings, roughly; 0 where nobody can know
+    settings: dict[str, Any]  # by our names, as far as they are known before it is loaded
 
 
 def inspect_repository(repository: str, revision: str | None = None) -> Offer:
@@ -49,6 +50,7 @@ def inspect_repository(repository: str, revision: str | None = None) -> Offer:
         bool(getattr(info, "gated", False)),
         "mask_image" in inspect.signature(pipeline_class.__call__).parameters,
         2 * half * TOKENS * settings.get("steps", 0) * branches,
+        dict(settings),
     )
 
 

@@ -24,6 +24,8 @@ from smile.ui.engine import Engine
 from smile.ui.estimate import Outlook, count_edits
 from smile.ui.events import AT_ONCE, EDITING, PRIVATE, Changes, Values, get_props, switch_buttons
 from smile.ui.examples import list_examples
+from smile.ui.runs import find_chosen
+from smile.ui.sections.hub_editor import HubEditor
 
 SIGNED = ("picture", "instruction", "edits", "seed", "editor", "weights", "method", "region")
 FIELDS = ("picture", "instruction", "edits", "seed", "editor", "weights", "method", "region", "region_column", "edits_chosen")
@@ -34,7 +36,7 @@ class Form:
     """The column "ask" of the first tab."""
 
     def __init__(self, engine: Engine):
-        self.engine = engine
+        self.engine, self.hub_editor = engine, HubEditor(self)
 
     def build(self, first: dict[str, Any]) -> None:
         """The components, filled with `first`, which `describe` returned."""
@@ -61,8 +63,7 @@ class Form:
             max_lines=2,
             elem_id="instruction",
         )
-        names = [(texts.EDITOR_NAMES.get(name, name), name) for name in EDITORS]
-        self.editor = gr.Radio(names, label="Editor", elem_id="editor", **get_props(first["editor"]))
+        self.editor = Pick(label="Editor", elem_id="editor", **get_props(first["editor"]))
         with gr.Column(elem_id="region", **get_props(first["region_column"])) as self.region_column:
             self._build_region(first)
         with gr.Row(elem_id="amounts"):
@@ -105,6 +106,7 @@ class Form:
     def _build_advanced(self, first: dict[str, Any]) -> None:
         """What most people leave as it is."""
         gr.HTML(render("ui/templates/methods.html", published=texts.PUBLISHED), elem_id="methods")
+        self.hub_editor.build()
         self.random_seed_button = gr.Button("Random seed", size="sm", min_width=104, elem_id="random-seed")
         self.settings = {
             name: gr.Number(first[name], label=label, info=info, visible=False, elem_id=f"setting-{name}")
@@ -129,7 +131,8 @@ class Form:
         plain = {name: plain.get(name) for name in (*SIGNED, *texts.SETTINGS, *texts.OPTIONS)}
         plain["instruction"] = " ".join(str(plain["instruction"] or "").split())
         plain["picture"] = _digest(plain["picture"])
-        plain["region"] = plain["region"] if validation.needs_region(plain["editor"]) else None
+        known = EDITORS.get(str(plain["editor"]))
+        plain["region"] = None if known and not known.needs_region else plain["region"]
         plain |= {name: float(value) for name, value in plain.items() if isinstance(value, int)}
         return hashlib.sha256(json.dumps(plain, default=str).encode()).hexdigest()
 
@@ -162,6 +165,7 @@ class Form:
         changes = [page.load, *(part.change for part in self.planned)]
         planning: dict[str, Any] = PRIVATE | {"concurrency_limit": None, "trigger_mode": "always_last"}
         gr.on(changes, self.plan, self.planned, self.plan_outputs, **planning)
+        self.hub_editor.connect()
         fallen_back = [*self.fields.values(), self.fall_back_button]
         self.fall_back_button.click(self.fall_back, self.editor, fallen_back, **AT_ONCE)
         judged = {self.picture, self.instruction, self.editor, self.weights}
@@ -190,10 +194,12 @@ class Form:
     def describe_editor(self, explanation: Explanation) -> dict[str, Any]:
         """The values of the editor with which this explanation was made, as far as it is one of this page's."""
         settings = explanation.settings
-        if settings["editor"] not in EDITORS:
+        editor, weights = find_chosen(explanation)
+        if editor not in EDITORS and not self.engine.is_loaded(editor, weights):
+            editor, weights = settings["editor"], "auto"
+        if editor not in EDITORS and not self.engine.is_loaded(editor, weights):
             return {}
-        weights = settings.get("editor_weights", "auto")
-        values = self.describe_choice(settings["editor"], weights)
+        values = self.describe_choice(editor, weights)
         if values["weights"]["value"] == weights:
             numbers = {name: v for name, v in settings["editor_settings"].items() if isinstance(v, (int, float))}
             values |= {name: numbers.get(name) for name in texts.SETTINGS}
@@ -201,12 +207,16 @@ class Form:
 
     def describe_choice(self, editor: str, weights: str = "auto") -> dict[str, Any]:
         """The values that come with an editor that is chosen."""
-        sets = machine.list_weights(editor)
-        missing = ", ".join(texts.shorten_weights(each) for each in EDITORS[editor].weights if each not in sets)
+        sets, known = machine.list_weights(editor), EDITORS.get(editor)
+        missing = ", ".join(texts.shorten_weights(each) for each in (known.weights if known else ()) if each not in sets)
         choices = [(texts.shorten_weights(each), each) for each in dict.fromkeys(("auto", *sets))]
         value = weights if weights in sets else "auto"
+        editors = [
+            (texts.EDITOR_NAMES.get(each, texts.shorten_weights(each)), each) for each in dict.fromkeys((*EDITORS, editor))
+        ]
+        info = texts.EDITORS.get(editor, known.problem if known else editor)
         return {
-            "editor": gr.update(value=editor, info=texts.EDITORS.get(editor, EDITORS[editor].problem)),
+            "editor": gr.update(choices=editors, value=editor, info=info),
             "weights": gr.update(choices=choices, value=value, info=texts.NEEDS_GPU.format(missing) if missing else ""),
             "region_column": gr.update(visible=validation.needs_region(editor)),
             **dict.fromkeys(texts.SETTINGS),  # empty: what comes with the weights

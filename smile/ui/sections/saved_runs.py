@@ -18,6 +18,7 @@ from smile.report import citation, payload
 from smile.ui import examples, machine, texts, validation
 from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, read_index
 from smile.ui.examples import Example
+from smile.ui.runs import is_here
 from smile.ui.sections.answer import Answer, draw
 from smile.ui.sections.form import describe_edits
 from smile.ui.sections.pin import Pin
@@ -102,8 +103,7 @@ class SavedRuns:
         except InputError as error:
             yield {self.form.progress: texts.say_problem(error)}
             return
-        editor = explanation.settings["editor"]
-        known = editor in EDITORS and explanation.settings.get("editor_weights") in machine.list_weights(editor)
+        known = is_here(self.engine, explanation)
         said = f"{texts.OPENED} {explanation.unchecked}{'' if known else f' {texts.ELSEWHERE}'}"
         drawn = payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation))
         answer = self.answer.show(drawn, explanation) | {self.form.progress: texts.say(said)} | self.form.switch_buttons(False)
@@ -149,6 +149,8 @@ class SavedRuns:
         wanted = usual | asked
         validation.check_run(wanted["instruction"], wanted["edits"])
         machine.resolve_weights(wanted["editor"], wanted["weights"])
+        if wanted["editor"] not in EDITORS:  # which would ask the Hub for whoever follows the link
+            raise InputError(texts.LINKED_EDITOR.format(", ".join(EDITORS)))
         values = self.form.describe(explanation, base.picture, base.painted)
         values |= {"instruction": wanted["instruction"], "seed": wanted["seed"]}
         values |= describe_edits(wanted["instruction"], wanted["edits"])

@@ -113,7 +113,7 @@ class Trust:
         try:
             if explanation is None:
                 raise InputError(texts.NOTHING_TO_MEASURE)
-            request = repeat_request(explanation)
+            request = repeat_request(self.engine, explanation)
             for _ in self.engine.wait_for(request.editor, request.weights):
                 yield {self.status: texts.say_waiting(False)}
             began = time.monotonic()
@@ -152,7 +152,7 @@ class Trust:
         if not np.isfinite(explanation.weights).all():
             return "", False
         try:
-            request = repeat_request(explanation)
+            request = repeat_request(self.engine, explanation)
         except InputError as error:
             return texts.say(str(error)), False
         needed = count_further_edits(explanation)

@@ -61,7 +61,7 @@ class WhatIf:
         """What the browser is given of one edit. It is the first of an explanation of these words, from the same noise."""
         settings = explanation.settings
         units = split_instruction(explanation.instruction, settings["join"], settings["hold"])
-        request = replace(repeat_request(explanation), instruction=units.perturb(np.array(mask)), seed=seed)
+        request = replace(repeat_request(self.engine, explanation), instruction=units.perturb(np.array(mask)), seed=seed)
         steps = self.engine.explain(replace(request, edits=None, options={"noise_seeds": 0}))
         made = next(iter(steps))
         steps.close()  # type: ignore[attr-defined]
