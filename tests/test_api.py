@@ -94,7 +94,7 @@ BAD_CHOICES = [
     ({"region": "road"}, "leave the region out"),
     ({"weights": "bundled-edges"}, "no weights “bundled-edges” of instruct-pix2pix"),
     ({"weights": "/etc"}, "not in the list"),
-    ({"editor": "photoshop"}, "not in the list"),
+    ({"editor": "photoshop"}, "no editor called “photoshop”"),
     ({"settings": {"steps": 0}}, "from 1 to 200"),
     ({"settings": [1]}, "settings must be an object"),
     ({"options": [1]}, "options must be an object"),

@@ -12,7 +12,7 @@ from smile.models.editors.catalogue import DEFAULT
 from smile.models.hub import is_repository
 from smile.ui import machine, texts, validation
 from smile.ui.estimate import count_edits
-from smile.ui.events import AT_ONCE, Changes, Values
+from smile.ui.events import OPENING, Changes, Values
 
 if TYPE_CHECKING:
     from smile.ui.sections.form import Form
@@ -46,7 +46,7 @@ class HubEditor:
         asked = {self.repository, form.picture, form.instruction, form.edits, form.edits_chosen, form.method}
         asked |= {*form.options.values()}
         filled = [*form.fields.values(), self.said]
-        gr.on([self.check_button.click, self.repository.submit], self.choose, asked, filled, **AT_ONCE)
+        gr.on([self.check_button.click, self.repository.submit], self.choose, asked, filled, **OPENING)
 
     def choose(self, values: Values) -> Iterator[Changes]:
         """Choose the editor that is named, or say in a sentence why it cannot be. Nothing of it is downloaded for that."""
