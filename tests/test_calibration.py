@@ -21,13 +21,18 @@ from benchmarks.calibration import (
 from smile.method.design import default_edits
 
 
+def nightly(*values):
+    """A cell of a table that takes long, of which a neighbour is tested every time."""
+    return pytest.param(*values, marks=pytest.mark.nightly)
+
+
 def error(share, count):
     """Three standard errors of a share over independent runs; words of one run are counted as one, which is careful."""
     return 3 * np.sqrt(share * (1 - share) / count)
 
 
 @pytest.mark.parametrize("noise", ["gaussian", "t2", "lognormal", "rising", "falling"])
-@pytest.mark.parametrize(("k", "edits"), [(3, 16), (7, 24), (12, 24), (12, 48)])
+@pytest.mark.parametrize(("k", "edits"), [(3, 16), (7, 24), nightly(12, 24), nightly(12, 48)])
 def test_words(k, edits, noise):
     runs = 400
     found = of_words(k, edits, noise, runs)
@@ -43,7 +48,7 @@ def test_infinite_variance_widens_the_intervals_and_leaves_the_p_values_exact():
     assert abs(found["type I"] - 0.05) < 0.015 and all(found[f"in, {locality}"] > 0.95 for locality in LOCALITIES)
 
 
-@pytest.mark.parametrize(("k", "edits"), [(5, 16), (7, 24), (12, 24)])
+@pytest.mark.parametrize(("k", "edits"), [(5, 16), (7, 24), nightly(12, 24)])
 def test_noise_that_drifts_from_edit_to_edit(k, edits):
     found = of_words(k, edits, "drifting", 400)
     assert found["type I"] < 0.065 + error(0.05, 400 * k) / 2 and found["Holm"] < 0.065 + error(0.065, 400)
@@ -64,7 +69,7 @@ def test_intervals_hold_the_mean_over_the_other_words_and_are_no_wider_for_words
     assert found["width"] < 1.1 * alone["width"]
 
 
-@pytest.mark.parametrize(("reference", "seeds"), [("edit", 1), ("input", 1), ("edit", 4)])
+@pytest.mark.parametrize(("reference", "seeds"), [("edit", 1), ("input", 1), nightly("edit", 4)])
 def test_from_distances(reference, seeds):
     runs = 300
     found = from_editor(7, 24, "gaussian", runs, reference, seeds)
@@ -78,7 +83,7 @@ def test_words_that_act_leave_the_others_alone():
     assert found["type I"] < 0.065 + error(0.05, 400 * 4) and found["power"] > 0.99
 
 
-@pytest.mark.parametrize("seeds", [2, 4, 8])
+@pytest.mark.parametrize("seeds", [2, nightly(4), nightly(8)])
 def test_several_seeds(seeds):
     found = of_seeds(5, 16, seeds, 1.0, "gaussian", 300)
     assert abs(found["coverage"] - 0.95) < 0.02 + error(0.95, 300 * 5) / 2
@@ -96,7 +101,7 @@ def test_edits_and_the_published_bootstrap():
     assert 0.18 < of_published_bootstrap(768, 100)["type I"] < 0.35  # what it promises is 0.05
 
 
-@pytest.mark.parametrize("size", [0, 4])
+@pytest.mark.parametrize("size", [0, nightly(4)])
 def test_until_confident(size):
     found = of_looks(7, 4, "gaussian", size, 300)
     least = 0.0 if size else 0.035 - error(0.05, 300 * 6) / 2  # beside a word that acts, pairs with it are tested, too: careful

@@ -183,7 +183,8 @@ def test_the_tokenizer_is_the_same_in_another_process():
 @pytest.mark.slow
 def test_the_training_command_writes_folders_that_the_loaders_read(tmp_path):
     out, work = tmp_path / "models", tmp_path / "work"
-    command = [sys.executable, "-m", "smile.toyroad.training.train", "--scale", "0.002", "--work", str(work), "--out", str(out)]
+    options = ["--scale", "0.0005", "--work", str(work), "--out", str(out)]
+    command = [sys.executable, "-m", "smile.toyroad.training.train", *options]
     done = subprocess.run([*command, "--threads", "1", "--device", "cpu"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 

@@ -57,7 +57,7 @@ class Training:
         return make(*arguments).to(self.device)
 
     def stage(self, name: str, train, *arguments) -> None:
-        steps = max(10, int(STEPS[name] * self.options.scale))
+        steps = max(3, int(STEPS[name] * self.options.scale))
         seconds = train(*arguments, steps=steps, **self.common)
         device = torch.cuda.get_device_name() if self.device.type == "cuda" else f"{platform.machine()} CPU"
         self.record[name] = {"steps": steps, "seconds": round(seconds), "seed": self.options.seed, "device": device,
