@@ -58,6 +58,7 @@ OPTIONS: dict[str, Any] = {
     "run_history": False,
     "enable_monitoring": False,
     "ssr_mode": False,
+    "mcp_server": machine.has_mcp(),
     **middleware.OPTIONS,
 }
 

@@ -3,12 +3,14 @@
 import ast
 import dataclasses
 import json
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
 from tiny import FakeBackend, FakeEditor, FakeEmbedder, picture
 
+import smile
 from smile import Explanation, explain, explain_stream, load
 from smile.paths import EXAMPLES
 from smile.report import citation
@@ -167,7 +169,10 @@ def test_somebodys_own_weights_are_not_in_the_link():
     assert "weights" not in parse_qs(citation.write_query(explanation)) and "home" not in citation.write_query(explanation)
 
 
-def test_the_citation_is_balanced_and_names_both_papers():
+def test_the_citation_is_balanced_and_names_both_papers_and_the_software():
     assert citation.BIBTEX.count("@article{") == 2 and citation.BIBTEX.count("{") == citation.BIBTEX.count("}")
     assert "2412.16277" in citation.BIBTEX and "2602.01206" in citation.BIBTEX
+    assert citation.BIBTEX.count("@software{") == 1 and f"version = {{{smile.__version__}}}" in citation.BIBTEX
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert readme.split("```bibtex\n")[1].split("```")[0] == citation.BIBTEX
     json.dumps(citation.BIBTEX)

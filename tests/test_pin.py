@@ -64,7 +64,7 @@ def test_the_page_says_what_is_not_the_same_and_which_words_differ():
     assert drawn["said"][0] == "Not the same: the words; seed 0, now 3; number of edits 16, now 24."
     assert "Only in the new run: “please”." in drawn["said"]
     same = pinned_payload(run(), run())
-    assert same["said"][0] == "The same question twice." and "No word differs" in same["said"][1]
+    assert same["said"][0] == "The same question twice." and "Of the words in both, none differs" in same["said"][1]
     assert not any(same["editors"][2]["significant"])
     one, other = run(), run("make it snow")
     assert [each.value for each in one.compare(other)[:3]] == pytest.approx(list(other.weights - one.weights[:3]))

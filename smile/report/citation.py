@@ -13,6 +13,7 @@ from smile.models.hub import is_repository
 from smile.options import DEFAULT_DISTANCE, DEFAULTS, count_permutations
 from smile.report.protocols import ExplanationLike
 
+VERSION = "0.1.0"  # smile.__version__, which imports this; a test compares them
 USUAL = DEFAULTS | {"distance": DEFAULT_DISTANCE}
 PRESET = ("design", "distance", "locality", "surrogate")  # what a preset decides
 OWN = "# {} stands for {}, which is to be put here.\n"
@@ -24,9 +25,7 @@ BIBTEX = """\
   author = {Dehghani, Zeinab and Aslansefat, Koorosh and Khan, Adil and {Ram{\\'i}rez Rivera}, Ad{\\'i}n and George, Franky
     and Khalid, Muhammad},
   journal = {arXiv preprint arXiv:2412.16277},
-  year = {2024},
-  eprint = {2412.16277},
-  archivePrefix = {arXiv}
+  year = {2024}, eprint = {2412.16277}, archivePrefix = {arXiv}
 }
 
 @article{dehghani2026addressing,
@@ -34,11 +33,16 @@ BIBTEX = """\
     Local Explanations)},
   author = {Dehghani, Zeinab},
   journal = {arXiv preprint arXiv:2602.01206},
-  year = {2026},
-  eprint = {2602.01206},
-  archivePrefix = {arXiv}
+  year = {2026}, eprint = {2602.01206}, archivePrefix = {arXiv}
 }
-"""
+
+@software{smile_explain,
+  title = {{SMILE} for generative models: which words did it?},
+  author = {{The authors of smile-explain}},
+  year = {2026}, version = {%s}, license = {Apache-2.0},
+  note = {Python package smile-explain and web page; implements arXiv:2412.16277 and arXiv:2602.01206}
+}
+""".replace("%s", VERSION)
 
 
 def write_python(explanation: ExplanationLike, picture: str = "input.png", region: str = "region.png") -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from smile.method.differences import Difference, compare_weights
+from smile.method.differences import SMALLEST, Difference, compare_weights
 from smile.report import plots
 from smile.report.finding import write_sentences
 from smile.report.numbers import finite_or_none, format_interval, format_weight
@@ -68,14 +68,9 @@ def write_comparison(pinned: ExplanationLike, now: ExplanationLike, differences:
         said.append(f"“{each.word}” differs by {far}, more than the intervals of both runs leave open.")
     rest = len(known) - len(apart)
     if rest:
-        whose = (
-            "No word differs"
-            if not apart
-            else f"The other {rest} words do not differ"
-            if rest > 1
-            else "The other word does not differ"
-        )
-        said.append(f"{whose} by more than the intervals leave open, or by less than one would look at.")
+        others = f"the other {rest} words" if rest > 1 else "the other word"
+        whose = f"Of {others}" if apart else "Of the words in both"
+        said.append(f"{whose}, none differs by more than both intervals leave open and by {SMALLEST} or more.")
     for name, place in (("pinned run", "second"), ("new run", "first")):
         only = [f"“{each.word}”" for each in differences if getattr(each, place) is None]
         if only:

@@ -11,7 +11,7 @@ from smile import Explanation, InputError
 from smile.io.images import open_region
 from smile.models.editors import EDITORS
 from smile.ui import machine, texts, validation
-from smile.ui.components import Choice, Picture
+from smile.ui.components import Choice, Names, Picture
 from smile.ui.engine import DEFAULT, Engine
 from smile.ui.events import EDITING
 from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
@@ -38,10 +38,10 @@ class Api:
             gr.Dropdown(list(weights), value="auto", label="weights"),
             Picture(label="region", type="filepath"),
             gr.Textbox("", label="region phrase"),
-            gr.JSON(label="settings"),
-            gr.JSON(label="options"),
+            Names(label="settings"),
+            Names(label="options"),
         ]
-        self.explanation, self.explanations = gr.JSON(label="explanation"), gr.JSON(label="explanations")
+        self.explanation, self.explanations = Names(label="explanation"), Names(label="explanations")
         self.pictures = gr.Gallery(label="pictures")
         self.buttons = [gr.Button(), gr.Button(), gr.Button()]
         self.question = [
@@ -51,7 +51,7 @@ class Api:
             gr.Number(0, label="seed"),
             gr.Number(0, label="temperature"),
             gr.Number(40, label="max tokens"),
-            gr.JSON(label="options"),
+            Names(label="options"),
         ]
 
     def connect(self) -> None:

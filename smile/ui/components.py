@@ -154,6 +154,16 @@ class Pick(gr.Radio):
         return payload
 
 
+class Names(gr.JSON):
+    """gr.JSON for values by name: the original says of any JSON that its type is {}, which is no schema for a tool (MCP)."""
+
+    is_template = True
+
+    def api_info(self):
+        """What a value is."""
+        return {"type": "object", "description": "values by name", "additionalProperties": True}
+
+
 class Ticks(gr.CheckboxGroup):
     """gr.CheckboxGroup whose choices change with another component's value, as `Choice` is."""
 

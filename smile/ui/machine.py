@@ -1,6 +1,7 @@
 """The machine that the page runs on, and which sets of weights it offers there."""
 
 import functools
+import importlib.util
 import logging
 import os
 import shutil
@@ -45,6 +46,11 @@ def _restart() -> None:
     logging.warning("The page starts again, because its GPU was lost.")
     shutil.rmtree(os.environ.pop("GRADIO_TEMP_DIR", ""), ignore_errors=True)  # the new one makes a folder of its own
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def has_mcp() -> bool:
+    """Whether the endpoints can be served as tools for agents (MCP): `pip install "gradio[mcp]"`, which nothing here needs."""
+    return importlib.util.find_spec("mcp") is not None
 
 
 @functools.cache

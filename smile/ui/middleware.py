@@ -112,6 +112,7 @@ class RequestCheck:
                     headers.setdefault(name, value)
             await send(message)
 
+        page = scope["app"]  # what is mounted below it, as the tools for agents are, puts itself there
         try:
             receive = await _check_request(scope, receive)
         except Refused as error:
@@ -119,7 +120,7 @@ class RequestCheck:
         try:
             await self.app(scope, receive, send_with_headers)
             if scope["method"] == "POST" or scope["path"].endswith("/queue/data"):  # what may have made an explanation
-                memory.forget_oldest(scope["app"].state_holder, HELD)
+                memory.forget_oldest(page.state_holder, HELD)
         except RuntimeError as error:
             if not isinstance(error.__cause__, HTTPException):
                 raise
