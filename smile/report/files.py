@@ -7,7 +7,7 @@ import plotly
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _HERE = Path(__file__).parent
 _SCRIPTS = {
-    "explanation": ("common", "heatmap", "outcomes", "gallery", "stage", "below", "frame", "begin"),
+    "explanation": ("common", "heatmap", "outcomes", "gallery", "stage", "below", "guess", "frame", "begin"),
     "comparison": ("common", "comparison"),
     "answer": ("common", "answer"),
 }

@@ -6,7 +6,7 @@
 const state = { value: null, word: null, edit: 0, mask: [], view: "both", peek: null, seed: null, tried: [], trying: false };
 
 function drawChoice() {
-  [...board.cells.children].forEach((button, index) => button.setAttribute("aria-pressed", String(state.word === index)));
+  [...board.cells.children].forEach((button, index) => button.setAttribute("aria-pressed", String(isChosen(index))));
   drawStage(state.value);
   drawGallery(state.value);
   drawMultiples(state.value);
@@ -14,6 +14,7 @@ function drawChoice() {
 }
 
 function choose(word) {
+  if (isAsking()) return markGuess(word);
   state.word = state.word === word ? null : word;
   state.mask = state.value.words.map(() => true);
   state.edit = null;
@@ -25,7 +26,7 @@ function choose(word) {
 
 // The mouse or the focus is on a word: the picture is the nearest edit without it, until it leaves.
 function peek(word) {
-  if (!state.value || state.view === "where" || state.peek === word) return;
+  if (!state.value || isAsking() || state.view === "where" || state.peek === word) return;
   state.peek = word;
   drawStage(state.value);
 }
@@ -100,23 +101,29 @@ function drawFinding(value) {
 }
 
 function draw() {
-  const value = props.value;
+  let value = props.value;
+  const before = state.value;
+  const other = !before || !value || before.instruction !== value.instruction || before.edits.length > value.edits.length || before.input !== value.input;
+  if (other) beginGuess();
+  value = withhold(value);
   find(".nothing").hidden = Boolean(value);
   find(".something").hidden = !value;
-  const before = state.value;
   state.value = value;
   if (!value) return;
-  const other = !before || before.instruction !== value.instruction || before.edits.length > value.edits.length || before.input !== value.input;
   if (other || before.running !== value.running && state.mask.every(Boolean)) {
     const view = value.running ? "edit" : "both";
     if (other) Object.assign(state, { word: null, seed: null, tried: [] });
     if (state.word === null) Object.assign(state, { edit: 0, mask: value.words.map(() => true), view, peek: null, trying: false });
   }
+  if (other && value.maps && document.documentElement.dataset.embed === "where") { // there is nothing else to see
+    const size = (index) => Number(value.significant[index]) * 2 + Math.abs(value.weights[index] ?? 0);
+    Object.assign(state, { word: value.words.map((_, index) => index).sort((a, b) => size(b) - size(a))[0], edit: null, view: "where" });
+  }
   drawFinding(value);
   drawGallery(value);
   drawStage(value);
   drawBelow(value);
-  drawHeatmap(value).catch((error) => console.error(error));
+  drawGuess();
 }
 
 find(".pin").addEventListener("click", () => trigger("like"));

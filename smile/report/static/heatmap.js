@@ -97,7 +97,7 @@ function heatmapFigure(value, width) {
       const grey = plain ? null : colour(scaleOf(value), weights[index], value.limit);
       const pen = plain ? main : ink(grey);
       const star = stars[index] ? " ★" : "";
-      const bold = star || state.word === index;
+      const bold = star || isChosen(index);
       const name = fitted(words[index], size, room - 10 - (star ? wide(star, size) : 0));
       if (plain) box(x + 1, x + room - 1, bottom, top, 1, line, "rgba(0,0,0,0)");
       say(middle, top - CELL * (unknown ? 0.5 : 0.33), bold ? `<b>${escaped(name)}${star}</b>` : escaped(name), size, pen);
@@ -115,7 +115,8 @@ function heatmapFigure(value, width) {
         if (low[index] !== null && high[index] !== null) rule(at(low[index]), at(high[index]), level, level, 3, firm);
         if (weights[index] !== null) rule(at(weights[index]), at(weights[index]), level - 4, level + 4, 3, firm);
       }
-      if (state.word === index) {
+      if (isGuessed(index)) shapes.push({ type: "rect", x0: x + 4, x1: x + room - 4, y0: bottom + 3, y1: top - 3, line: { width: 2, dash: "dot", color: pen } });
+      if (isChosen(index)) {
         box(x + 2, x + room - 2, bottom + 1, top - 1, 2, main, "rgba(0,0,0,0)");
         box(x + 4, x + room - 4, bottom + 3, top - 3, 1.5, surface, "rgba(0,0,0,0)");
       }
@@ -159,8 +160,8 @@ function cellButtons(value) {
   [...cells.children].forEach((button, index) => {
     const [word, weight, , interval, , holm] = value.rows[index];
     const star = `${value.noise ? "within noise, " : ""}${value.significant[index] ? "significant" : "not significant"}`;
-    button.setAttribute("aria-label", `${word}: weight ${weight}, 95 % interval ${interval}, p (Holm) ${holm}, ${star}`);
-    button.setAttribute("aria-pressed", String(state.word === index));
+    button.setAttribute("aria-label", isAsking() ? `${word}: did it change the picture?` : `${word}: weight ${weight}, 95 % interval ${interval}, p (Holm) ${holm}, ${star}${isGuessed(index) ? ", marked by you" : ""}`);
+    button.setAttribute("aria-pressed", String(isChosen(index)));
   });
 }
 
@@ -192,6 +193,7 @@ async function drawHeatmap(value) {
   const unknown = value.weights.every((weight) => weight === null);
   for (const part of [".ends", ".evident"]) find(part, words).hidden = value.noise || unknown;
   find(".within", words).hidden = !value.noise;
+  find(".yours", words).hidden = root.guess !== "told";
   find(".note", words).textContent = value.note;
   find(".key", words).textContent = value.note || unknown ? "" : value.noise ? "grey: nothing beyond noise" : "line: 95 % interval";
   board.width = board.box.clientWidth;
