@@ -4,17 +4,18 @@
 const query = new URLSearchParams(location.search);
 document.documentElement.classList.toggle("embed", query.has("embed"));
 document.documentElement.dataset.embed = query.get("embed") ?? "";
-if (["heatmap", "gallery", "where"].includes(query.get("embed"))) addEventListener("load", () => { // one view: as high as it is
+if (parent !== window && ["heatmap", "gallery", "where"].includes(query.get("embed"))) { // one view: as high as it is
   let told = 0;
   const tell = () => {
-    const height = Math.ceil(document.querySelector("#view .explanation")?.getBoundingClientRect().bottom ?? 0) + scrollY + 12;
-    if (parent === window || height === told || height < 40) return;
+    const bottom = document.querySelector("#view .explanation")?.getBoundingClientRect().bottom ?? 0;
+    const height = Math.ceil(bottom + scrollY) + 12;
+    if (!bottom || height === told) return;
     told = height;
     parent.postMessage({ type: "smile-height", height }, "*"); // a number is no secret
   };
-  new ResizeObserver(tell).observe(document.body);
-  new MutationObserver(tell).observe(document.body, { childList: true, subtree: true });
-});
+  new ResizeObserver(tell).observe(document.documentElement);
+  new MutationObserver(tell).observe(document.documentElement, { childList: true, subtree: true });
+}
 if (query.get("guess") === "1") document.documentElement.dataset.guess = "asking";
 query.delete("embed");
 
