@@ -10,7 +10,7 @@ from small_suite import read_all, run_suite, write_suite
 from tiny import FakeBackend, FakeEmbedder, picture
 
 from smile import InputError
-from smile.scenarios import archive
+from smile.scenarios import archive, report, table
 from smile.ui import machine, runs, texts
 from smile.ui.tabs import scenarios
 from smile.ui.tabs.scenarios import SHIPPED
@@ -154,6 +154,16 @@ def test_a_run_ends_with_a_report_and_leaves_no_files(tab, write, tmp_path, monk
     assert not made[-1]["stop_button"]["interactive"] and made[-1]["download_row"]["visible"]
     page, kept = made[-1]["report"]["page"], made[-1]["finished"]
     assert "&lt;b&gt;small&lt;/b&gt;" in page and "<b>small" not in page and len(page) < 1_000_000 and len(kept.cells) == 4
+    grown = [step["report"]["page"] for step in made[:-1] if (step.get("report") or {}).get("page")]
+    assert grown and "This run is not finished" in grown[0]  # the report is there before the suite is through
+    summary = table.summarise(kept.results)
+    for pairs, of_pairs, says in (
+        (0, 8, "and that is all right"),
+        (0, 0, "no pairs of values to meet"),
+        (3, 8, "3 of 8 pairs did"),
+    ):
+        summary["coverage"]["exercised"] |= {"pairs": pairs, "of_pairs": of_pairs}
+        assert says in report.render_report(kept.results, summary, alone=False)
     assert not any(cell["failed"] for cell in kept.cells) and not list((tmp_path / "temporary").iterdir())
     for kind in ("html", "zip"):
         ((file, _),) = taking = list(scenarios.write_report(kind, kept))

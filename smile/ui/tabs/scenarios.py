@@ -32,6 +32,7 @@ from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, run_showing, swi
 from smile.ui.sections.downloads import Downloads, shorten_name
 
 SHIPPED = ("first-steps", "weather", "toyroad")  # the smallest first
+DRAWN_EVERY = 2.0  # seconds: the report while a suite runs; each drawing begins at its top again
 MAX_CELLS = 60
 MAX_EDITS = 1800
 MAX_OPENED = 400  # cells of a finished run, each of which is computed again
@@ -144,7 +145,7 @@ class ScenariosTab:
     def run(self, name: str | None, brought: Brought | None) -> Iterator[Changes]:
         """Run the suite. What an earlier one left is cleared only when this one is known to be good."""
         finished: Any = None  # the run as far as it is
-        began = time.monotonic()
+        began, drawn = time.monotonic(), 0.0
         try:
             planned = self._plan(name, brought)
             seconds = self._estimate_all_seconds(planned)
@@ -160,6 +161,9 @@ class ScenariosTab:
                         changes: Changes = {self.status: texts.say_step(step.done, step.total, "cell", left, "cells explained")}
                         if step.done > (len(finished.cells) if finished else 0):
                             changes[self.finished] = finished = archive.collect_run(out)
+                            if time.monotonic() - drawn >= DRAWN_EVERY:
+                                drawn = time.monotonic()
+                                changes[self.report] = {"page": _draw_report(finished, alone=False)}
                             os.utime(out)  # what was not touched for hours is swept (middleware.py)
                         yield changes
                         if step.done < step.total and time.monotonic() - began > limit:
