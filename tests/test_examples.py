@@ -19,6 +19,7 @@ from smile.toyroad.regions import compose_pictures, find_changes_inside, make_id
 from smile.toyroad.scene import draw
 
 BUNDLES = examples.EXAMPLES | examples.list_compared()
+PICTURED = examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED} | examples.SURPRISES
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
@@ -28,8 +29,8 @@ def saved(request) -> tuple[examples.Example, Explanation]:
 
 def test_the_listing_is_the_one_in_the_folder_and_so_are_the_files():
     assert json.loads((EXAMPLES / "examples.json").read_text()) == examples.describe_examples()
-    expected = {"examples.json", "answers.json", "ask-two.zip", *(f"{name}.zip" for name in BUNDLES)}
-    for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
+    expected = {"examples.json", "answers.json", "ask-two.zip", *(f"{name}.zip" for name in BUNDLES | examples.SURPRISES)}
+    for name, one in PICTURED.items():
         expected |= {f"{name}.png", *([f"{name}-region.png"] if one.region else [])}
     assert {path.name for path in EXAMPLES.iterdir()} == expected
     assert max((EXAMPLES / name).stat().st_size for name in expected) < 800_000
@@ -40,7 +41,7 @@ def test_there_are_examples_of_every_editor_and_one_comparison():
     assert len(editors) >= 10 and editors.count("instruct-pix2pix") >= 5
     assert editors.count("img2img-turbo") >= 2 and editors.count("inpaint") >= 2
     assert "bundled-edges" in {one.weights for one in examples.EXAMPLES.values()}
-    *singles, comparison = examples.describe_examples()
+    *singles, comparison = (one for one in examples.describe_examples() if "surprise" not in one)
     assert not any("compare" in one for one in singles)
     assert [name.removeprefix("first-snow-") for name in comparison["compare"]] == list(EDITORS)
 
@@ -60,7 +61,7 @@ def test_a_bundle_is_of_its_picture_instruction_and_editor(saved):
 
 
 def test_the_files_beside_a_bundle_are_its_picture_and_region():
-    for name, one in (examples.EXAMPLES | {examples.COMPARISON: examples.COMPARED}).items():
+    for name, one in PICTURED.items():
         assert measure_pixel_error(Image.open(EXAMPLES / f"{name}.png"), draw(one.scene)) < 1
         if one.region:
             assert np.array_equal(Image.open(EXAMPLES / f"{name}-region.png"), examples.paint_region(one))
@@ -116,6 +117,29 @@ def test_the_first_example_shows_two_words_at_work_in_two_places():
     sunset, autumn = (np.abs(explanation.maps[explanation.words.index(word)]) for word in ("sunset", "autumn"))
     assert np.corrcoef(sunset.ravel(), autumn.ravel())[0, 1] < 0
     assert sunset[:5].mean() > 1.2 * sunset[10:].mean() and autumn[10:].mean() > 1.2 * autumn[:5].mean()
+
+
+def test_the_surprises_show_what_they_teach():
+    saved = {name: load(EXAMPLES / f"{name}.zip") for name in examples.SURPRISES}
+    found = {name: [e.words[j] for j in np.flatnonzero(e.significant)] for name, e in saved.items()}
+    assert found == {
+        "not-snow": ["snow"],
+        "zebra-night": ["night"],
+        "night-to-day": ["night", "day"],
+        "add-tree": ["add", "tree"],
+    }
+    assert [saved["not-snow"].words[j] for j in saved["not-snow"].settings["untaught"]] == ["not"]
+    assert [saved["zebra-night"].words[j] for j in saved["zebra-night"].settings["untaught"]] == ["zebra"]
+    day = saved["night-to-day"]
+    assert np.asarray(day.edits[0]).mean() < 0.7 * np.asarray(day.image).mean()  # it is night, though “day” came last
+    assert "only together" in saved["add-tree"].finding
+    listed = [one for one in examples.describe_examples() if "surprise" in one]
+    assert (
+        [one["name"] for one in listed]
+        == list(examples.SURPRISES)
+        == [one["name"] for one in examples.describe_examples()[-4:]]
+    )
+    assert all(one["surprise"] and one["lesson"].endswith(".") and len(one["lesson"]) < 110 for one in listed)
 
 
 @pytest.mark.slow

@@ -77,6 +77,7 @@ def explanation_payload(
         "limit": plots.LIMIT,
         "noise": not e.provisional and not e.beyond_noise,
         "warning": write_warning(e),
+        "lesson": "",
         "headline": write_headline(e),
         "figures": write_figures(e),
         "finding": finding,

@@ -1,5 +1,6 @@
 """The examples of the page: `python -m smile.toyroad.examples` draws their pictures, explains them with the bundled
-editors, and writes both into assets/examples, so that the page can replay them at once.
+editors, and writes both into assets/examples, so that the page can replay them at once. With names behind it, it explains these
+only.
 
 Scenes and instructions were chosen by looking at what comes out: the bundled editor carries the edit out, and the words
 that matter by Toy Road's grammar are found. What a run took is left out: the same models write the same files.
@@ -8,6 +9,7 @@ that matter by Toy Road's grammar are found. What a run took is left out: the sa
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -28,6 +30,8 @@ class Example(NamedTuple):
     editor: str = "instruct-pix2pix"
     weights: str = "bundled"
     region: str = ""
+    surprise: str = ""  # what its button says, if it is one of those that teach
+    lesson: str = ""  # the sentence that it teaches
 
 
 EXAMPLES = {
@@ -84,6 +88,33 @@ EXAMPLES = {
         region="time",
     ),
 }
+# What came out is not what one would expect, and one sentence says why.
+SURPRISES = {
+    "not-snow": Example(
+        EXAMPLES["summer-day"].scene,
+        "do not make it snow",
+        surprise="“not” does nothing",
+        lesson="It snows although you said “not”: the editor hears “snow” and no negation.",
+    ),
+    "zebra-night": Example(
+        Scene(car="red", horizon=0.5, bend=0.5, sun_x=0.3, cloud_x=0.7, hills=0.5, tree_right=False),
+        "put a zebra here at night",
+        surprise="An unknown word",
+        lesson="Nobody taught this editor what a zebra is, so it does what it knows and leaves the rest.",
+    ),
+    "night-to-day": Example(
+        Scene(car="blue", horizon=0.45, bend=0.4, sun_x=0.6, cloud_x=0.3, hills=0.3),
+        "change night to day",
+        surprise="Order of words",
+        lesson="You asked for day and got night: the editor hears which words there are, not which comes first.",
+    ),
+    "add-tree": Example(
+        Scene(car=None, tree=False, house=False, horizon=0.6, bend=0.7, sun_x=0.2, cloud_x=0.7, hills=0.6),
+        "add a tree",
+        surprise="Only together",
+        lesson="Neither “add” nor “tree” does anything alone: it takes both.",
+    ),
+}
 COMPARISON = "first-snow"
 COMPARED = Example(
     Scene(car="blue", horizon=0.55, bend=0.6, sun_x=0.7, cloud_x=0.3, hills=0.4, tree_right=False, tree_x=0.4, house_x=0.4),
@@ -117,18 +148,22 @@ def describe_examples() -> list[dict]:
     """What examples.json says, in the page's order."""
     lines = [
         {"name": name, "instruction": one.instruction, "editor": one.editor, "weights": one.weights, "region": bool(one.region)}
-        for name, one in EXAMPLES.items()
+        | ({"surprise": one.surprise, "lesson": one.lesson} if one.surprise else {})
+        for name, one in (EXAMPLES | SURPRISES).items()
     ]
-    return [*lines, {"name": COMPARISON, "instruction": COMPARED.instruction, "compare": list(list_compared())}]
+    compared = {"name": COMPARISON, "instruction": COMPARED.instruction, "compare": list(list_compared())}
+    return [*lines[: len(EXAMPLES)], compared, *lines[len(EXAMPLES) :]]
 
 
 def main() -> None:
     paths.EXAMPLES.mkdir(parents=True, exist_ok=True)
-    for name, example in (EXAMPLES | {COMPARISON: COMPARED}).items():
+    for name, example in (EXAMPLES | {COMPARISON: COMPARED} | SURPRISES).items():
         draw(example.scene).save(paths.EXAMPLES / f"{name}.png", optimize=True)
         if example.region:
             paint_region(example).save(paths.EXAMPLES / f"{name}-region.png", optimize=True)
-    for name, example in (EXAMPLES | list_compared()).items():
+    chosen = EXAMPLES | list_compared() | SURPRISES
+    for name in sys.argv[1:] or chosen:
+        example = chosen[name]
         explanation = explain_example(example)
         explanation.write(paths.EXAMPLES / f"{name}.zip")
         print(f"{name}: {explanation.finding}", flush=True)

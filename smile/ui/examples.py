@@ -92,7 +92,7 @@ def draw_example(example: Example, editor: str) -> dict:
         source=texts.REPLAYED,
         link=citation.write_query(explanation, example=example.name),
         files=(f"{folder}/{example.name}.png", f"{folder}/{example.name}-region.png"),
-    )
+    ) | {"lesson": example.lesson}
 
 
 @functools.cache

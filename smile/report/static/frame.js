@@ -82,7 +82,7 @@ function drawFinding(value) {
   const old = Boolean(notice?.kind);
   line.textContent = old ? notice.text : value.warning || value.headline;
   figures.replaceChildren(...(old ? [make("b", { textContent: "Below is the old answer" }), `, to “${value.instruction}”.`]
-    : [...(value.warning ? [`${value.headline} `] : []), ...value.figures.map(([text, strong]) => (strong ? make("b", { textContent: text }) : text))]));
+    : [...(value.lesson ? [make("b", { textContent: value.lesson }), " "] : []), ...(value.warning ? [`${value.headline} `] : []), ...value.figures.map(([text, strong]) => (strong ? make("b", { textContent: text }) : text))]));
   figures.title = old ? "" : [value.finding, value.remarks].join(" ");
   find(".finding").dataset.tone = old ? notice.kind : value.warning ? "warn" : "";
   const badges = old ? ["old answer", ...value.badges.slice(0, 1)] : value.badges;
