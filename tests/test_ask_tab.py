@@ -87,6 +87,22 @@ def test_a_bundle_is_opened_and_another_one_refused(tab, tmp_path):
     assert written[0].endswith(".zip")
 
 
+def test_an_answer_to_something_else_is_marked_as_the_old_one(tab):
+    first, *_, last = tab.explain(values(tab))
+    assert tab.answered in first or tab.answered in last
+    asked = first[tab.answered]
+    state = {tab.answered: asked, tab.refused: None}
+    assert tab.compare_inputs(values(tab) | state)["notice"] == {}
+    for other in ({"prompt": "A blue car."}, {"max_tokens": 5}, {"temperature": 0.5}, {"seed": 3}, {"units": "Sentences"}):
+        assert tab.compare_inputs(values(tab, **other) | state)["notice"]["kind"] == "stale"
+    *_, refused = tab.explain(values(tab, prompt=" "))
+    state[tab.refused] = refused[tab.refused]
+    notice = tab.compare_inputs(values(tab, prompt=" ") | state)["notice"]
+    assert notice["kind"] == "refused" and "empty" in notice["text"]
+    accepted = tab.accept(values(tab) | {tab.answered: None})
+    assert accepted[tab.answered] == asked and accepted[tab.view]["notice"] == {}
+
+
 def test_the_endpoint_returns_the_numbers(engine):
     api = Api(None, engine)
     *_, last = api.ask(SHORT, options={"noise_seeds": 0, "segments": "words"})

@@ -139,7 +139,7 @@ def test_the_surprises_show_what_they_teach():
         == list(examples.SURPRISES)
         == [one["name"] for one in examples.describe_examples()[-4:]]
     )
-    assert all(one["surprise"] and one["lesson"].endswith(".") and len(one["lesson"]) < 110 for one in listed)
+    assert all(one["surprise"] and one["lesson"].endswith(".") and len(one["lesson"]) < 70 for one in listed)
 
 
 @pytest.mark.slow

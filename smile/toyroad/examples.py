@@ -94,25 +94,25 @@ SURPRISES = {
         EXAMPLES["summer-day"].scene,
         "do not make it snow",
         surprise="“not” does nothing",
-        lesson="It snows although you said “not”: the editor hears “snow” and no negation.",
+        lesson="It snows although you said “not”: the editor hears “snow” only.",
     ),
     "zebra-night": Example(
         Scene(car="red", horizon=0.5, bend=0.5, sun_x=0.3, cloud_x=0.7, hills=0.5, tree_right=False),
         "put a zebra here at night",
         surprise="An unknown word",
-        lesson="Nobody taught this editor what a zebra is, so it does what it knows and leaves the rest.",
+        lesson="Nobody taught this editor what a zebra is: only the night comes.",
     ),
     "night-to-day": Example(
         Scene(car="blue", horizon=0.45, bend=0.4, sun_x=0.6, cloud_x=0.3, hills=0.3),
         "change night to day",
         surprise="Order of words",
-        lesson="You asked for day and got night: the editor hears which words there are, not which comes first.",
+        lesson="You asked for day and got night: it hears words, not their order.",
     ),
     "add-tree": Example(
         Scene(car=None, tree=False, house=False, horizon=0.6, bend=0.7, sun_x=0.2, cloud_x=0.7, hills=0.6),
         "add a tree",
         surprise="Only together",
-        lesson="Neither “add” nor “tree” does anything alone: it takes both.",
+        lesson="Neither “add” nor “tree” does anything alone.",
     ),
 }
 COMPARISON = "first-snow"

@@ -98,11 +98,11 @@ class ComparisonView(_View):
 
 class AnswerView(_View):
     """An explanation of an answer (`smile.report.answer_payload`, or None). `edit`: the answer to these words is asked for;
-    `tried` holds those that were, {"edits": [{"mask", "answer"}]}."""
+    `tried` holds those that were, {"edits": [{"mask", "answer"}]}; `notice` as of `ExplanationView`."""
 
     def __init__(self, value: dict | None = None, **options: Any):
-        self.tried: dict[str, Any] = {"edits": []}
-        super().__init__(value, files.ANSWER, files.read_script("answer"), tried=self.tried, **options)
+        props: dict[str, Any] = {"notice": {}, "tried": {"edits": []}}
+        super().__init__(value, files.ANSWER, files.read_script("answer"), props, **options)
 
 
 class ReportView(_View):
@@ -115,10 +115,15 @@ class ReportView(_View):
 
 
 class AskBar(_Scripted):
-    """On a phone: picture, instruction and Explain in one bar, which opens the form."""
+    """On a phone: picture, text and Explain in one bar, which opens the form.
 
-    def __init__(self, **options: Any):
-        super().__init__("", render("ui/templates/ask_bar.html"), _read_script("ask_bar"), {}, **options)
+    parts: the selectors of the `form`, and in it of the `text`, the `kind` (editor or model), the `picture` where there is one, and
+    the buttons `start` and `stop`.
+    """
+
+    def __init__(self, parts: dict[str, str], **options: Any):
+        script = _read_script("ask_bar")
+        super().__init__("", render("ui/templates/ask_bar.html"), script, {"parts": parts}, elem_classes="bar", **options)
 
 
 class PictureSources(_Scripted):

@@ -5,6 +5,8 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from smile.ui import texts
+
 Changes = dict[Block, Any]  # what a handler returns: new values by component; the other components stay as they are
 Values = dict[Block, Any]  # what a handler is given where its inputs are a set of components
 
@@ -17,6 +19,15 @@ EDITING: dict[str, Any] = {"concurrency_id": "editor", "concurrency_limit": 1}  
 def run_showing(status: Block) -> dict[str, Any]:
     """For a run on the models; how many visitors are before this one is shown on `status`."""
     return PRIVATE | EDITING | {"show_progress": "minimal", "show_progress_on": status}
+
+
+def note_difference(asked: str, answered: str | None, refused: tuple[str, str] | None = None) -> dict[str, str] | None:
+    """The notice that what is shown is an old answer, None where it is not. Given are signatures: of what is asked, of what it
+    answers, and of what was refused last, with the reason."""
+    if asked == answered:
+        return None
+    what, why = refused or (None, "")
+    return {"kind": "refused", "text": why} if asked == what else {"kind": "stale", "text": texts.STALE}
 
 
 def switch_buttons(running: bool, stop: Block, *starts: Block) -> Changes:

@@ -302,6 +302,17 @@ function chooseSegment(segment) {
   redraw();
 }
 
+function drawFinding(value) {
+  const notice = value.note.startsWith("provisional") ? null : props.notice; // a run is the answer to what was asked
+  const old = Boolean(notice?.kind);
+  find(".finding").textContent = old ? notice.text : value.finding;
+  find(".finding").dataset.tone = old ? notice.kind : "";
+  find(".said .numbers").textContent = old ? `Below is the old answer, to “${shorten(value.prompt)}”.` : value.remarks[0] ?? "";
+  const marks = [...(old ? ["old answer"] : []), value.source || "run here", ...(old ? [] : value.facts), value.note].filter(Boolean);
+  find(".badges").replaceChildren(...marks.map((text, index) => make("span", { textContent: text, className: index ? "" : "main" })));
+  markOld(old, [".prompt", ".parts", ".paths", ".gallery"]);
+}
+
 function draw() {
   const value = props.value;
   find(".nothing").hidden = Boolean(value);
@@ -310,11 +321,8 @@ function draw() {
   view.value = value;
   if (!value) return;
   if (before?.prompt !== value.prompt || before.answer !== value.answer) Object.assign(view, { word: null, segment: null, show: null, mask: null, picked: false });
-  find(".finding").textContent = value.finding;
-  find(".said .numbers").textContent = value.remarks[0] ?? "";
+  drawFinding(value);
   find(".remarks").textContent = value.remarks.slice(1).join(" ");
-  const marks = [value.source || "run here", ...value.facts, value.note].filter(Boolean);
-  find(".badges").replaceChildren(...marks.map((text, index) => make("span", { textContent: text, className: index ? "" : "main" })));
   find(".python").hidden = !value.python;
   find(".python pre").textContent = value.python;
   drawPaths(value);
@@ -332,5 +340,6 @@ new ResizeObserver(() => {
   drawPaths(view.value);
 }).observe(find(".prompt .plot"));
 watch("value", draw);
+watch("notice", () => view.value && drawFinding(view.value));
 watch("tried", () => view.value && view.show === "whatif" && drawWhatIf(view.value));
 draw();

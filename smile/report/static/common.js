@@ -74,6 +74,14 @@ async function copy(button, text, shown) {
   }
 }
 
+// What is shown is not the answer to what is asked: these parts are grey, and nothing in them can be chosen.
+function markOld(old, parts) {
+  for (const part of parts) {
+    find(part).inert = old;
+    find(part).classList.toggle("old", old);
+  }
+}
+
 const copyTable = (button, table) =>
   copy(button, [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent).join("\t")).join("\n"), table);
 

@@ -94,10 +94,7 @@ function drawFinding(value) {
   pin.textContent = props.pin?.on ? "Unpin" : "Pin";
   pin.title = props.pin?.on ? "Compare the next runs with none" : "Compare the next run with this one";
   find(".take").hidden = old || value.running || !document.querySelector("#take-away");
-  for (const part of [".words", ".stage", ".gallery"]) {
-    find(part).inert = old;
-    find(part).classList.toggle("old", old);
-  }
+  markOld(old, [".words", ".stage", ".gallery"]);
 }
 
 function draw() {

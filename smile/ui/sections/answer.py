@@ -17,7 +17,7 @@ from smile.report import citation, payload
 from smile.ui import machine, texts, validation
 from smile.ui.components import ComparisonView, ExplanationView, read_region
 from smile.ui.engine import Engine, Request
-from smile.ui.events import AT_ONCE, PRIVATE, Changes, Values, run_showing
+from smile.ui.events import AT_ONCE, PRIVATE, Changes, Values, note_difference, run_showing
 from smile.ui.examples import find_example_name
 from smile.ui.runs import TooLong, describe_error, estimate_seconds, explain_in_time, explain_with_all
 from smile.ui.sections.form import Form
@@ -84,11 +84,7 @@ class Answer:
 
     def _note(self, values: Values) -> dict[str, str] | None:
         """The notice that what is shown is an old answer, None where it is not. What was refused stays so until it changes."""
-        asked = self._sign(values)
-        if asked == values.get(self.answered):
-            return None
-        refused, why = values.get(self.refused) or (None, "")
-        return {"kind": "refused", "text": why} if asked == refused else {"kind": "stale", "text": texts.STALE}
+        return note_difference(self._sign(values), values.get(self.answered), values.get(self.refused))
 
     def _sign(self, values: Values) -> str:
         return self.form.sign({name: values[part] for name, part in self.form.signed.items()})

@@ -29,6 +29,8 @@ from smile.ui.sections.hub_editor import HubEditor
 
 SIGNED = ("picture", "instruction", "edits", "seed", "editor", "weights", "method", "region")
 FIELDS = ("picture", "instruction", "edits", "seed", "editor", "weights", "method", "region", "region_column", "edits_chosen")
+BAR = {"form": "#ask", "text": "#instruction textarea", "kind": "#editor label.selected", "picture": "#picture img"}
+BAR |= {"start": "#explain", "stop": "#stop"}
 RANDOM_SEED = "() => Math.floor(Math.random() * 1e6)"
 
 
@@ -40,7 +42,7 @@ class Form:
 
     def build(self, first: dict[str, Any]) -> None:
         """The components, filled with `first`, which `describe` returned."""
-        self.bar = AskBar(elem_id="ask-bar")
+        self.bar = AskBar(BAR, elem_id="ask-bar")
         with gr.Row(elem_id="picture-row"):
             self.picture = Picture(
                 first["picture"],

@@ -1,20 +1,22 @@
 // On a phone the form is folded into one bar (components.py, AskBar): what is asked, and the button that asks it.
 
-const [picture, open, go] = ["img", ".open", ".go"].map((part) => element.querySelector(part));
-const form = () => document.querySelector("#ask");
+const [picture, open, go] = ["img", ".open", ".go"].map((each) => element.querySelector(each));
+const { parts } = props;
+const part = (name) => (parts[name] ? document.querySelector(parts[name]) : null);
+const form = () => part("form");
 
-const write = (part, text) => { if (part.textContent !== text) part.textContent = text; }; // a change is heard of below
+const write = (where, text) => { if (where.textContent !== text) where.textContent = text; }; // a change is heard of below
 
 function show() {
-  const field = document.querySelector("#instruction textarea");
-  const source = document.querySelector("#picture img")?.src;
-  const button = document.querySelector("#stop:not([disabled])") ?? document.querySelector("#explain");
-  const editor = document.querySelector("#editor label.selected")?.innerText.trim();
-  write(open.querySelector("b"), field?.value || "Say what should change");
-  write(open.querySelector("span"), `${editor ?? ""} · ${form()?.classList.contains("unfolded") ? "fold ▴" : "change ▾"}`);
+  const field = part("text");
+  const source = part("picture")?.src;
+  const button = document.querySelector(`${parts.stop}:not([disabled])`) ?? part("start");
+  const kind = part("kind");
+  write(open.querySelector("b"), field?.value || field?.placeholder || "");
+  write(open.querySelector("span"), `${kind?.value ?? kind?.textContent.trim() ?? ""} · ${form()?.classList.contains("unfolded") ? "fold ▴" : "change ▾"}`);
   if (source && picture.src !== source) picture.src = source;
   picture.hidden = !source;
-  if (button) write(go, button.id === "stop" ? "Stop" : "Explain");
+  if (button) write(go, button === part("start") ? "Explain" : "Stop");
 }
 
 open.addEventListener("click", () => {
@@ -24,7 +26,7 @@ open.addEventListener("click", () => {
 go.addEventListener("click", () => {
   form().classList.remove("unfolded");
   open.setAttribute("aria-expanded", "false");
-  document.querySelector(go.textContent === "Stop" ? "#stop" : "#explain").click();
+  part(go.textContent === "Stop" ? "stop" : "start").click();
 });
 const watching = new MutationObserver(show);
 const begin = () => {
@@ -32,7 +34,7 @@ const begin = () => {
   watching.observe(form(), { subtree: true, attributeFilter: ["src", "disabled", "class"] });
   form().addEventListener("input", show);
   setInterval(() => { // a value that is set by Gradio changes no attribute
-    if (open.querySelector("b").textContent !== document.querySelector("#instruction textarea")?.value) show();
+    if (open.querySelector("b").textContent !== part("text")?.value) show();
   }, 500);
   show();
 };

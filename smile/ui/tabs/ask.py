@@ -1,6 +1,7 @@
 """The second tab: which words of a prompt made a language model's answer."""
 
 import functools
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +17,8 @@ from smile.report.answer_payload import FAILED, answer_payload
 from smile.report.jinja import render
 from smile.ui import texts, validation
 from smile.ui.answer_examples import list_answer_examples
-from smile.ui.components import AnswerView
-from smile.ui.events import AT_ONCE, EDITING, OPENING, PRIVATE, Changes, Values, read_index, run_showing
+from smile.ui.components import AnswerView, AskBar
+from smile.ui.events import AT_ONCE, EDITING, OPENING, PRIVATE, Changes, Values, note_difference, read_index, run_showing
 from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
 from smile.ui.runs import MAX_SECONDS, describe_error
 from smile.ui.sections.downloads import Downloads, write_explanation
@@ -25,6 +26,8 @@ from smile.ui.sections.downloads import Downloads, write_explanation
 DRAWN_EVERY = 0.5  # seconds
 MOST_TRIED = 32  # answers of what if that are kept
 UNITS = {"Words": "auto", "Sentences": "sentences"}
+BAR = {"form": "#ask-form", "text": "#prompt textarea", "kind": "#ask-language-model input"}
+BAR |= {"start": "#ask-explain", "stop": "#ask-stop"}
 PARTS = {"Sentences": "auto", "Words": "words"}
 
 
@@ -41,6 +44,7 @@ class AskTab:
         of: dict[str, Any] = {} if first is None else first.settings
         with gr.Row(elem_id="ask-model"):
             with gr.Column(elem_id="ask-form", min_width=240):
+                self.bar = AskBar(BAR, elem_id="ask-model-bar")
                 prompt = "" if first is None else first.instruction
                 self.prompt = gr.Textbox(prompt, label="Prompt", lines=6, max_lines=12, elem_id="prompt", max_length=10_000)
                 titles = [example.title for example in self.examples]
@@ -66,26 +70,56 @@ class AskTab:
                     self.downloads.build()
                     self.open_button = gr.UploadButton("Open a bundle", file_types=[".zip"], size="sm", elem_id="ask-open")
         self.shown = gr.State(self.examples[0].name if self.examples else None, time_to_live=3600)
+        first_asked = self._sign({part: part.value for part in self.asked}) if self.examples else None
+        self.answered = gr.State(first_asked, time_to_live=3600)  # what `view` is the answer to
+        self.refused = gr.State(time_to_live=3600)  # what was refused last, and why
         self.tried = gr.State([], time_to_live=3600)
 
     def connect(self, taken: gr.DownloadButton) -> None:
         """The events."""
-        asked = {self.prompt, self.model, self.max_tokens, self.temperature, self.rows, self.seed, self.units, self.segments}
+        told = {*self.asked, self.answered, self.refused}
         outputs = [self.view, self.shown, self.tried, self.progress, self.button, self.stop_button, self.comparison]
+        outputs += [self.answered, self.refused]
         running = []
         for button, run in ((self.button, self.explain), (self.compare_button, self.compare)):
             begun = button.click(self.begin, None, outputs, **AT_ONCE)
-            running.append(begun.then(run, asked, outputs, **run_showing(self.progress)))
+            running.append(begun.then(run, set(self.asked), outputs, **run_showing(self.progress)))
+            running[-1].then(self.compare_inputs, told, self.view, **AT_ONCE)
+        changes = [part.change for part in self.asked]
+        gr.on(changes, self.compare_inputs, told, self.view, trigger_mode="always_last", **AT_ONCE)
         replays: list[tuple] = [(self.samples.select, self.replay, None, AT_ONCE)]
         replays.append((self.open_button.upload, self.open_bundle, self.open_button, OPENING))
         self.stop_button.click(None, cancels=running, **PRIVATE)
         self.stop_button.click(self.stop, self.shown, outputs, **AT_ONCE)
         for event, replay, given, how in replays:
             event(None, cancels=running, **PRIVATE)
-            event(replay, given, [*outputs, self.prompt], **how)
+            shown = event(replay, given, [*outputs, self.prompt], **how)
+            shown.then(self.accept, told, [self.answered, self.view], **AT_ONCE)
         what_if = [self.shown, self.tried, self.max_tokens, self.temperature]
         self.view.edit(self.try_words, what_if, [self.view, self.tried], trigger_mode="always_last", **EDITING, **PRIVATE)
         self.downloads.connect([self.shown], self.progress, taken)
+
+    @property
+    def asked(self) -> list:
+        """The components that an answer depends on."""
+        amounts = [self.max_tokens, self.temperature, self.rows, self.seed]
+        return [self.prompt, self.model, *amounts, self.units, self.segments]
+
+    def compare_inputs(self, values: Values):
+        """Say so where what is asked is not what the answer is to."""
+        if values[self.answered] is None:
+            return gr.skip()
+        return gr.update(notice=note_difference(self._sign(values), values[self.answered], values[self.refused]) or {})
+
+    def accept(self, values: Values) -> Changes:
+        """What the form holds after something saved was shown is what that answers."""
+        if values[self.answered] is not None:
+            return gr.skip()
+        return {self.answered: self._sign(values), self.view: gr.update(notice={})}
+
+    def _sign(self, values: Values) -> str:
+        """A text that is the same for the same question."""
+        return json.dumps([float(v) if isinstance(v, int) else v for v in (values[part] for part in self.asked)])
 
     def begin(self) -> Changes:
         """The click is seen at once, whoever is before us in the queue."""
@@ -115,14 +149,17 @@ class AskTab:
                 if shown.provisional and time.monotonic() - drawn >= DRAWN_EVERY:
                     drawn = time.monotonic()
                     changes |= {self.view: draw(shown)}
-                yield changes | ({self.comparison: "", self.tried: []} if shown.done == 1 else {})
+                begun: Changes = {self.comparison: "", self.tried: [], self.answered: self._sign(values)}
+                yield changes | (begun if shown.done == 1 else {})
                 if time.monotonic() - began > MAX_SECONDS:
                     yield self.stop(shown)
                     return
             seconds = texts.format_duration(time.monotonic() - began)
             yield {self.progress: texts.say(f"Done in {seconds}."), self.view: draw(shown), **self._switch(False)}
         except Exception as error:  # the last resort: `describe_error` says what the visitor hears, and logs the rest
-            yield {self.progress: texts.say_problem(describe_error(error)), **self._switch(False)}
+            why = describe_error(error)
+            told: Changes = {self.refused: (self._sign(values), why)} if shown is None else {}
+            yield {self.progress: texts.say_problem(why), **told, **self._switch(False)}
 
     def compare(self, values: Values) -> Iterator[Changes]:
         """The same prompt with every model that can be had here, one after another."""
@@ -159,9 +196,14 @@ class AskTab:
         if index is None:
             return gr.skip()
         example = self.examples[index]
-        filled: Changes = {self.view: example.draw(), self.shown: example.name, self.prompt: example.open().instruction}
+        filled = self._fill(example.draw(), example.name, example.open().instruction)
         said = "A saved run: no model was asked just now."
-        return filled | {self.tried: [], self.comparison: "", self.progress: texts.say(said), **self._switch(False)}
+        return filled | {self.progress: texts.say(said), **self._switch(False)}
+
+    def _fill(self, drawn: dict, shown, prompt: str) -> Changes:
+        """Show what was explained before; the form's other fields stay as they are, see `accept`."""
+        filled: Changes = {self.view: drawn, self.shown: shown, self.prompt: prompt, self.answered: None}
+        return filled | {self.tried: [], self.comparison: ""}
 
     def open_bundle(self, file: str) -> Changes:
         """An explanation that somebody saved."""
@@ -172,7 +214,7 @@ class AskTab:
         except Exception as error:  # as above
             return {self.progress: texts.say_problem(describe_error(error))}
         drawn = answer_payload(explanation, source="from a file", python=write_answer_python(explanation))
-        filled: Changes = {self.view: drawn, self.shown: explanation, self.prompt: explanation.instruction, self.tried: []}
+        filled = self._fill(drawn, explanation, explanation.instruction)
         return filled | {self.progress: texts.say("Opened; its numbers were computed again."), **self._switch(False)}
 
     def try_words(self, shown, tried: list, max_tokens, temperature, event: gr.EventData) -> Changes:
