@@ -100,8 +100,8 @@ class AnswerView(_View):
     """An explanation of an answer (`smile.report.answer_payload`, or None). `edit`: the answer to these words is asked for;
     `tried` holds those that were, {"edits": [{"mask", "answer"}]}; `notice` as of `ExplanationView`."""
 
-    def __init__(self, value: dict | None = None, **options: Any):
-        props: dict[str, Any] = {"notice": {}, "tried": {"edits": []}}
+    def __init__(self, value: dict | None = None, notice: dict | None = None, tried: dict | None = None, **options: Any):
+        props = {"notice": notice or {}, "tried": tried or {"edits": []}}
         super().__init__(value, files.ANSWER, files.read_script("answer"), props, **options)
 
 
@@ -117,13 +117,13 @@ class ReportView(_View):
 class AskBar(_Scripted):
     """On a phone: picture, text and Explain in one bar, which opens the form.
 
-    parts: the selectors of the `form`, and in it of the `text`, the `kind` (editor or model), the `picture` where there is one, and
-    the buttons `start` and `stop`.
+    parts: the selectors of the `form`, and in it of the `text`, the `kind` (editor or model), the `picture` where there is
+    one, and the buttons `start` and `stop`.
     """
 
     def __init__(self, parts: dict[str, str], **options: Any):
         script = _read_script("ask_bar")
-        super().__init__("", render("ui/templates/ask_bar.html"), script, {"parts": parts}, elem_classes="bar", **options)
+        super().__init__("", render("ui/templates/ask_bar.html"), script, {"parts": parts}, **options)
 
 
 class PictureSources(_Scripted):
