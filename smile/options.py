@@ -110,8 +110,12 @@ class Options:
         kind=float,
     )
     preset: str | None = _option(None, "paper: the published procedure.", choices=tuple(PRESETS))
-    join: tuple[str, ...] = _option((), "A phrase of the instruction that counts as one word, say “red car”.", kind=list)
-    hold: tuple[str, ...] = _option((), "A word or phrase that stays in every edit and is not explained.", kind=list)
+    join: tuple[str, ...] = _option(
+        (), "A phrase of the instruction that counts as one word, say “red car”.", label="Joined", kind=list
+    )
+    hold: tuple[str, ...] = _option(
+        (), "A word or phrase that stays in every edit and is not explained.", label="Always in", kind=list
+    )
     alone: bool = _option(False, "Also edit with each word alone left out: one edit more for each word.", kind=bool)
     undo: bool = _option(
         True, "Look for the smallest set of words without which nothing of the edit is left; one edit confirms it.", kind=bool

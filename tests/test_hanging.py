@@ -150,3 +150,49 @@ def test_where_it_is_no_program_of_its_own_nothing_is_started(monkeypatch):
     monkeypatch.setattr(machine, "ZERO_GPU", True)
     runs.describe_error(RuntimeError("CUDA error: device-side assert triggered"))
     assert not machine._restarting.is_set()
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Models whose first load blocks until the test is over; how many loads there were."""
+    over, made = threading.Event(), []
+
+    def load(*names):
+        made.append(names)
+        if len(made) == 1:
+            over.wait(300)
+        return FakeBackend(*names), FakeEmbedder()
+
+    monkeypatch.setattr(page_engine, "LONGEST_LOAD", SECONDS)
+    monkeypatch.setattr(machine, "find_device", lambda: "cpu")
+    load.over, load.made = over, made
+    yield load
+    over.set()
+
+
+def test_loading_that_hangs_frees_the_visitor_and_the_next_one_loads_anew(loads, picture_file):
+    answer = build_edit_tab(loads).answer
+    *_, last = ask(answer.explain, picture_file)
+    assert "Loading instruct-pix2pix did not end within 0 minutes, so it was given up" in last["progress"]
+    assert last["explain_button"]["interactive"] and not last["stop_button"]["interactive"]
+    page_engine.LONGEST_LOAD = 600
+    *_, last = ask(answer.explain, picture_file, instruction="make it snow")
+    assert "Done" in last["progress"] and len(loads.made) == 2
+
+
+def test_what_was_given_up_is_dropped_when_it_comes_after_all(loads):
+    engine = Engine(loads)
+    with pytest.raises(InputError, match="did not end within"):
+        engine.load_in_time("inpaint", "bundled")
+    page_engine.LONGEST_LOAD = 600
+    used = engine.load_in_time("inpaint", "bundled")
+    late = engine._load_in_thread("inpaint", "bundled")
+    loads.over.set()
+    assert late.result(60) is used and engine.load("inpaint", "bundled") is used and len(loads.made) == 2
+
+
+def test_a_download_has_more_time(loads, monkeypatch):
+    engine = Engine(loads)
+    monkeypatch.setattr("smile.models.registry.Entry.is_downloaded", lambda *_: False)
+    assert engine._limit_loading("instruct-pix2pix", "bundled") == SECONDS
+    assert engine._limit_loading("instruct-pix2pix", "full") == pytest.approx(SECONDS * (1 + 4.6))

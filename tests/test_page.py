@@ -8,12 +8,13 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from asking import TEXT, build_edit_tab, read, skipped, throw
+from asking import TEXT, ask, build_edit_tab, read, skipped, throw
 from tiny import FakeEditor, FakeEmbedder, fake_models
 
 import app
 from smile import InputError
 from smile.models.editors import EDITORS
+from smile.report.citation import write_python
 from smile.ui import engine as page_engine
 from smile.ui import machine, texts
 from smile.ui.engine import Engine
@@ -189,3 +190,41 @@ def test_the_configuration_is_plain_json():
         return [] if plain else [(path, value)]
 
     assert live(app.demo.config) == []
+
+
+# Words that are joined, and words that stay
+
+
+def test_joined_and_held_words_are_fewer_units_and_fewer_edits(form):
+    assert [form.options[name].label for name in texts.PHRASES] == ["Joined", "Always in"]
+    said = [*plan(form, "please make a red car", edits=None, join="red car", hold="please")][-1]
+    assert "8 edits" in said  # three units
+    assert form.suggest_edits("please make a red car", False, "red car", "please") == 8
+    assert skipped(form.suggest_edits("make it snow", False, "red car"))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"join": "red sky"}, "“red sky” does not stand in the text, so it cannot be joined or held"),
+        ({"join": "car"}, "“car” is one word; join at least two"),
+        ({"join": "red car", "hold": "car"}, "“car” is joined or held twice"),
+        ({"hold": "please, make, a, red, car"}, "Every word is held, so none is left to explain"),
+    ],
+)
+def test_phrases_that_cannot_be_are_one_sentence_before_a_run(form, picture_file, words, sentence):
+    assert sentence in [*plan(form, "please make a red car", edits=None, **words)][-1]
+    tab = build_edit_tab(lambda *_: throw(AssertionError("loaded")))
+    *_, last = ask(tab.answer.explain, picture_file, instruction="please make a red car", edits_chosen=False, **words)
+    assert sentence in last["progress"]
+
+
+def test_they_reach_the_explanation_and_come_back_with_it(picture_file):
+    tab = build_edit_tab()
+    asked = {"instruction": "please make a red car", "edits_chosen": False, "join": "red car", "hold": " please ,"}
+    steps = [*ask(tab.answer.explain, picture_file, **asked)]
+    shown = next(step["shown"] for step in reversed(steps) if "shown" in step)
+    assert shown.words == ["make", "a", "red car"] and all(text.startswith("please") for text in shown.texts)
+    values = tab.form.describe(shown, picture_file, None)
+    assert (values["join"], values["hold"], values["edits"], values["edits_chosen"]) == ("red car", "please", 8, False)
+    assert "join=['red car']" in write_python(shown) and "hold=['please']" in write_python(shown)

@@ -92,7 +92,7 @@ class Api:
             asked = validation.check_asked(picture, instruction, edits, seed, options)
             part = self._find_region(asked["picture"], region, region_phrase)
             request = validation.build_request(self.engine, asked, editor, weights, part, settings)
-            self.engine.load(editor, weights)
+            self.engine.load_in_time(editor, weights)
             for explanation in explain_in_time(self.engine, request):
                 if explanation.provisional:
                     yield explanation.to_dict(), []

@@ -46,6 +46,7 @@ DEFAULT = "instruct-pix2pix"  # the editor that is shown first
 WARM_UP_TEXTS = ["", "snow"]
 SLOW = 5.0  # seconds for a warm-up; a second one would tell nothing new
 LONGEST_CALL = 600  # seconds that finding a region may take
+LONGEST_LOAD = 600  # seconds that loading may take, and as much for each gigabyte that is downloaded first
 KEPT, KEPT_SECONDS = 2**28, 3600  # bytes of edits in memory, and since when they were not asked for
 
 Key = tuple[str, str]  # an editor and one of its sets of weights, never "auto"
@@ -194,10 +195,34 @@ class Engine:
 
         Raises what loading raised.
         """
-        loading = self._load_in_thread(name, weights)
-        while not wait([loading], 1.0).done:
+        loading, began = self._load_in_thread(name, weights), time.monotonic()
+        while not wait([loading], min(1.0, LONGEST_LOAD)).done:
+            spent = time.monotonic() - began
+            if spent >= LONGEST_LOAD and spent >= self._limit_loading(name, weights):
+                self._abandon_loading(name, weights)
             yield
         loading.result()
+
+    def load_in_time(self, name: str, weights: str) -> Models:
+        """`load`, for whoever waits with a clock and cannot give up meanwhile. Raises InputError when it is over."""
+        if not self.is_loaded(name, weights):
+            for _ in self.wait_for(name, weights):
+                pass
+        return self.load(name, weights)
+
+    def _limit_loading(self, name: str, weights: str) -> float:
+        """Seconds that loading may take: `LONGEST_LOAD`, and as much for each gigabyte that must be downloaded."""
+        weights = machine.resolve_weights(name, weights)
+        return LONGEST_LOAD * (1 + self._count_download(name, weights))
+
+    def _abandon_loading(self, name: str, weights: str) -> None:
+        """Free whoever waits for a load that hangs, and the next one, who begins anew. Raises InputError."""
+        self._loading = {bundled: threading.Lock() for bundled in (True, False)}
+        _load_embedder.cache_clear()
+        raise InputError(
+            f"Loading {name} did not end within {self._limit_loading(name, weights) / 60:.0f} minutes, so it was given up; "
+            "try again, or take the bundled weights."
+        )
 
     def _load_in_thread(self, name: str, weights: str) -> Future:
         def load() -> None:
@@ -216,12 +241,17 @@ class Engine:
         return self._loaded.get(key) or self._load_once(key)
 
     def _load_once(self, key: Key) -> Models:
-        with self._loading[is_bundled(key[1])]:
+        lock = self._loading[is_bundled(key[1])]
+        with lock:
+            if lock is not self._loading[is_bundled(key[1])]:  # it was given up while we waited
+                return self._load_once(key)
             if key not in self._loaded:
                 if not is_bundled(key[1]):
                     self._drop_full()
                 models = self._load(*key)
                 self._warm_up(key, *models)
+                if lock is not self._loading[is_bundled(key[1])]:  # whoever comes now loads anew, and shares nothing with this
+                    return models
                 self._loaded[key] = models
             return self._loaded[key]
 
@@ -304,7 +334,7 @@ class Engine:
 
     def _run(self, request: Request, explanation: Explanation | None = None, left: Clock = unlimited) -> Steps:
         """`stream`, of which nothing is computed while another run has the models."""
-        self.load(request.editor, request.weights)  # before the lock is taken
+        self.load_in_time(request.editor, request.weights)  # before the lock is taken
         return self._step_locked(self.stream(request, explanation), request, left)
 
     def _step_locked(self, steps: Steps, request: Request, left: Clock) -> Steps:

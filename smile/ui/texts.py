@@ -20,7 +20,7 @@ PUBLISHED = (
     "As published draws at random which words are left out, makes 30 edits, and compares all features in one heap "
     "(Wasserstein). Ours leaves out each word in half of the edits, evenly mixed, and compares place by place."
 )
-BESIDE_PRESET = ("reference", "seeds", "noise_seeds")  # options that what was published does not decide
+BESIDE_PRESET = ("reference", "seeds", "noise_seeds", "join", "hold")  # options that what was published does not decide
 COMPARE = f"Compare the {len(EDITORS)} editors"
 ROADS = "they know drawn road scenes, nothing else"
 WEIGHTS = {
@@ -42,6 +42,7 @@ OPTIONS = {  # of the method: label and help
     for name, option in options.OPTIONS.items()
     if option.metadata["label"]
 }
+PHRASES = {"join": "red car, big sky", "hold": "please"}  # options that are phrases, with commas between them, and examples
 CHOICES = {
     name: list(options.OPTIONS[name].metadata["choices"]) for name in OPTIONS if options.OPTIONS[name].metadata["choices"]
 }

@@ -1,6 +1,7 @@
 """Whatever the page or the API is asked for is checked here, before a model is loaded or anybody waits."""
 
 import functools
+import hashlib
 from pathlib import Path
 
 from PIL import Image
@@ -23,9 +24,9 @@ from smile.ui.estimate import count_edits
 MAX_EDITS = 256  # in one run of a page that others may be waiting for
 OPENED = bundle.Limits(pixels=64_000_000 // 3, edits=2 * MAX_EDITS)  # 64 MB of pictures
 MAX_BYTES = 20_000_000  # of a picture's file
-UNITS = ("join", "hold", "alone", "undo")  # options without a field among the advanced ones
+BESIDE = ("alone", "undo")  # options without a field among the advanced ones
 METHOD = {name: DEFAULTS[name] for name in texts.OPTIONS}  # as it stands in the fields
-METHOD |= {"distance": DEFAULT_DISTANCE, "smallest_effect": 0}
+METHOD |= {"distance": DEFAULT_DISTANCE, "smallest_effect": 0} | dict.fromkeys(texts.PHRASES, "")
 
 
 def check_asked(picture, instruction: str, edits, seed, options=None) -> dict:
@@ -37,7 +38,7 @@ def check_asked(picture, instruction: str, edits, seed, options=None) -> dict:
 def check_run(instruction: str, edits, options=None) -> dict:
     """Instruction, number of edits and method of a run that is possible. Raises InputError."""
     options = check_options(options)
-    k = len(split_instruction(instruction or "", options.get("join", ()), options.get("hold", ())).names)
+    k = count_words(instruction, options.get("join", ()), options.get("hold", ()))
     edits = None if edits is None else parse_whole("number of edits", edits, least=2)
     if edits is not None and edits > MAX_EDITS:
         raise InputError(f"{edits} edits are more than the {MAX_EDITS} that this page makes in one run.")
@@ -50,6 +51,17 @@ def check_run(instruction: str, edits, options=None) -> dict:
             f"{MAX_EDITS} of each in one run; take fewer seeds."
         )
     return {"instruction": instruction, "edits": edits, "options": options}
+
+
+def count_words(instruction: str, join="", hold="") -> int:
+    """How many words, or phrases that count as one, of an instruction are explained. `join` and `hold`: lists of phrases, or
+    text with commas between them. Raises InputError for phrases that do not stand in it, overlap, or leave nothing."""
+    return len(split_instruction(instruction or "", split_phrases(join), split_phrases(hold)).names)
+
+
+def split_phrases(given):
+    """The phrases in a text with commas between them; what is no text stays as it is."""
+    return [each.strip() for each in given.split(",") if each.strip()] if isinstance(given, str) else given
 
 
 def build_request(engine: Engine, asked: dict, editor, weights, region=None, settings=None) -> Request:
@@ -124,10 +136,11 @@ def check_options(options) -> dict:
     if not isinstance(options or {}, dict):
         raise InputError('The options must be an object with names and values, for example {"seeds": 3}.')
     given = {name: _parse_number(value) for name, value in (options or {}).items() if value is not None}
+    given |= {name: split_phrases(given[name]) for name in texts.PHRASES if name in given}
     if given.get("smallest_effect") == 0:  # a number field knows no empty
         del given["smallest_effect"]
     for name in given:
-        if name not in (known := (*texts.OPTIONS, *UNITS, "preset")):
+        if name not in (known := (*texts.OPTIONS, *BESIDE, "preset")):
             raise InputError(f"There is no option “{shown(name)}”; there is {', '.join(known)}.")
     Options.of(given)
     return given
@@ -136,3 +149,16 @@ def check_options(options) -> dict:
 def _parse_number(value):
     """JSON and number fields know no whole numbers."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def digest_file(picture: str | None) -> str | None:
+    """What is in the file of a picture; None where there is none."""
+    if not picture or not Path(picture).is_file():
+        return None
+    state = Path(picture).stat()
+    return _digest(str(picture), state.st_mtime_ns, state.st_size) if state.st_size <= MAX_BYTES else picture
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(picture: str, *state: int) -> str:
+    return hashlib.sha256(Path(picture).read_bytes()).hexdigest()

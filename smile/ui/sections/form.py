@@ -1,10 +1,8 @@
 """What is asked: picture, instruction, editor, region, options; what a run of it would take; and the buttons that run it."""
 
-import functools
 import hashlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,7 +11,6 @@ from PIL import Image
 from smile import Explanation, InputError
 from smile.io.images import open_region
 from smile.method import design
-from smile.method.units import words
 from smile.models.editors import EDITORS
 from smile.models.hub import is_bundled
 from smile.options import PRESETS
@@ -132,7 +129,7 @@ class Form:
         plain = {name: value.get("value") if isinstance(value, dict) else value for name, value in values.items()}
         plain = {name: plain.get(name) for name in (*SIGNED, *texts.SETTINGS, *texts.OPTIONS)}
         plain["instruction"] = " ".join(str(plain["instruction"] or "").split())
-        plain["picture"] = _digest(plain["picture"])
+        plain["picture"] = validation.digest_file(plain["picture"])
         known = EDITORS.get(str(plain["editor"]))
         plain["region"] = None if known and not known.needs_region else plain["region"]
         plain |= {name: float(value) for name, value in plain.items() if isinstance(value, int)}
@@ -156,13 +153,14 @@ class Form:
         self.upload_button.upload(self.take_picture, self.upload_button, taken, **AT_ONCE)
         decided = [self.method, self.edits, self.edits_chosen, *self.options.values()]
         self.method.input(self.choose_method, [self.method, self.instruction], decided, **AT_ONCE)
-        self.editor.input(self.choose_editor, [self.editor, self.picture], list(self.fields.values()), **AT_ONCE)
+        self.editor.input(self.take_editor, [self.editor, self.picture], [*self.fields.values(), self.progress], **AT_ONCE)
         default = self.fill(dict.fromkeys(texts.SETTINGS))  # empty fields stand for what comes with the weights
         self.weights.input(lambda: default, None, list(default), **AT_ONCE)
         gr.on([self.find_button.click, self.phrase.submit], self.find_region, phrase, found, **EDITING, **PRIVATE)
         self.region_file.upload(self.use_region_file, [self.picture, self.region_file], found, **AT_ONCE)
         self.edits.input(lambda value: value is not None, self.edits, self.edits_chosen, **AT_ONCE)
-        self.instruction.change(self.suggest_edits, [self.instruction, self.edits_chosen], self.edits, **AT_ONCE)
+        counted = [self.instruction, self.edits_chosen, *(self.options[name] for name in texts.PHRASES)]
+        gr.on([counted[0].change, *(part.change for part in counted[2:])], self.suggest_edits, counted, self.edits, **AT_ONCE)
         self.random_seed_button.click(None, None, self.seed, js=RANDOM_SEED, **PRIVATE)
         changes = [page.load, *(part.change for part in self.planned)]
         planning: dict[str, Any] = PRIVATE | {"concurrency_limit": None, "trigger_mode": "always_last"}
@@ -174,7 +172,7 @@ class Form:
         told = [self.unknown, self.full_button]
         changes = [part.change for part in judged]
         gr.on(changes, self.judge, judged, told, concurrency_limit=None, trigger_mode="always_last", **PRIVATE)
-        self.full_button.click(self.use_full, [self.editor, self.weights], list(self.fields.values()), **AT_ONCE)
+        self.full_button.click(self.use_full, [self.editor, self.weights], [*self.fields.values(), self.full_button], **AT_ONCE)
 
     # Filling in
 
@@ -182,11 +180,12 @@ class Form:
         """The values, by name, with which this explanation was made. `picture` is its picture's file."""
         settings = explanation.settings
         options = {name: validation.METHOD[name] if settings[name] is None else settings[name] for name in texts.OPTIONS}
+        options |= {name: ", ".join(settings[name]) for name in texts.PHRASES}
         return {
             "picture": picture,
             "region": self.show_canvas(picture, region),
             "instruction": explanation.instruction,
-            **describe_edits(explanation.instruction, settings["edits"]),
+            **describe_edits(explanation.instruction, settings["edits"], settings["join"], settings["hold"]),
             "seed": settings["seed"],
             "method": "ours" if settings["preset"] is None else "published",
             **self.describe_editor(explanation),
@@ -258,14 +257,22 @@ class Form:
 
     # Choosing
 
+    def take_editor(self, editor: str, picture: str | None) -> Changes:
+        """Another editor was chosen; anybody can post one that is none."""
+        try:
+            return self.choose_editor(editor, picture)
+        except InputError as error:
+            return {self.progress: texts.say_problem(error)}
+
     def choose_editor(self, editor: str, picture: str | None) -> Changes:
-        """Another editor was chosen."""
+        """The fields for another editor. Raises InputError where there is none of that name here."""
         return self.fill(self.describe_choice(editor) | {"region": self.show_canvas(picture)})
 
     def choose_method(self, method: str, instruction: str) -> Changes:
         """Our defaults, or what was published, which the fields then show."""
         decided = PRESETS["paper"] if method == "published" else {}
-        values: dict[str, Any] = {name: decided.get(name, validation.METHOD[name]) for name in texts.OPTIONS}
+        names = [name for name in texts.OPTIONS if name not in texts.PHRASES]
+        values: dict[str, Any] = {name: decided.get(name, validation.METHOD[name]) for name in names}
         edits = decided.get("edits")
         values |= {"edits": edits or self.suggest_edits(instruction), "edits_chosen": edits is not None}
         return self.fill(values)
@@ -280,7 +287,9 @@ class Form:
 
     def fall_back(self, editor: str) -> Changes:
         """The bundled weights of this editor, which need no network."""
-        bundled = next(filter(is_bundled, machine.list_weights(editor)))
+        bundled = next(filter(is_bundled, machine.list_weights(editor) if editor in EDITORS else ()), None)
+        if bundled is None:  # anybody can post any editor
+            return {self.fall_back_button: gr.update(visible=False)}
         return self.fill(self.describe_choice(editor, bundled)) | {self.fall_back_button: gr.update(visible=False)}
 
     def judge(self, values: Values) -> Changes:
@@ -292,12 +301,13 @@ class Form:
 
     def use_full(self, editor: str, weights: str) -> Changes:
         """The full weights, which know more."""
-        return self.fill(self.describe_choice(editor, machine.find_full(editor, weights) or weights))
+        full = machine.find_full(editor, weights)
+        return {self.full_button: gr.update(visible=False)} if full is None else self.fill(self.describe_choice(editor, full))
 
-    def suggest_edits(self, instruction: str, chosen: bool = False):
+    def suggest_edits(self, instruction: str, chosen: bool = False, join: str = "", hold: str = ""):
         """The number of edits that an instruction needs, for the field, unless the visitor chose one."""
         try:
-            return gr.skip() if chosen else design.default_edits(len(words(instruction or "")))
+            return gr.skip() if chosen else design.default_edits(validation.count_words(instruction, join or "", hold or ""))
         except InputError:
             return gr.skip()
 
@@ -315,11 +325,11 @@ class Form:
             if not self.engine.is_loaded(*chosen):
                 yield self._show_plan(values, None)
                 if is_bundled(machine.resolve_weights(*chosen)):
-                    self.engine.load(*chosen)
+                    self.engine.load_in_time(*chosen)
             outlook = self.engine.describe_editor(editor, weights, settings)
             yield self._show_plan(values, outlook)
             if not outlook.loaded and self.engine.is_coming(*chosen):
-                self.engine.load(*chosen)
+                self.engine.load_in_time(*chosen)
                 yield self._show_plan(values, self.engine.describe_editor(editor, weights, settings))
         except InputError as error:
             yield {self.plan_text: texts.say_problem(error)}
@@ -328,7 +338,8 @@ class Form:
         instruction, editor = values[self.instruction], values[self.editor]
         try:
             asked = validation.check_run(instruction, values[self.edits], self.read_options(values))
-            edits, others = count_edits(len(words(instruction)), asked["edits"], asked["options"])
+            phrases = {name: asked["options"].get(name, ()) for name in texts.PHRASES}
+            edits, others = count_edits(validation.count_words(instruction, **phrases), asked["edits"], asked["options"])
             run, possible = texts.describe_run(edits, others, outlook), True
         except InputError as error:
             run, possible = str(error), False
@@ -371,9 +382,9 @@ class Form:
             return {self.progress: texts.say_problem(error)}
 
 
-def describe_edits(instruction: str, edits: int | None) -> dict[str, Any]:
+def describe_edits(instruction: str, edits: int | None, join="", hold="") -> dict[str, Any]:
     """The values of the number of edits, and whether it is another than the instruction needs."""
-    usual = design.default_edits(len(words(instruction)))
+    usual = design.default_edits(validation.count_words(instruction, join, hold))
     return {"edits": edits or usual, "edits_chosen": edits not in (None, usual)}
 
 
@@ -381,17 +392,6 @@ def _build_option(name: str):
     """The field of one of the method's options."""
     label, info = texts.OPTIONS[name]
     common = {"value": validation.METHOD[name], "label": label, "info": info, "elem_id": f"option-{name}"}
+    if name in texts.PHRASES:
+        return gr.Textbox(placeholder=texts.PHRASES[name], max_lines=1, **common)
     return Pick(texts.CHOICES[name], **common) if name in texts.CHOICES else gr.Number(**common)
-
-
-def _digest(picture: str | None) -> str | None:
-    """What is in the file of a picture; None where there is none."""
-    if not picture or not Path(picture).is_file():
-        return None
-    state = Path(picture).stat()
-    return _digest_file(str(picture), state.st_mtime_ns, state.st_size) if state.st_size <= validation.MAX_BYTES else picture
-
-
-@functools.lru_cache(maxsize=64)
-def _digest_file(picture: str, *state: int) -> str:
-    return hashlib.sha256(Path(picture).read_bytes()).hexdigest()

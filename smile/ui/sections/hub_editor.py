@@ -7,7 +7,6 @@ import gradio as gr
 
 from smile import InputError
 from smile.errors import shown
-from smile.method.units import split_instruction
 from smile.models.editors.catalogue import DEFAULT
 from smile.models.hub import is_repository
 from smile.ui import machine, texts, validation
@@ -71,10 +70,9 @@ class HubEditor:
         """How many edits the run that is asked for makes; None where what is asked is not possible, which a run will say."""
         form = self.form
         try:
-            options = form.read_options(values)
             edits = values[form.edits] if values[form.edits_chosen] else None
-            asked = validation.check_run(values[form.instruction], edits, options)
-            k = len(split_instruction(asked["instruction"], options.get("join", ()), options.get("hold", ())).names)
+            asked = validation.check_run(values[form.instruction], edits, form.read_options(values))
+            k = validation.count_words(asked["instruction"], *(asked["options"].get(name, ()) for name in texts.PHRASES))
             return sum(count_edits(k, asked["edits"], asked["options"]))
         except InputError:
             return None
