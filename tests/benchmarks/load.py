@@ -116,11 +116,27 @@ def memory() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 
+def watch_memory(visit, visitors: int, seconds: float, times: int) -> list[float]:
+    """Megabytes at so many moments while `visit(number)` runs for each visitor, on a page that keeps files for a sixth of it."""
+    threads = [threading.Thread(target=visit, args=[number]) for number in range(visitors)]
+    for thread in threads:
+        thread.start()
+
+    def measure() -> float:
+        time.sleep(seconds / times)
+        middleware.sweep(seconds / 6)
+        return memory()
+
+    levels = [measure() for _ in range(times)]
+    for thread in threads:
+        thread.join()
+    return levels
+
+
 def soak(url: str, seconds: float, visitors: int = 3) -> dict:
     """Good and bad requests in turns; memory after a third of the time, and at the end."""
     lines = [line for line in SHARED if "picture" not in line.asked or len(line.asked["picture"]) < 10**6]
     end, counts, lock = time.monotonic() + seconds, Counter(), threading.Lock()
-    levels = []
 
     def visit(number):
         visitor = Visitor(url, timeout=PATIENT)
@@ -135,17 +151,7 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
                     counts["accepted nonsense"] += 1
             turn += visitors
 
-    def watch():
-        while time.monotonic() < end or len(levels) < 3:
-            time.sleep(seconds / 30)
-            middleware.sweep(seconds / 6)  # as on a page that keeps files no longer than that
-            levels.append(memory())
-
-    threads = [threading.Thread(target=visit, args=[number]) for number in range(visitors)] + [threading.Thread(target=watch)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    levels = watch_memory(visit, visitors, seconds, 30)
     third = len(levels) // 3
     before, after = sorted(levels[third : 2 * third])[third // 2], sorted(levels[-third:])[third // 2]
     middleware.sweep(0)
@@ -159,7 +165,7 @@ GETS_MB, GET_SECONDS = 20, 0.03
 
 def mix(page, seconds: float, visitors: int = 50) -> dict:
     """So many visitors, each of whom explains, aborts, opens what it was given, exports it, and uploads, in turns."""
-    end, counts, lock, levels = time.monotonic() + seconds, Counter(), threading.Lock(), []
+    end, counts, lock = time.monotonic() + seconds, Counter(), threading.Lock()
     index = next(i for i, fn in page.page.fns.items() if fn.api_name == "explain")
 
     def count(what):
@@ -200,17 +206,7 @@ def mix(page, seconds: float, visitors: int = 50) -> dict:
                 count(f"lost: {type(error).__name__}")
             turn += 1
 
-    def watch():
-        while time.monotonic() < end or len(levels) < 5:
-            time.sleep(seconds / 50)
-            middleware.sweep(seconds / 6)
-            levels.append(memory())
-
-    threads = [threading.Thread(target=visit, args=[number]) for number in range(visitors)] + [threading.Thread(target=watch)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    levels = watch_memory(visit, visitors, seconds, 50)
     fifth = max(1, len(levels) // 5)
     middleware.sweep(0)
     left = sum(path.is_file() for path in Path(middleware.get_upload_folder()).rglob("*"))
