@@ -117,7 +117,7 @@ def memory() -> float:
 
 
 def watch_memory(visit, visitors: int, seconds: float, times: int) -> list[float]:
-    """Megabytes at so many moments while `visit(number)` runs for each visitor, on a page that keeps files for a sixth of it."""
+    """Megabytes at so many times while `visit(number)` runs for each visitor, on a page that keeps files for a sixth of it."""
     threads = [threading.Thread(target=visit, args=[number]) for number in range(visitors)]
     for thread in threads:
         thread.start()
