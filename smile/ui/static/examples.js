@@ -2,5 +2,7 @@
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (button) trigger("select", { index: Number(button.dataset.index) });
+  if (!button) return;
+  button.closest("details")?.removeAttribute("open");
+  trigger("select", { index: Number(button.dataset.index) });
 });
