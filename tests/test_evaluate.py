@@ -7,7 +7,6 @@ from tiny import FakeEditor, FakeEmbedder, dinov2_folder, instruct_pix2pix_folde
 
 from smile import explain
 from smile.__main__ import main
-from smile.models.editors import instruct_pix2pix
 
 TEXT = "make snow"
 
@@ -34,6 +33,8 @@ def run(models):
 @pytest.fixture
 def edited(monkeypatch):
     """(seed, text) of everything that the editor edits."""
+    from smile.models.editors import instruct_pix2pix
+
     edited, edit = [], instruct_pix2pix.InstructPix2Pix.edit
 
     def recorded(self, image, texts, *, seed, region=None):
@@ -74,6 +75,8 @@ def test_nothing_is_loaded_where_nothing_is_to_be_measured(models, capsys):
 
 
 def test_an_interrupted_one_keeps_what_there_is(models, capsys, monkeypatch):
+    from smile.models.editors import instruct_pix2pix
+
     edit, calls = instruct_pix2pix.InstructPix2Pix.edit, []
 
     def interrupted(self, *arguments, **options):

@@ -15,7 +15,6 @@ from smile.io.images import fit_picture, open_region
 from smile.paths import MODELS
 from smile.toyroad.cases import CASES, HELD_OUT, Case, carried_out
 from smile.toyroad.scene import OPEN
-from smile.toyroad.training.evaluate import load_trained_editor
 
 KEPT = Path(__file__).resolve().parents[2] / ".training" / "method" / "edits.sqlite"
 FIRST = 3_000_000  # of the held-out pictures and instructions here; the model card's begin elsewhere
@@ -53,6 +52,8 @@ class Bank:
     def editor(self):
         """The editor itself, loaded when there is something to edit."""
         import torch
+
+        from smile.toyroad.training.evaluate import load_trained_editor
 
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)  # this and the memory format: a third faster, at most one level of 255 apart

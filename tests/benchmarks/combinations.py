@@ -15,7 +15,7 @@ from smile.method.units import perturbed
 
 DEFAULTS = {
     "distance": "patches",
-    "locality": "wmd",
+    "locality": "none",
     "sigma": "auto",
     "kept": localities.KEPT,
     "surrogate": "linear",

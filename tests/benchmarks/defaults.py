@@ -33,8 +33,8 @@ EDITS = (8, 12, 16, 24, 32, 64)
 AT = 16
 CHOICES = [
     *({"distance": d, "locality": where} for d, where in product(distances.NAMES, ("wmd", "words", "none"))),
-    *({"kept": share} for share in (0.5, 0.7, 0.8, 0.95, 0.99)),
-    *({"sigma": width} for width in (0.25, 0.5, 1.0, 2.0)),
+    *({"locality": "wmd", "kept": share} for share in (0.5, 0.7, 0.8, 0.95, 0.99)),
+    *({"locality": "wmd", "sigma": width} for width in (0.25, 0.5, 1.0, 2.0)),
     *({"surrogate": kind} for kind in ("ridge", "bayesian")),
     {"reference": "input"},
     {"reference": "input", "distance": "cosine", "locality": "none"},
@@ -143,7 +143,7 @@ Made by `python tests/benchmarks/defaults.py`: held-out Toy Road instructions th
 (7 to 12 words, two attributes) are explained by the default number of edits. Of short ones (4 to 6 words, the six
 attributes in turn) all combinations of words are edited, so the exact Banzhaf values are known; figures are at {AT} edits,
 means over {DRAWS} designs. ± is a standard error over instructions. A line names what differs from the default: patches,
-wmd, width auto, linear, compared with the full edit.
+no locality, linear, compared with the full edit.
 """
 
 
