@@ -21,6 +21,8 @@ from smile.ui.engine import Engine
 from smile.ui.examples import list_examples
 from smile.ui.validation import METHOD
 
+SOON = r"about (a second|\d+ seconds)"  # the machine may be busy
+
 
 @pytest.fixture
 def form():
@@ -94,11 +96,11 @@ def test_the_plan_counts_seeds_and_says_what_a_comparison_takes(form):
     assert "72 edits, up to 5 more beside them" in [*plan(form, seeds=3, noise_seeds=2)][-1]
     assert "4 edits, up to 10 more" in [*plan(form, "make snow")][-1]  # no more combinations, but those under other seeds
     said = [*plan(form)][-1]
-    assert "up to 87 edits; about a second and what img2img-turbo and inpaint may take" in said
+    assert re.search(f"up to 87 edits; {SOON} and what img2img-turbo and inpaint may take", said)
     for name in ("img2img-turbo", "inpaint"):
         form.engine.load(name)
     said = [*plan(form)][-1]
-    assert "up to 87 edits; about a second; inpaint changes what is painted, or else everything" in said
+    assert re.search(f"up to 87 edits; {SOON}; inpaint changes what is painted, or else everything", said)
     for wrong in (
         {"seeds": 0},
         {"seeds": 1.5},
@@ -141,7 +143,7 @@ def test_what_full_weights_take_is_said_before_they_are_loaded(monkeypatch):
     assert loaded == []
     form.engine.load("instruct-pix2pix", "full")
     said = [*plan(form, weights="full")][-1]
-    assert "about a second" in said and "downloads" not in said and "on this CPU" not in said
+    assert re.search(SOON, said) and "downloads" not in said and "on this CPU" not in said
 
 
 # Editors, weights, settings
