@@ -255,8 +255,11 @@ def of_looks(k, blocks, noise, size, runs, seed=0):
     return {"type I": wrong[acts == 0].mean(), "coverage": inside.mean(), "budget": used.mean()}
 
 
-def table(pool, title, name, function, cells):
-    """Print, for each cell (a tuple of arguments), its name and {column: share}, in order."""
+def table(pool, parts, title, name, function, cells):
+    """Print, for each cell (a tuple of arguments), its name and {column: share}, in order; nothing of what is no part of
+    `parts`, by numbers as in the docstring."""
+    if parts and int(title[0]) not in parts:
+        return
     print(f"\n{title}")
     for number, (cell, values) in enumerate(zip(cells, pool.map(function, *zip(*cells, strict=True)), strict=True)):
         if not number:
@@ -267,6 +270,7 @@ def table(pool, title, name, function, cells):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000, help="runs of each cell")
+    parser.add_argument("--parts", type=int, nargs="+", metavar="N", help="of those above; by default all")
     parser.add_argument("--workers", type=int, help="processes; by default as many as there are processors")
     given, began = parser.parse_args(), time.perf_counter()
     runs = given.runs
@@ -275,6 +279,7 @@ def main():
     with ProcessPoolExecutor(given.workers) as pool:
         table(
             pool,
+            given.parts,
             f"1. Words: type I .05 +- .015, KS below {1.63 / runs**0.5:.3f} (1 %), Holm <= .05, in the interval .93 to .97",
             "{} words, {} edits, {}",
             of_words,
@@ -283,6 +288,7 @@ def main():
         cells = [(k, n, e, few, r, 1) for k, n in PAIRS[::2] for e in two for r in ("edit", "input")]
         table(
             pool,
+            given.parts,
             "2. From distances: type I .05 +- .015 (several seeds: at most), Holm <= .05",
             "{}, {}, {}, {} runs, {}, {} seeds",
             from_editor,
@@ -290,6 +296,7 @@ def main():
         )
         table(
             pool,
+            given.parts,
             "3. Beside words that act by up to 2 or 10 deviations: type I <= .065",
             "{}, {}, {}, {} deviations",
             beside_words_that_act,
@@ -297,6 +304,7 @@ def main():
         )
         table(
             pool,
+            given.parts,
             "4. Several seeds: coverage .93 to .97, type I and Holm <= .05",
             "{}, {}, {} seeds, slopes {}, {}",
             of_seeds,
@@ -304,17 +312,19 @@ def main():
         )
         table(
             pool,
+            given.parts,
             "5. Pairs: any pair <= .05",
             "{}, {}, {}, {} runs, {} seeds",
             of_pairs,
             [(k, n, e, few, s) for k, n in PAIRS[1:5] for e in (*two, "rising") for s in (1, 4)],
         )
         edits = [(4, 10 * runs), (9, 10 * runs), (19, 10 * runs)]
-        table(pool, "6. One edit, seeds exchanged: type I is the level", "{} noise seeds", of_edits, edits)
+        table(pool, given.parts, "6. One edit, seeds exchanged: type I is the level", "{} noise seeds", of_edits, edits)
         bootstrap = [(64, few), (768, few)]
-        table(pool, "   The published bootstrap at .05", "{} values", of_published_bootstrap, bootstrap)
+        table(pool, given.parts, "6. The published bootstrap at .05", "{} values", of_published_bootstrap, bootstrap)
         table(
             pool,
+            given.parts,
             "7. Until confident: type I .05 +- .015, coverage at least .93, mean share of the budget",
             "{} words, {} blocks, {}, {} deviations",
             of_looks,
@@ -322,6 +332,7 @@ def main():
         )
         table(
             pool,
+            given.parts,
             "8. Beside three words that act together: Holm <= .065",
             "{}, {}, {} of three, noise {}",
             beside_three_words,
@@ -329,6 +340,7 @@ def main():
         )
         table(
             pool,
+            given.parts,
             "9. Means over the other words: in the interval .93 to .98",
             "{}, {}, {}, noise {}",
             around_means,
