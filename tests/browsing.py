@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from playwright.sync_api import TimeoutError
+
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = (
@@ -80,7 +82,10 @@ def explained(page, instruction, expect=None):
     page.click("#explain")
     page.wait_for_function("window.answered")  # what an earlier run left there is not this one's end
     ended = f"document.querySelector('#progress').innerText.includes({expect!r})" if expect else FINISHED
-    page.wait_for_function(ended, timeout=180_000)
+    try:
+        page.wait_for_function(ended, timeout=180_000)
+    except TimeoutError as error:
+        raise AssertionError(f"The page still says: {page.inner_text('#do')}") from error
     page.wait_for_function("!document.querySelector('#explain').disabled")
 
 

@@ -29,7 +29,7 @@ def status(page, text):
 
 def asked(page, instruction):
     """Wait until this stands in the field."""
-    field = "document.querySelector('#instruction textarea').value"
+    field = "document.querySelector('#instruction textarea')?.value"
     page.wait_for_function(f"text => {field} === text", arg=instruction)
 
 
@@ -48,7 +48,7 @@ def test_the_first_paint_is_a_finished_explanation(visit, broken_page):
         shown = "#comparison h2" if example.compare else "#view .cells button[aria-label]"
         page.wait_for_selector(shown)
         page.wait_for_function(
-            "text => document.querySelector('#instruction textarea').value === text", arg=example.instruction
+            "text => document.querySelector('#instruction textarea')?.value === text", arg=example.instruction
         )
         if not example.compare:
             page.wait_for_function(
@@ -212,7 +212,7 @@ def test_everything_can_be_taken_away_and_a_bundle_opens_again(visit, fake_page,
     other.wait_for_selector("#progress .problem")
     assert len(heatmap(other)) == len(list_examples()[0].instruction.split())
     other.set_input_files("#open-bundle input[type=file], #take-away input[type=file]", tmp_path / "mine.zip")
-    other.wait_for_function("document.querySelector('#instruction textarea').value === 'make it snow at night'")
+    other.wait_for_function("document.querySelector('#instruction textarea')?.value === 'make it snow at night'")
     other.wait_for_function("document.querySelectorAll('#view .cells button').length === 5")
     shows(other, "#progress", "file")
     assert heatmap(other) == words
@@ -232,7 +232,7 @@ def test_a_link_restores_what_it_names(visit, fake_page):
     asked(again, example.instruction)
     comes_to(again, words, heatmap)
     changed = visit(fake_page, example=example.name, instruction="make+it+night", seed=7, editor="img2img-turbo")
-    changed.wait_for_function("document.querySelector('#instruction textarea').value === 'make it night'")
+    changed.wait_for_function("document.querySelector('#instruction textarea')?.value === 'make it night'")
     assert changed.input_value("#seed input") == "7"
     assert changed.is_visible("#view .nothing") and not changed.is_visible("#view .finding")
     explained(changed, "make it night")
@@ -263,7 +263,7 @@ def test_bad_input_is_a_sentence_and_the_page_goes_on(visit, fake_page, tmp_path
     page.wait_for_selector("#view .finding[data-tone=stale]")
     page.click("#examples button >> nth=2")
     page.wait_for_function(
-        "text => document.querySelector('#instruction textarea').value === text", arg=list_examples()[2].instruction
+        "text => document.querySelector('#instruction textarea')?.value === text", arg=list_examples()[2].instruction
     )
     explained(page, "make it snow")
     assert [word for word, _, _ in heatmap(page)] == ["make", "it", "snow"]

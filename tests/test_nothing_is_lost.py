@@ -240,7 +240,7 @@ def _raise_io(_):
 
 def undrawn(place, name):
     def way(world):
-        def broken(_):
+        def broken(*_):
             raise RuntimeError("no such colour")
 
         world.patch.setattr(place, name, broken)
@@ -377,7 +377,7 @@ def test_nothing_is_lost(tmp_path, capsys):
         folder.mkdir()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tempfile, "tempdir", str(tmp_path))
-            patch.setattr(html, "render_page", lambda _: "<html>")  # plotly.js is four megabytes
+            patch.setattr(html, "render_page", lambda *_: "<html>")  # plotly.js is four megabytes
             world = World(folder, patch)
             with suppress(SystemExit):
                 way(world)
