@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import TimeoutError
+from playwright.sync_api import TimeoutError as NotInTime
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -84,7 +84,7 @@ def explained(page, instruction, expect=None):
     ended = f"document.querySelector('#progress').innerText.includes({expect!r})" if expect else FINISHED
     try:
         page.wait_for_function(ended, timeout=180_000)
-    except TimeoutError as error:
+    except NotInTime as error:
         raise AssertionError(f"The page still says: {page.inner_text('#do')}") from error
     page.wait_for_function("!document.querySelector('#explain').disabled")
 

@@ -182,3 +182,14 @@ def test_what_was_published_is_a_click_away_and_says_so(visit, fake_page):
     page.wait_for_function(FINISHED, timeout=60_000)
     page.click("#view .share summary")
     assert "preset='paper'" in page.inner_text("#view .python pre")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_surprise_unfolds_over_the_form_and_teaches(visit, fake_page, width):
+    page = visit(fake_page, width, wait=HEATMAP)
+    unfold(page)
+    first = next(each for each in list_examples() if each.surprise)
+    page.click(".surprises summary")
+    page.click(f".surprises button:has-text('{first.surprise}')")
+    shows(page, "#view .figures", first.lesson)
+    assert not page.is_visible(".surprises button")
