@@ -44,6 +44,8 @@ def test_the_first_paint_is_a_finished_explanation(visit, broken_page):
     for image in ("#view .pict .under", "#view .pict .over"):
         assert page.eval_on_selector(image, "image => image.naturalWidth") > 0
     for number, example in enumerate(list_examples()[1:], 1):
+        if example.surprise:  # which unfold, and fold again
+            page.click("#examples summary")
         page.click(f"#examples button >> nth={number}")
         shown = "#comparison h2" if example.compare else "#view .cells button[aria-label]"
         page.wait_for_selector(shown)
