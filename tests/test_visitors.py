@@ -54,8 +54,33 @@ def test_uploads_of_one_visitor_have_an_end_on_a_space(serve, monkeypatch):
     assert statuses == [200] * 4 + [429] * 2 and upload(png()).json()["error"] == texts.ENOUGH_FILES
     one.http.headers["x-forwarded-for"] = "203.0.113.8"
     monkeypatch.setattr(middleware, "UPLOADED", 2000)
-    assert upload(os.urandom(3000)).status_code == 200 and upload(png()).status_code == 429
+    assert upload(os.urandom(1500)).status_code == 200 and upload(os.urandom(1500)).status_code == 429
+    assert upload(png()).status_code == 429
     assert set(middleware._uploads) == {"203.0.113.7", "203.0.113.8"}
+
+
+@pytest.mark.parametrize("size", [10, 200_000, 5_000_000], ids=["tiny", "a picture", "a photograph in many parts"])
+def test_a_file_is_one_file_in_however_many_parts_it_comes(serve, monkeypatch, size):
+    monkeypatch.setattr(machine, "SPACE", True)
+    monkeypatch.setattr(middleware, "UPLOADS", 3)
+    monkeypatch.setattr(middleware, "_uploads", {})
+    one = Visitor(serve(fake_models))
+
+    def upload(number):
+        return one.http.post("gradio_api/upload", files=[("files", (f"{n}.png", os.urandom(size))) for n in range(number)]).status_code
+
+    assert [upload(1), upload(2), upload(1)] == [200, 200, 429]
+    middleware._uploads.clear()
+    assert upload(4) == 429  # also where all come at once
+
+
+def test_a_name_across_two_parts_is_counted_once():
+    for cut in range(60):
+        upload = middleware.Upload(0.0)
+        body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        for part in (body[:cut], body[cut : cut + 3], body[cut + 3 :]):
+            upload.add(part)
+        assert (upload.files, upload.size) == (1, len(body))
 
 
 def holder(*sessions):

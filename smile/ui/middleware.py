@@ -18,6 +18,7 @@ import signal
 import tempfile
 import time
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -36,6 +37,7 @@ MAX_BODY = 4_000_000  # bytes of a request that is no upload; a painted region h
 MAX_DEPTH = 32  # lists in lists
 PER_VISITOR = {"editor": 3, "opening": 2}  # runs of one visitor, and bundles that are opened, going or waiting, on a Space
 UPLOADS, UPLOADED = 300, 1_000_000_000  # files and bytes of one visitor that are kept at a time, on a Space
+NAMED = b"filename"  # what a file of an upload has in its head
 HELD = 1_000_000_000  # bytes of pictures in all explanations that visitors have; then the oldest are forgotten
 KEPT = 3600 * texts.KEPT_HOURS - 1200  # seconds that a file is kept: what texts.py promises, less two rounds
 SWEPT_EVERY = 600  # seconds
@@ -115,12 +117,11 @@ class RequestCheck:
         page = scope["app"]  # what is mounted below it, as the tools for agents are, puts itself there
         try:
             receive = await _check_request(scope, receive)
-        except Refused as error:
-            return await error.build_answer()(scope, receive, send_with_headers)
-        try:
             await self.app(scope, receive, send_with_headers)
             if scope["method"] == "POST" or scope["path"].endswith("/queue/data"):  # what may have made an explanation
                 memory.forget_oldest(page.state_holder, HELD)
+        except Refused as error:  # at the door, or while an upload is read: nothing has been answered yet
+            await error.build_answer()(scope, receive, send_with_headers)
         except RuntimeError as error:
             if not isinstance(error.__cause__, HTTPException):
                 raise
@@ -284,23 +285,51 @@ def find_visitor(scope) -> str:
     return (scope.get("client") or ("",))[0]
 
 
-_uploads: dict[str, deque[tuple[float, int]]] = {}  # by visitor, when and how many bytes
+@dataclass
+class Upload:
+    """What has come of one upload. The server reads it in as many parts as it likes; a file is what has a name in it."""
+
+    when: float
+    named: int = 0
+    size: int = 0  # bytes
+    end: bytes = b""  # of the part before: a name may stand across two
+
+    @property
+    def files(self) -> int:
+        return max(1, self.named)
+
+    def add(self, part: bytes) -> None:
+        self.size += len(part)
+        part = self.end + part
+        self.named += part.count(NAMED)
+        self.end = part[1 - len(NAMED) :]
+
+
+_uploads: dict[str, deque[Upload]] = {}  # by visitor
 
 
 def _count_upload(who: str, receive):
-    """`receive`, which counts the bytes of an upload. Raises Refused where the visitor has brought enough."""
+    """`receive`, which counts the files and bytes of an upload as they come. Raises Refused, and so does what it returns, where
+    the visitor has brought enough."""
     now = time.monotonic()
-    for each in [each for each, brought in _uploads.items() if not brought or brought[-1][0] < now - KEPT]:
-        del _uploads[each]
+    for each, brought in list(_uploads.items()):
+        while brought and brought[0].when < now - KEPT:
+            brought.popleft()
+        if not brought:
+            del _uploads[each]
     brought = _uploads.setdefault(who, deque())
-    while brought and brought[0][0] < now - KEPT:
-        brought.popleft()
-    if len(brought) >= UPLOADS or sum(count for _, count in brought) >= UPLOADED:
-        raise Refused(texts.ENOUGH_FILES, 429)
+
+    def check(more: int = 0):
+        if sum(each.files for each in brought) + more > UPLOADS or sum(each.size for each in brought) + more > UPLOADED:
+            raise Refused(texts.ENOUGH_FILES, 429)
+
+    check(more=1)
+    brought.append(upload := Upload(now))
 
     async def counting():
         message = await receive()
-        brought.append((now, len(message.get("body", b""))))
+        upload.add(message.get("body", b""))
+        check()  # what came of it stays counted: it may lie on the disk until it is swept
         return message
 
     return counting
