@@ -7,6 +7,7 @@ and then sends nothing), "breaks" (closes in the middle of a file), "gated", "re
 
 import hashlib
 import json
+import shutil
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,18 +49,29 @@ class Handler(BaseHTTPRequestHandler):
                 return
             if owner == "hangs" and self.command == "GET":
                 time.sleep(600)
-            body = file.read_bytes()
-            self.answer(body, headers={"ETag": f'"{hashlib.sha1(body).hexdigest()}"'}, cut=owner == "breaks")
+            self.answer_file(file, cut=owner == "breaks")
 
     do_HEAD = do_GET
 
-    def answer(self, body, status=200, headers=None, cut=False):
+    def answer(self, body, status=200, headers=None):
         self.send_response(status)
         for name, value in {"X-Repo-Commit": REVISION, "Content-Length": len(body), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body[: len(body) // 2] if cut else body)
+            self.wfile.write(body)
+
+    def answer_file(self, file, cut):
+        """Piece by piece, because there are files of gigabytes."""
+        size = file.stat().st_size
+        tag = hashlib.sha1(f"{file} {size} {file.stat().st_mtime_ns}".encode()).hexdigest()
+        self.answer(b"", headers={"Content-Length": size, "ETag": f'"{tag}"'})
+        if self.command != "HEAD":
+            with file.open("rb") as held:
+                if cut:
+                    self.wfile.write(held.read(size // 2))
+                else:
+                    shutil.copyfileobj(held, self.wfile, 1 << 20)
         self.close_connection = cut
 
     def log_message(self, *_):

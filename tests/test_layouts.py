@@ -1,13 +1,7 @@
 """The published repositories, as they lie in the Hub's cache, through the loaders themselves and offline.
 
-Their weights are random. Small dimensions here in every run; the published ones, which take gigabytes of memory and disk
-and up to minutes each, in the tests at the end: `python -m pytest -m full_size tests/test_layouts.py`. With a CUDA device
-those run at 512 x 512 pixels in half precision, else at 64 x 64.
+Their weights are random and their dimensions small; tests/test_full_size.py has the published ones.
 """
-
-import resource
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,9 +23,9 @@ from layouts import (
 )
 from PIL import Image
 from safetensors.torch import load_file
-from tiny import FakeEmbedder, picture
+from tiny import picture
 
-from smile import explain, load_editor, load_embedder, load_segmenter
+from smile import load_editor, load_embedder, load_segmenter
 
 PIPELINES = {
     "timbrooks/instruct-pix2pix": ("instruct-pix2pix", "full", INSTRUCT_PIX2PIX),
@@ -114,52 +108,3 @@ def test_segmenter(tmp_path, monkeypatch):
     folder = write_clipseg(in_cache(tmp_path, "CIDAS/clipseg-rd64-refined"), TINY)
     segmenter = load_segmenter("full", device="cpu")
     assert not differing(segmenter.model, folder / "model.safetensors")
-
-
-# The published dimensions.
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    with tempfile.TemporaryDirectory() as folder:
-        use_cache(folder, monkeypatch)
-        yield Path(folder)
-
-
-@pytest.mark.full_size
-@pytest.mark.parametrize("repository", PIPELINES)
-def test_editors_at_full_size(repository, hub):
-    name, weights, layout = PIPELINES[repository]
-    write_pipeline(in_cache(hub, repository), layout, half=True)
-    editor = load_editor(name, weights=weights, steps=1, safety=layout["safety_checker"])
-    parameters = sum(p.numel() for p in editor.pipeline.unet.parameters())
-    assert (
-        parameters == {8: 859_532_484, 9: 859_535_364 if layout is INPAINTING else 865_925_124}[layout["unet"]["in_channels"]]
-    )
-    size = editor.working_size = 512 if editor.device == "cuda" else 64
-    assert editor.dtype == ("float16" if editor.device == "cuda" else editor.dtype)
-    edits = editor.edit(picture((size, size)), ["make it snow"], seed=0, **given(name, size))
-    assert edits[0].size == (size, size) and np.asarray(edits[0]).std() > 1
-    assert editor.token_embeddings("snow").shape[1] == layout["text_encoder"]["hidden_size"]
-    editor.working_size = 64
-    small = {"embedder": FakeEmbedder(), "edits": 8, "noise_seeds": 1, **given(name, 64)}
-    explanation = explain(picture((64, 64)), "make it snow", editor, **small)
-    assert not explanation.failed and np.isfinite(explanation.weights).all()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # of this process until now, in GiB
-    print(f"{repository}: {explanation.seconds['total']:.0f} s for 8 edits at 64 x 64, peak memory {peak:.1f} GiB")
-
-
-@pytest.mark.full_size
-@pytest.mark.parametrize("repository", DINOV2)
-def test_embedders_at_full_size(repository, hub):
-    weights, change = DINOV2[repository]
-    write_dinov2(in_cache(hub, repository), half=True, **change)
-    width = change.get("hidden_size", 768)
-    vectors, patches = load_embedder(weights).embed([picture((64, 64))])
-    assert vectors.shape == (1, width) and patches.shape == (1, 256, width) and np.isfinite(vectors).all()
-
-
-@pytest.mark.full_size
-def test_segmenter_at_full_size(hub):
-    write_clipseg(in_cache(hub, "CIDAS/clipseg-rd64-refined"), half=True)
-    assert load_segmenter("full").compute_likelihood(picture((64, 48)), "the sky").shape == (48, 64)

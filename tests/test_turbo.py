@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import picture, sd_turbo_folder, values
-from turbo import SIZE, Published, small, tensors
+from tiny import picture, values
+from turbo import SIZE, small, tensors
 
 from smile import InputError, load_editor
 from smile.models import hub
@@ -278,27 +278,3 @@ def test_no_base_and_no_network_is_one_sentence(published, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="stabilityai/sd-turbo are not on this machine and could not be downloaded"):
         load(published["edges"][1])
-
-
-# The real size.
-
-
-@pytest.mark.full_size
-def test_real_dimensions(tmp_path):
-    folder = sd_turbo_folder(
-        tmp_path,
-        unet={"block_out_channels": (320, 640, 1280, 1280), "attention_head_dim": [5, 10, 20, 20],
-              "cross_attention_dim": 1024},
-        vae={"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2},
-        text={"vocab_size": 49408, "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23,
-              "num_attention_heads": 16, "hidden_act": "gelu", "projection_dim": 512},
-        half=True,
-    )  # fmt: skip
-    Published(folder, stochastic=False, rank_unet=8, rank_vae=4).save(folder / "edges.pkl")
-    (folder / "editor.json").write_text(json.dumps({"size": 64}))
-    editor = load_editor("img2img-turbo", weights=str(folder), device="cpu")
-    turbo = editor.get_turbo()
-    assert sum(parameter.numel() for parameter in turbo.unet.parameters()) == 865_910_724  # SD 2.1's
-    assert [tuple(skip.weight.shape[:2]) for skip in turbo.skips] == [(512, 512), (512, 256), (512, 128), (256, 128)]
-    assert editor.edit(picture((64, 64)), ["snow"], seed=0)[0].size == (64, 64)
-    shutil.rmtree(tmp_path)

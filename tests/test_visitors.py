@@ -67,7 +67,9 @@ def test_a_file_is_one_file_in_however_many_parts_it_comes(serve, monkeypatch, s
     one = Visitor(serve(fake_models))
 
     def upload(number):
-        return one.http.post("gradio_api/upload", files=[("files", (f"{n}.png", os.urandom(size))) for n in range(number)]).status_code
+        return one.http.post(
+            "gradio_api/upload", files=[("files", (f"{n}.png", os.urandom(size))) for n in range(number)]
+        ).status_code
 
     assert [upload(1), upload(2), upload(1)] == [200, 200, 429]
     middleware._uploads.clear()
