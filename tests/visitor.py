@@ -2,6 +2,9 @@
 
 import json
 import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 from hostile.pictures import png
@@ -16,7 +19,7 @@ class Visitor:
     """A program that posts to the page."""
 
     def __init__(self, url, timeout=PATIENT):
-        self.url, self.http = url, httpx.Client(base_url=url, timeout=timeout)
+        self.url, self.timeout, self.http = url, timeout, httpx.Client(base_url=url, timeout=timeout)
         self.functions = self.http.get("config").json()["dependencies"]
 
     def uploaded(self, held: bytes, name="road.png") -> dict:
@@ -41,29 +44,36 @@ class Visitor:
         if joined.status_code != 200:
             assert 400 <= joined.status_code < 500, joined.text
             return None, joined.json()["error"]
-        with self.http.stream("GET", f"gradio_api/call/{endpoint}/{joined.json()['event_id']}") as lines:
-            event, last = "", None
+        *_, (event, data) = self.hear(f"call/{endpoint}/{joined.json()['event_id']}")
+        return (data[0], None) if event == "complete" else (None, data["error"])
+
+    def hear(self, path: str) -> Iterator[tuple[str, Any]]:
+        """(event, data) as the page tells them. Raises TimeoutError where nothing but heartbeats comes for as long as a visitor
+        waits: they keep a connection alive on which nothing will ever come."""
+        with self.http.stream("GET", f"gradio_api/{path}") as lines:
+            event, heard = "", time.monotonic()
             for line in lines.iter_lines():
                 event = line.removeprefix("event: ") if line.startswith("event: ") else event
-                if line.startswith("data: "):
-                    last = event, json.loads(line.removeprefix("data: "))
-        event, data = last
-        return (data[0], None) if event == "complete" else (None, data["error"])
+                data = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else None
+                if "heartbeat" in (event, data["msg"] if isinstance(data, dict) and "msg" in data else ""):
+                    if time.monotonic() - heard > self.timeout:
+                        raise TimeoutError(f"Nothing but heartbeats on {path}.")
+                elif line.startswith("data: "):
+                    heard = time.monotonic()
+                    yield event, data
 
     def index(self, name: str) -> int:
         """Of one of the page's own functions."""
         return next(each["id"] for each in self.functions if each["api_name"] == name)
 
-    def event(self, name, data) -> list[dict]:
+    def event(self, name, data, session=None) -> list[dict]:
         """What one of the page's own events that wait in the queue answers, in order."""
-        session = f"visitor-{secrets.token_hex(4)}"
+        session = session or f"visitor-{secrets.token_hex(4)}"
         joined = self.post("queue/join", {"data": data, "fn_index": self.index(name), "session_hash": session})
         assert joined.status_code == 200, joined.text
         told = []
-        with self.http.stream("GET", f"gradio_api/queue/data?session_hash={session}") as lines:
-            for line in lines.iter_lines():
-                if line.startswith("data: "):
-                    told.append(json.loads(line.removeprefix("data: ")))
-                if told and told[-1]["msg"] == "process_completed":
-                    break
+        for _, message in self.hear(f"queue/data?session_hash={session}"):
+            told.append(message)
+            if message["msg"] == "process_completed":
+                break
         return [each["output"]["data"] for each in told if each.get("output", {}).get("data")]

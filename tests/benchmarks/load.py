@@ -11,6 +11,7 @@ It ends with an error where somebody got another's answer or none at all, or mem
 import argparse
 import gc
 import json
+import re
 import sys
 import threading
 import time
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import httpx  # noqa: E402
-from bundles import whole  # noqa: E402
+from bundles import json_of, run, written  # noqa: E402
 from hostile import EITHER, GOOD  # noqa: E402
 from hostile.inputs import SHARED  # noqa: E402
 from hostile.pictures import png  # noqa: E402
@@ -33,7 +34,6 @@ from smile.ui import middleware  # noqa: E402
 from smile.ui.engine import Engine  # noqa: E402
 
 GROWTH = 0.02
-BUNDLE = whole()
 PATIENT = 600  # seconds
 
 
@@ -95,17 +95,16 @@ def freed(page) -> tuple[float, float]:
     body = {"data": [], "fn_index": index, "session_hash": "stopper"}
     body["data"] = [one.uploaded(png()), "one two three four five six", 64, 0, "instruct-pix2pix", "auto", None, "", None, None]
     event = one.post("queue/join", body).json()["event_id"]
-    with one.http.stream("GET", "gradio_api/queue/data?session_hash=stopper") as lines:
-        for line in lines.iter_lines():
-            if line.startswith("data:") and json.loads(line[5:])["msg"] == "process_generating":
-                break
-        done = []
-        waiting = threading.Thread(target=lambda: done.append(other.explained(instruction="snow")))
-        waiting.start()
-        time.sleep(0.3)
-        began = time.monotonic()
-        one.post("cancel", {"session_hash": "stopper", "fn_index": index, "event_id": event})
-        waiting.join(PATIENT)
+    told = one.hear("queue/data?session_hash=stopper")
+    next(message for _, message in told if message["msg"] == "process_generating")
+    done = []
+    waiting = threading.Thread(target=lambda: done.append(other.explained(instruction="snow")))
+    waiting.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    one.post("cancel", {"session_hash": "stopper", "fn_index": index, "event_id": event})
+    waiting.join(PATIENT)
+    told.close()
     assert done[0][0], done
     return time.monotonic() - began, 8 * Slow.seconds
 
@@ -118,7 +117,7 @@ def memory() -> float:
 
 def watch_memory(visit, visitors: int, seconds: float, times: int) -> list[float]:
     """Megabytes at so many times while `visit(number)` runs for each visitor, on a page that keeps files for a sixth of it."""
-    threads = [threading.Thread(target=visit, args=[number]) for number in range(visitors)]
+    threads = [threading.Thread(target=visit, args=[number], daemon=True) for number in range(visitors)]
     for thread in threads:
         thread.start()
 
@@ -128,8 +127,11 @@ def watch_memory(visit, visitors: int, seconds: float, times: int) -> list[float
         return memory()
 
     levels = [measure() for _ in range(times)]
+    end = time.monotonic() + 2 * PATIENT
     for thread in threads:
-        thread.join()
+        thread.join(max(0.0, end - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        sys.exit("A visitor still waits; nobody may wait for ever.")
     return levels
 
 
@@ -159,58 +161,76 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
     return dict(counts) | {"MB after warm-up": round(before, 1), "MB at the end": round(after, 1), "files left": left}
 
 
+ENDS, NAMED = ("process_generating", "process_completed"), re.compile(r"visitor(\d+)")
 MIXED_GROWTH = 0.05  # of the memory after two minutes, or a fifth of the time
 GETS_MB, GET_SECONDS = 20, 0.03
 
 
 def mix(page, seconds: float, visitors: int = 50) -> dict:
-    """So many visitors, each of whom explains, aborts, opens what it was given, exports it, and uploads, in turns."""
+    """So many visitors, each of whom explains, aborts, opens a bundle of its own, exports it, and uploads, in turns. Everybody
+    has words that nobody else uses."""
     end, counts, lock = time.monotonic() + seconds, Counter(), threading.Lock()
     index = next(i for i, fn in page.page.fns.items() if fn.api_name == "explain")
+    ids = {block.elem_id: number for number, block in page.page.blocks.items() if getattr(block, "elem_id", None)}
+    take = next(i for i, fn in page.page.fns.items() if (ids["take-zip"], "click") in fn.targets)
+    bundles = [written(run(f"make visitor{number}", edits=4)) for number in range(visitors)]
 
     def count(what):
         with lock:
             counts[what] += 1
 
-    def abort(visitor, number, turn):
-        session = f"mixed-{number}-{turn}"
+    def abort(visitor, session, how):
+        """By Stop, or by closing the page; while it runs, or waits."""
         data = [visitor.uploaded(png()), "make it snow", 16, 0, "instruct-pix2pix", "auto", None, "", None, None]
         joined = visitor.post("queue/join", {"data": data, "fn_index": index, "session_hash": session})
         if joined.status_code != 200:
-            return count("full")
-        visitor.post("cancel", {"session_hash": session, "fn_index": index, "event_id": joined.json()["event_id"]})
-        count("aborted")
+            return "full"
+        next(told := visitor.hear(f"queue/data?session_hash={session}"))
+        if how:
+            visitor.post("cancel", {"session_hash": session, "fn_index": index, "event_id": joined.json()["event_id"]})
+        told.close()
+        return "stopped" if how else "left"
+
+    def open_and_take(visitor, number):
+        """A bundle, which is shown, and then exported."""
+        session = f"mixed-{number}"
+        body = {"data": [{"orig_name": "a.zip"} | visitor.uploaded(bundles[number], "a.zip")], "session_hash": session}
+        joined = visitor.post("queue/join", body | {"fn_index": visitor.index("open_bundle")})
+        if joined.status_code != 200:
+            return "full"  # nothing will ever come for it
+        heard = visitor.hear(f"queue/data?session_hash={session}")
+        told = json.dumps([next(message for _, message in heard if message["msg"] == what) for what in ENDS])
+        heard.close()
+        asked = {"data": [None, [], None], "fn_index": take, "session_hash": session}
+        file = visitor.http.get(f"gradio_api/file={visitor.post('run/predict', asked).json()['data'][0]['path']}")
+        mine = json_of(file.content)["instruction"] == f"make visitor{number}"
+        return "opened and exported" if mine and set(NAMED.findall(told)) == {str(number)} else "somebody else's"
 
     def visit(number):
         visitor, turn = Visitor(page.url, timeout=PATIENT), number
         while time.monotonic() < end:
-            kind = turn % 4
             try:
-                if kind == 0:
-                    words = f"make visitor{number}"
-                    made, _ = visitor.explained(instruction=words, picture=png(colour=(number, 90, 90)))
-                    count("full" if not made else "somebody else's" if made["words"] != words.split() else "explained")
-                elif kind == 1:
-                    abort(visitor, number, turn)
-                elif kind == 2:
-                    file = {"orig_name": "a.zip"} | visitor.uploaded(BUNDLE, "a.zip")
-                    body = {"data": [file], "fn_index": visitor.index("open_bundle"), "session_hash": f"open-{number}"}
-                    count("opened" if visitor.post("queue/join", body).status_code == 200 else "full")
-                    with visitor.http.stream("GET", f"gradio_api/queue/data?session_hash=open-{number}") as lines:
-                        for line in lines.iter_lines():
-                            if "close_stream" in line:
-                                break
-                else:
-                    count("uploaded" if visitor.uploaded(png((64, 64))) else "lost")
+                match turn % 4:
+                    case 0:
+                        words = f"make visitor{number}"
+                        made, said = visitor.explained(instruction=words, picture=png(colour=(number, 90, 90)))
+                        refused = "full" if said == FULL else f"lost: {said}"
+                        count(refused if not made else "somebody else's" if made["words"] != words.split() else "explained")
+                    case 1:
+                        count(abort(visitor, f"abort-{number}-{turn}", turn % 8 < 4))
+                    case 2:
+                        count(open_and_take(visitor, number))
+                    case _:
+                        count("uploaded" if visitor.uploaded(png((64, 64))) else "lost")
             except Exception as error:  # whatever it is, this visitor got no answer, and is counted
-                count(f"lost: {type(error).__name__}")
+                count(f"lost: {type(error).__name__} {str(error)[:80]}")
             turn += 1
 
     levels = watch_memory(visit, visitors, seconds, 50)
     fifth = max(1, len(levels) // 5)
     middleware.sweep(0)
     left = sum(path.is_file() for path in Path(middleware.get_upload_folder()).rglob("*"))
-    level = {"MB after a fifth": round(sorted(levels[fifth : 2 * fifth])[fifth // 2], 1)}
+    level = {"MB after a fifth": round(sorted(levels[fifth : 2 * fifth])[fifth // 2], 1), "MB at most": round(max(levels), 1)}
     return dict(counts) | level | {"MB at the end": round(sorted(levels[-fifth:])[fifth // 2], 1), "files left": left}
 
 
