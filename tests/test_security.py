@@ -200,7 +200,10 @@ def test_many_visitors_at_once_and_a_short_soak():
         seconds, batch = load.freed(page)
         assert seconds < batch + 5
         figures = load.soak(page.url, 4)
-    assert figures["good"] and figures["refused"] and not figures.get("accepted nonsense") and not figures["files left"]
+        assert figures["good"] and figures["refused"] and not figures.get("accepted nonsense") and not figures["files left"]
+        figures = load.mix(page, 6, visitors=6)
+    bad = [name for name in figures if name.startswith(("lost", "somebody"))]
+    assert not bad and not figures["files left"] and figures["opened and exported"]
 
 
 # The page's own description of itself, put to the test

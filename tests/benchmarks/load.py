@@ -116,17 +116,19 @@ def memory() -> float:
 
 
 def watch_memory(visit, visitors: int, seconds: float, times: int) -> list[float]:
-    """Megabytes at so many times while `visit(number)` runs for each visitor, on a page that keeps files for a sixth of it."""
+    """Megabytes, up to so many times, while `visit(number)` runs for each visitor; files are kept for a third of that time."""
     threads = [threading.Thread(target=visit, args=[number], daemon=True) for number in range(visitors)]
     for thread in threads:
         thread.start()
 
     def measure() -> float:
         time.sleep(seconds / times)
-        middleware.sweep(seconds / 6)
+        middleware.sweep(max(60, seconds / 3))  # not earlier, or what somebody waits for would go
         return memory()
 
-    levels = [measure() for _ in range(times)]
+    began, levels = time.monotonic(), []
+    while time.monotonic() < began + seconds:  # measuring takes time, too, where the visitors keep the machine busy
+        levels.append(measure())
     end = time.monotonic() + 2 * PATIENT
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
@@ -162,6 +164,7 @@ def soak(url: str, seconds: float, visitors: int = 3) -> dict:
 
 
 ENDS, NAMED = ("process_generating", "process_completed"), re.compile(r"visitor(\d+)")
+PAUSE = 1.0  # seconds that a visitor looks at what came
 MIXED_GROWTH = 0.05  # of the memory after two minutes, or a fifth of the time
 GETS_MB, GET_SECONDS = 20, 0.03
 
@@ -174,10 +177,6 @@ def mix(page, seconds: float, visitors: int = 50) -> dict:
     ids = {block.elem_id: number for number, block in page.page.blocks.items() if getattr(block, "elem_id", None)}
     take = next(i for i, fn in page.page.fns.items() if (ids["take-zip"], "click") in fn.targets)
     bundles = [written(run(f"make visitor{number}", edits=4)) for number in range(visitors)]
-
-    def count(what):
-        with lock:
-            counts[what] += 1
 
     def abort(visitor, session, how):
         """By Stop, or by closing the page; while it runs, or waits."""
@@ -201,29 +200,41 @@ def mix(page, seconds: float, visitors: int = 50) -> dict:
         heard = visitor.hear(f"queue/data?session_hash={session}")
         told = json.dumps([next(message for _, message in heard if message["msg"] == what) for what in ENDS])
         heard.close()
+        if others := set(NAMED.findall(told)) - {str(number)}:
+            return f"somebody else's: {others}"
         asked = {"data": [None, [], None], "fn_index": take, "session_hash": session}
-        file = visitor.http.get(f"gradio_api/file={visitor.post('run/predict', asked).json()['data'][0]['path']}")
-        mine = json_of(file.content)["instruction"] == f"make visitor{number}"
-        return "opened and exported" if mine and set(NAMED.findall(told)) == {str(number)} else "somebody else's"
+        taken = visitor.post("run/predict", asked).json()["data"][0]
+        if taken is None or f"visitor{number}" not in told:
+            return f"lost: {told[-300:]}"
+        instruction = json_of(visitor.http.get(f"gradio_api/file={taken['path']}").content)["instruction"]
+        return "opened and exported" if instruction == f"make visitor{number}" else f"somebody else's: {instruction}"
+
+    def explain(visitor, number):
+        made, said = visitor.explained(instruction=f"make visitor{number}", picture=png(colour=(number, 90, 90)))
+        if not made:
+            return "full" if said == FULL else f"lost: {said}"
+        return "explained" if made["words"] == ["make", f"visitor{number}"] else f"somebody else's: {made['words']}"
+
+    def act(visitor, number, turn):
+        match turn % 4:
+            case 0:
+                return explain(visitor, number)
+            case 1:
+                return abort(visitor, f"abort-{number}-{turn}", turn % 8 < 4)
+            case 2:
+                return open_and_take(visitor, number)
+        return "uploaded" if visitor.uploaded(png((64, 64))) else "lost"
 
     def visit(number):
         visitor, turn = Visitor(page.url, timeout=PATIENT), number
         while time.monotonic() < end:
             try:
-                match turn % 4:
-                    case 0:
-                        words = f"make visitor{number}"
-                        made, said = visitor.explained(instruction=words, picture=png(colour=(number, 90, 90)))
-                        refused = "full" if said == FULL else f"lost: {said}"
-                        count(refused if not made else "somebody else's" if made["words"] != words.split() else "explained")
-                    case 1:
-                        count(abort(visitor, f"abort-{number}-{turn}", turn % 8 < 4))
-                    case 2:
-                        count(open_and_take(visitor, number))
-                    case _:
-                        count("uploaded" if visitor.uploaded(png((64, 64))) else "lost")
+                outcome = act(visitor, number, turn)
             except Exception as error:  # whatever it is, this visitor got no answer, and is counted
-                count(f"lost: {type(error).__name__} {str(error)[:80]}")
+                outcome = f"lost: {type(error).__name__} {error}"
+            with lock:
+                counts[outcome[:120]] += 1
+            time.sleep(PAUSE)
             turn += 1
 
     levels = watch_memory(visit, visitors, seconds, 50)
