@@ -29,7 +29,7 @@ def build(engine: Engine, language_engine: LanguageEngine | None = None) -> gr.B
     """The page on these models."""
     gr.set_static_paths([EXAMPLES, PLOTLY_JS])  # the only files of this machine that are served as they are
     models = LanguageEngine() if language_engine is None else language_engine
-    api, edit, ask, scenarios = Api(engine, models), EditTab(engine), AskTab(models), ScenariosTab(engine)
+    api, edit, ask, scenarios = Api(engine, models), EditTab(engine), AskTab(models), ScenariosTab(engine, models)
     with gr.Blocks(title=f"SMILE: {texts.TITLE}", fill_width=True, delete_cache=(3600, 6 * 3600)) as page:
         gr.HTML(texts.build_header(), elem_id="header")
         with gr.Tabs(elem_id="tabs"):

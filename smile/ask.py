@@ -49,11 +49,15 @@ def explain_answer_stream(
 
     Raises InputError, before the model is asked where possible, for anything the caller can put right.
     """
-    if options.get("preset") is None and options.get("smallest_effect") is None:
-        options = {"design": "sparse"} | options
     subject = Answers(language_model, embedder=embedder, units=units, within=within, segments=segments)
-    for explanation in explain_subject(subject, prompt, Options.of(options), AnswerExplanation):
+    for explanation in explain_subject(subject, prompt, Options.of(fill_options(options)), AnswerExplanation):
         yield explanation if explanation.provisional else complete(subject, explanation, trace)
+
+
+def fill_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The options with the design of prompts, where neither they nor what else they say choose one."""
+    chosen = any(options.get(name) is not None for name in ("preset", "smallest_effect"))
+    return options if chosen else {"design": "sparse"} | options
 
 
 def complete(subject: Answers, e: AnswerExplanation, traced: bool) -> AnswerExplanation:

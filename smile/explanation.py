@@ -19,7 +19,7 @@ from smile.io.atomic import write_file
 from smile.io.own_folder import replace_files
 from smile.method import group_sequential
 from smile.method.differences import Difference, compare_weights
-from smile.method.evident import find_evident, find_visible
+from smile.method.evident import SMALL, find_evident, find_leading, find_visible
 from smile.method.maps import find_places
 from smile.method.noise_floor import exceeds_noise
 from smile.method.segments import Original
@@ -30,8 +30,7 @@ from smile.report.finding import write_finding
 from smile.report.trust_html import TrustEntry
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
-LEADING = 0.25  # of the largest weight
-NOTHING, SMALL = 0.25, 0.05  # of the weight, and of the largest distance: leaving out less than that alone does nothing
+NOTHING = 0.25  # of the weight: leaving out a word that does less alone does nothing
 
 
 @dataclass
@@ -276,11 +275,9 @@ class AnswerExplanation(BaseExplanation):
 
     @property
     def leading(self) -> np.ndarray:
-        """(k,) bool: the units that are named. A weight of at least a quarter of the largest one, and not so small that nobody
-        would look at it; where the model only writes, Holm's p-value is below 0.05 besides."""
-        size = np.nan_to_num(np.abs(self.weights))
-        large = size >= max(SMALL, LEADING * size.max(initial=0))
-        return large & self.beyond_noise & (self.log_probs is not None or super().significant)
+        """(k,) bool: the units that are named (`smile.method.evident.find_leading`); where the model only writes, Holm's
+        p-value is below 0.05 besides."""
+        return find_leading(self.weights, self.log_probs is not None or super().significant, self.beyond_noise)
 
     @property
     def said_twice(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from PIL import Image
 from tiny import fake_models
 
 from smile.ui.engine import Engine
+from smile.ui.language_engine import LanguageEngine
 from smile.ui.tabs.edit import EditTab
 from smile.ui.tabs.scenarios import ScenariosTab
 
@@ -32,7 +33,7 @@ def build_edit_tab(load=fake_models) -> EditTab:
 
 def build_scenarios_tab(load=fake_models) -> ScenariosTab:
     """The second tab on an engine with these models."""
-    return _build(ScenariosTab(Engine(load)))
+    return _build(ScenariosTab(Engine(load), LanguageEngine()))
 
 
 def _build(tab):

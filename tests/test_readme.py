@@ -161,10 +161,12 @@ def test_every_block_that_can_be_run_is_run_above():
         assert page.name in run or (setting_up and not blocks(page, "python")), page
 
 
-def test_the_suite_is_a_suite(tmp_path):
-    ((_, text),) = blocks("scenarios.md", "yaml")
-    (tmp_path / "suite.yaml").write_text(text, encoding="utf-8")
-    assert read_suite(tmp_path / "suite.yaml").name == yaml.safe_load(text)["name"]
+def test_the_suites_are_suites(tmp_path):
+    texts = [text for _, text in blocks("scenarios.md", "yaml")]
+    for text in texts:
+        (tmp_path / "suite.yaml").write_text(text, encoding="utf-8")
+        assert read_suite(tmp_path / "suite.yaml").name == yaml.safe_load(text)["name"]
+    assert len(texts) == 2
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")

@@ -12,7 +12,7 @@ from tiny import FakeBackend, FakeEmbedder, picture
 from smile import InputError
 from smile.__main__ import main
 from smile.io.safe_zip import pack_zip
-from smile.scenarios import archive, folder, report, run, suite, table
+from smile.scenarios import archive, folder, models, report, run, suite, table
 
 TEXT = """
 name: <b>three</b> & one
@@ -185,7 +185,7 @@ def test_a_run_is_opened_where_its_pictures_and_editors_are_not(place, tmp_path,
     archive.write_archive(archive.collect_run(place / "out"), tmp_path / "run.zip")
     for name in ("one.png", "two.png"):
         (place / name).unlink()
-    monkeypatch.setattr(suite, "EDITORS", {})
+    monkeypatch.setattr(models, "EDITORS", {})
     opened = archive.read_archive(tmp_path / "run.zip")
     assert opened == archive.collect_run(place / "out") and len(opened.cells) == CELLS
     opened.plan["fingerprint"] = "0" * 63
@@ -220,15 +220,15 @@ def test_the_tables_say_what_the_cells_say(place):
     cells = list(csv.DictReader((place / "out" / "cells.csv").open()))
     assert len(cells) == CELLS and len(rows) == sum(len(cell["instruction"].split()) for cell in cells)
 
-    snow = [float(row["weight"]) for row in rows if row["word"] == "snow" and row["editor"] == "instruct-pix2pix"]
+    snow = [float(row["weight"]) for row in rows if row["word"] == "snow" and row["model"] == "instruct-pix2pix"]
     value, hail = found["values"][0], found["values"][2]
-    assert (value["attribute"], value["value"], value["editor"]) == ("weather", "snow", "instruct-pix2pix")
+    assert (value["attribute"], value["value"], value["model"]) == ("weather", "snow", "instruct-pix2pix")
     assert value["cells"] == len(snow) == 8 and value["weight"] == pytest.approx(np.mean(snow))
     assert hail["value"] == "<i>hail</i>" and abs(hail["weight"]) < 0.1 < value["weight"]
-    weather, illumination, season = (row for row in found["attributes"] if row["editor"] == "instruct-pix2pix")
+    weather, illumination, season = (row for row in found["attributes"] if row["model"] == "instruct-pix2pix")
     assert season["cells"] == 0 and season["auroc"] is None and season["spread"] is None
     assert weather["cells"] == 15 and illumination["cells"] == 10
-    known = [float(cell["auroc"]) for cell in cells if cell["auroc"] and cell["editor"] == "instruct-pix2pix"]
+    known = [float(cell["auroc"]) for cell in cells if cell["auroc"] and cell["model"] == "instruct-pix2pix"]
     assert len(known) == 11 and weather["auroc"] == pytest.approx(np.mean(known))
     assert 0 <= weather["same_top_word"] <= 1 and 0 <= weather["overlap"] <= 1 and weather["spread"] >= 0
 
@@ -258,7 +258,7 @@ def test_a_suite_may_ask_for_trust(place):
 def test_alike_explanations_are_consistent_and_stable():
     def row(weights, picture_, value="snow", significant=True):
         arrays = {"weights": np.array(weights, float), "significant": np.full(2, significant), "words": ["make", value]}
-        return {"editor": "e", "number": 0, "picture": picture_, "instruction": f"make {value}", "shape": "alike"} | arrays
+        return {"model": "e", "number": 0, "picture": picture_, "instruction": f"make {value}", "shape": "alike"} | arrays
 
     alike = pd.DataFrame([row([0, 0.8], "a"), row([0, 0.8], "b"), row([0, 0.8], "c")])
     found = table.measure_consistency(alike)

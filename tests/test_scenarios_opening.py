@@ -104,7 +104,7 @@ CHANGED = [
     ("suite.json", put("templates", 0, "tokens", ["a"]), f"“templates” {FOLLOWS}"),
     ("suite.json", put("templates", 0, "text", "make it {colour}"), f"“templates” {FOLLOWS}"),
     ("suite.json", put("pictures", 0, "shows", {"weather": ["hail"]}), f"“pictures” {FOLLOWS}"),
-    ("suite.json", put("editors", ["other"]), f"“editors” {FOLLOWS}"),
+    ("suite.json", put("models", ["other"]), f"“models” {FOLLOWS}"),
     ("suite.json", put("cells", 0, "id", HTML), f"“cells” {FOLLOWS}"),
     ("suite.json", put("cells", 0, "template", 7), f"“cells” {FOLLOWS}"),
     ("suite.json", put("cells", 0, "template", False), f"“cells” {FOLLOWS}"),

@@ -58,7 +58,7 @@ def _explain_cells(suite, out, processes, cache) -> None:
     """This process's share of the cells, with the progress of all on stderr."""
     from smile.scenarios import run
 
-    load = functools.partial(run.load_models, device=processes.device)
+    load = functools.partial(run.get_loader(suite), device=processes.device)
     for progress in run.explain_cells(suite, out, load=load, share=processes.share, is_main=processes.is_main, cache=cache):
         if processes.is_main:
             show_progress(f"\r{_describe_progress(progress):<60}", end="")

@@ -28,6 +28,7 @@ MAX_WORDS = 64
 MAX_EDITS = 4096  # nobody waits for more, and it keeps every array here small
 MAX_ORDER = 256
 DEFAULT_EDITS = (16, 24)  # of up to 5 words, and of more
+FEW = 5  # words of a prompt that needs no more rows than an instruction
 LEFT_OUT = 0.2  # of the words, on average, in a row of the sparse design
 BLOCKS = 4  # at most, where edits are added until one is sure
 DRAWS = 50  # column choices tried per order until no two rows are alike
@@ -85,6 +86,12 @@ def default_edits(k):
     """
     k = _checked_words(k)
     return min(2**k, max(DEFAULT_EDITS[k > 5], 2 * _orders(k)[0]))
+
+
+def default_prompts(k):
+    """How many prompts a language model is asked: of more than `FEW` words twice as many as edits are made, since a prompt has
+    more words that do not matter."""
+    return default_edits(k) * (1 if k <= FEW else 2)
 
 
 def telling_edits(k):

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field, StrictBool
 
 from smile.errors import InputError, shown
-from smile.io import schema
+from smile.io import answer_schema, schema
 from smile.io.atomic import write_file
 from smile.io.checks import compare_design
 from smile.io.safe_zip import SafeZip, UnsafeZipError, pack_zip
@@ -73,7 +73,7 @@ def read_archive(path, most: int = MAX_CELLS) -> Run:
         with Path(path).open("rb") as file:
             plan, cells = _read_zip(file, most)
         _check_plan(plan, most)
-        _check_cells(cells, {cell["id"]: cell for cell in plan["cells"]})
+        _check_cells(cells, plan)
         return Run(plan, cells)
     except OSError as error:
         raise InputError(f"{Path(path).name} cannot be read ({error.strerror}).") from error
@@ -166,28 +166,32 @@ class _FailedCell(Entry):
     failed: Annotated[str, Field(max_length=LONGEST)]
 
 
-class _DoneCell(Entry):
+class _AnsweredCell(Entry):
     id: str
     failed: None
     relevant: Annotated[list[StrictBool], Field(max_length=MAX_WORDS)] | None
     carried_out: StrictBool | None
     scores: dict[str, Any]
     trust: dict[str, Any]
-    input: Annotated[str, fits(_check_picture)]
-    edit: Annotated[str, fits(_check_picture)]
     explanation: dict[str, Any]
 
 
-def _check_cells(cells: list[dict], planned: Mapping[str, dict]) -> None:
-    work = sum(_check_cell(cell, planned) for cell in cells)
+class _EditedCell(_AnsweredCell):
+    input: Annotated[str, fits(_check_picture)]
+    edit: Annotated[str, fits(_check_picture)]
+
+
+def _check_cells(cells: list[dict], plan: dict) -> None:
+    planned, asks = {cell["id"]: cell for cell in plan["cells"]}, plan["asks"]
+    work = sum(_check_cell(cell, planned, asks) for cell in cells)
     require(work <= schema.MAX_WORK, "Its numbers would take too long to be computed again.")
     done = [cell for cell in cells if cell["failed"] is None]
     for cell in done:
-        _check_numbers(cell)
+        _check_numbers(cell, asks)
     require(len({tuple(cell["scores"]) for cell in done}) <= 1, "The cells do not have the same scores.")
 
 
-def _check_cell(given: dict, planned: Mapping[str, dict]) -> float:
+def _check_cell(given: dict, planned: Mapping[str, dict], asks: bool) -> float:
     """What can be said of the cell without computing anything again. Returns the work that this will be."""
     place = f"cell {given['id']}"
     require(given["id"] in planned, f"The plan has no {place}.")
@@ -195,17 +199,20 @@ def _check_cell(given: dict, planned: Mapping[str, dict]) -> float:
     if given["failed"] is not None:
         parse(_FailedCell, given, place, place)
         return 0
-    cell = parse(_DoneCell, given, place, place)
-    fields = _read_explanation(given, refit=False)
+    cell = parse(_AnsweredCell if asks else _EditedCell, given, place, place)
+    fields = _read_explanation(given, asks, refit=False)
     instruction = planned[cell.id]["instruction"]
     require(fields["instruction"] == instruction, f"{place} explains another instruction.")
     n, k = fields["mask"].shape
     require(cell.relevant is None or len(cell.relevant) == k, f"relevant of {place} must be null or a list of {k}.")
-    return (k + 1) * (k + fields["blocks"].max() + 2) * n * (fields["settings"]["permutations"] + 1)
+    parts = 1 if not asks or fields["maps"] is None else 1 + fields["maps"].shape[1]  # each is tested
+    return (k + 1) * (k + fields["blocks"].max() + 2) * n * (fields["settings"]["permutations"] + 1) * parts
 
 
-def _read_explanation(cell: dict, refit: bool) -> dict:
+def _read_explanation(cell: dict, asks: bool, refit: bool) -> dict:
     try:
+        if asks:
+            return answer_schema.read_fields(cell["explanation"], refit)
         fields = schema.check_fields(cell["explanation"])
         if refit:
             compare_design(fields)
@@ -215,9 +222,9 @@ def _read_explanation(cell: dict, refit: bool) -> dict:
         raise InputError(f"cell {cell['id']} cannot be believed. {error}") from error
 
 
-def _check_numbers(cell: dict) -> None:
-    """What follows from the cell's edits is computed again and compared."""
-    place, fields = f"cell {cell['id']}", _read_explanation(cell, refit=True)
+def _check_numbers(cell: dict, asks: bool) -> None:
+    """What follows from the cell's edits, or log-probabilities, is computed again and compared."""
+    place, fields = f"cell {cell['id']}", _read_explanation(cell, asks, refit=True)
     judged = (cell["relevant"], fields["weights"], fields["fidelity"])
     own, measured = run.score_cell(*judged, {}), run.score_cell(*judged, {"": {}})  # the second with the names of all
     scores = check_at(f"scores of {place}", check_keys, measured, own, cell["scores"])

@@ -1,6 +1,6 @@
 """The report's figures in plotly: weights of words over pictures, attribute by value, and what met what.
 
-Red and blue are weights, as everywhere here; editors are told apart by other colours, and by their names.
+Red and blue are weights, as everywhere here; models are told apart by other colours, and by their names.
 """
 
 from html import escape  # plotly reads some markup
@@ -13,7 +13,7 @@ from smile.report.plots import LIMIT, SCALE, STAR
 from smile.scenarios.table import Results
 
 INK, QUIET, LINE = "#1c1917", "#6b645c", "#e7e3dd"
-EDITORS = ("#78716c", "#c2790b", "#0f766e", "#8b5cf6", "#a8a29e", "#15803d")  # on white and on near-black
+COLOURS = ("#78716c", "#c2790b", "#0f766e", "#8b5cf6", "#a8a29e", "#15803d")  # on white and on near-black
 EXERCISED = [[0.0, "#d5ebe6"], [1.0, "#0f766e"]]
 FONT = {"family": "ui-sans-serif, system-ui, sans-serif", "size": 13, "color": INK}
 
@@ -27,19 +27,20 @@ class Plot(NamedTuple):
 
 
 def draw_boxes(results: Results, number: int) -> Plot:
-    """A box for each position of the template's words and each editor: the word's weight over pictures and values."""
+    """A box for each position of the template's words and each model: the word's weight over pictures and values."""
     words = results.words[results.words["known"].astype(bool) & (results.words["number"] == number)]
     labels = {(word.token, word.part): escape(word.label) for word in words.itertuples()}  # by position
     at = {position: i for i, position in enumerate(sorted(labels))}
     figure = go.Figure()
-    for order, editor in enumerate(results.plan["editors"]):
-        own, colour = list(words[words["editor"] == editor].itertuples()), EDITORS[order % len(EDITORS)]
+    for order, model in enumerate(results.plan["models"]):
+        own, colour = list(words[words["model"] == model].itertuples()), COLOURS[order % len(COLOURS)]
         figure.add_box(
             x=[at[word.token, word.part] for word in own],
             y=[word.weights for word in own],
-            name=escape(editor),
+            name=escape(model),
             hovertext=[
-                f"{escape(word.words)}: {word.weights:+.2f}<br>{escape(word.picture)}<br>{escape(editor)}" for word in own
+                "<br>".join(filter(None, [f"{escape(word.words)}: {word.weights:+.2f}", escape(word.picture), escape(model)]))
+                for word in own
             ],
             hoverinfo="text",
             hoveron="points",
@@ -55,20 +56,20 @@ def draw_boxes(results: Results, number: int) -> Plot:
     figure.update_xaxes(tickvals=list(range(len(ticks))), ticktext=ticks, range=[-0.6, len(ticks) - 0.4], showgrid=False)
     figure.update_xaxes(ticklabeloverflow="allow")
     figure.update_yaxes(title={"text": "weight"}, gridcolor=LINE, zeroline=True, zerolinecolor=QUIET)
-    several = len(results.plan["editors"]) > 1
+    several = len(results.plan["models"]) > 1
     drawn = _render(figure, f"words-{number}", height=300, boxmode="group", boxgap=0.35, showlegend=several)
     return Plot(drawn, 44 * len(labels))
 
 
-def draw_values(plan: dict, values: list[dict], editor: str) -> Plot:
+def draw_values(plan: dict, values: list[dict], model: str) -> Plot:
     """A row for each attribute, a cell for each of its values: the mean weight of the value's word, and the share of cells in
     which it is significant. `values` are those of `table.summarise_values`."""
     attributes = plan["attributes"]
     names = [name for name in attributes if any(v["attribute"] == name and v["cells"] for v in values)]
     columns = max((len(attributes[name]["values"]) for name in names), default=1)
-    cells = _Cells(len(names), columns)
+    cells, (found, mark) = _Cells(len(names), columns), (("named", "named") if plan["asks"] else ("significant", STAR))
     for row, name in enumerate(names):
-        own = [v for v in values if v["attribute"] == name and v["editor"] == editor]
+        own = [v for v in values if v["attribute"] == name and v["model"] == model]
         for column, v in enumerate(own):
             label = escape(v["value"] if len(v["value"]) < 17 else v["value"][:16] + "…")
             if v["weight"] is None:
@@ -76,9 +77,9 @@ def draw_values(plan: dict, values: list[dict], editor: str) -> Plot:
                 continue
             hover = (
                 f"{escape(name)}: <b>{escape(v['value'])}</b><br>mean weight {v['weight']:+.2f} in {v['cells']} cells"
-                f"<br>significant in {v['significant']:.0%} of them"
+                f"<br>{found} in {v['significant']:.0%} of them"
             )
-            text = f"<b>{label}</b><br>{v['weight']:+.2f}<br>{STAR} {v['significant']:.0%}"
+            text = f"<b>{label}</b><br>{v['weight']:+.2f}<br>{mark} {v['significant']:.0%}"
             cells.fill(row, column, v["weight"], text, hover)
     colours = {"zmin": -LIMIT, "zmax": LIMIT, "colorscale": [[at, f"rgb{colour}"] for at, colour in SCALE]}
     figure = cells.draw(gap=4, textfont={"size": 13}, **colours)
@@ -86,7 +87,7 @@ def draw_values(plan: dict, values: list[dict], editor: str) -> Plot:
     ticks = {"tickvals": list(range(len(names))), "ticktext": [escape(name) for name in names]}
     figure.update_yaxes(**ticks, showgrid=False, zeroline=False, range=[len(names) - 0.5, -0.5])
     most = max(len(attribute["values"]) for attribute in attributes.values())
-    return Plot(_render(figure, f"values-{plan['editors'].index(editor)}", height=44 + 74 * len(names)), 110 + 70 * most)
+    return Plot(_render(figure, f"values-{plan['models'].index(model)}", height=44 + 74 * len(names)), 110 + 70 * most)
 
 
 def draw_pairs(coverage: dict) -> Plot:

@@ -36,17 +36,18 @@ def make_plan(suite: Suite, cells: list[Cell], left_out: int, fingerprint: str) 
         "attributes": {name: {"of": a.of, "values": a.values} for name, a in suite.attributes.items()},
         "templates": [{"text": t.text, "tokens": t.tokens, "attributes": t.attributes} for t in suite.templates],
         "pictures": [{"name": p.name, "shows": p.shows} for p in suite.pictures],
-        "editors": [e.label for e in suite.editors],
+        "asks": suite.asks,
+        "models": [model.label for model in suite.models],
         "left_out": left_out,
         "cells": [
             {
                 "id": cell.id,
-                "editor": cell.editor.label,
+                "model": cell.model.label,
                 "template": suite.templates.index(cell.template),
                 "values": cell.values,
                 "instruction": cell.instruction,
                 "slots": cell.slots,
-                "picture": cell.picture.name,
+                "picture": cell.picture.name if cell.picture else "",
                 "meets": cell.list_meeting_values(suite),
             }
             for cell in cells

@@ -67,8 +67,19 @@ QUALITY = [Column(*column) for column in (
     ("faithfulness", "better_than_random", "better than random", "{:.0%}",
      "words left out heaviest first, and put back so, against random orders; 50 % is chance"),
     ("faithfulness", "area_between", "area between", "{:.2f}", "the curves of the two; above 0 is better than chance"),
+    ("foresight", "lds", "LDS", "{:.2f}",
+     "rank correlation of what the weights foretell with what is measured, on held-out prompts"),
     ("fidelity", "fidelity", "leave-one-out R²", "{:.2f}", "each edit's response predicted from the other edits; 1 is perfect"),
 )]  # fmt: skip
+OF_ANSWERS = {column.name: column for column in (Column(*column) for column in (
+    ("", "carried_out", "answered", "{:.0%}", "share of answers that say what they should"),
+    ("accuracy", "auroc_carried_out", "AUROC, answered", "{:.2f}", "the same, of the answers that say what they should"),
+    ("stability over values", "overlap", "overlap of weights", "{:.2f}",
+     "the same prompt with another value (Ruzicka); 1 is best"),
+    ("stability over values", "same_significant", "same words named", "{:.2f}",
+     "of the same two explanations (Jaccard); 1 is best"),
+    ("fidelity", "fidelity", "leave-one-out R²", "{:.2f}", "each prompt's response predicted from the others; 1 is perfect"),
+))}  # fmt: skip
 
 
 def write_report(out) -> dict[str, Any]:
@@ -105,7 +116,8 @@ def render_report(results: Results, summary: dict, alone: bool = True) -> str:
     """The HTML page. Where it is not `alone`, whoever shows it loads plotly.js before, and gives the body the class dark
     where it is to be dark."""
     plan, lines = results.plan, summary["attributes"]
-    columns = [column for column in QUALITY if any(line.get(column.name) is not None for line in lines)]
+    quality = [OF_ANSWERS.get(column.name, column) for column in QUALITY] if plan["asks"] else QUALITY
+    columns = [column for column in quality if any(line.get(column.name) is not None for line in lines)]
     shown = [number for number in range(len(plan["templates"])) if (results.known["number"] == number).any()]
     pairs = summary["coverage"]["exercised"]["of_pairs"] and len(summary["coverage"]["values"]) <= MAX_PAIRS
     page = render(
@@ -117,7 +129,7 @@ def render_report(results: Results, summary: dict, alone: bool = True) -> str:
         star=STAR,
         facts=_list_facts(results, summary),
         boxes=[(plan["templates"][number]["text"], figures.draw_boxes(results, number)) for number in shown],
-        heatmaps=[(editor, figures.draw_values(plan, summary["values"], editor)) for editor in plan["editors"]],
+        heatmaps=[(model, figures.draw_values(plan, summary["values"], model)) for model in plan["models"]],
         coverage=_group(summary["coverage"]["values"], itemgetter("attribute")),
         pairs=figures.draw_pairs(summary["coverage"]) if pairs else None,
         quality=_group(columns, attrgetter("group")),
@@ -130,7 +142,7 @@ def render_report(results: Results, summary: dict, alone: bool = True) -> str:
 
 def _list_facts(results: Results, summary: dict) -> list[tuple[str, str]]:
     """(number, what it is) of what the reader wants to know first."""
-    cells, covered, known = summary["cells"], summary["coverage"]["exercised"], results.known
+    plan, cells, covered, known = results.plan, summary["cells"], summary["coverage"]["exercised"], results.known
     matter = known["top_is_relevant"].dropna()
     named = results.words[results.words["known"].astype(bool) & results.words["attribute"].notna()]
     value = named.groupby("id")["significant"].agg(any)
@@ -139,23 +151,27 @@ def _list_facts(results: Results, summary: dict) -> list[tuple[str, str]]:
         (f"{covered['values']} of {covered['of_values']}", "values of the domain met"),
         (f"{covered['pairs']} of {covered['of_pairs']}", "pairs of values met"),
     ]
-    shares = {"of cells have a significant value": value, "of cells have a top word that should matter": matter}
+    shares = {
+        f"of cells have a {'named' if plan['asks'] else 'significant'} value": value,
+        "of cells have a top word that should matter": matter,
+    }
     return facts + [(f"{sum(each) / len(each):.0%}", what) for what, each in shares.items() if len(each)]
 
 
 def _list_cells(results: Results) -> Iterator[tuple[str, str, list[dict]]]:
-    """(template, editor, its cells as they are shown), in the order of the cells."""
+    """(template, model, its cells as they are shown), in the order of the cells."""
     left = MAX_PICTURES
-    for (template, editor), rows in _group(results.cells.itertuples(), attrgetter("template", "editor")):
+    for (template, model), rows in _group(results.cells.itertuples(), attrgetter("template", "model")):
         cells = []
         for row in rows:
             pictures = [(url, alt) for url, alt in ((row.input, "picture"), (row.edit, "edit")) if url]
             left -= sum(len(url) for url, _ in pictures)
             cell = {
-                name: getattr(row, name) for name in ("id", "picture", "instruction", "failed", "carried_out", "beyond_noise")
+                name: getattr(row, name)
+                for name in ("id", "picture", "instruction", "answer", "failed", "carried_out", "beyond_noise")
             }
             cells.append(cell | {"pictures": pictures if left > 0 else [], "words": _list_words(row)})
-        yield template, editor, cells
+        yield template, model, cells
 
 
 def _list_words(row: Any) -> Iterator[dict]:

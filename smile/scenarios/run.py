@@ -10,22 +10,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from PIL import Image
 
-from smile import Explanation, explain_stream, load_editor
+from smile import AnswerExplanation, Explanation, explain_answer_stream, explain_stream, load_editor, load_language_model
 from smile.errors import InputError
 from smile.evaluation import metrics
-from smile.evaluation.evaluate import Measurement, measure_trust
+from smile.evaluation.answer_trust import measure_answer_trust
+from smile.evaluation.evaluate import measure_trust
 from smile.report.payload import Pictures
 from smile.scenarios import folder
 from smile.scenarios.cells import Cell, plan_cells
 from smile.scenarios.fields import require
-from smile.scenarios.suite import Editor, Suite
+from smile.scenarios.models import AUTO, Model
+from smile.scenarios.suite import Suite
 
 LONGEST = 112  # pixels of the pictures that are kept for the report
+
+
+Explained = Explanation | AnswerExplanation
 
 
 class Progress(NamedTuple):
@@ -41,38 +46,68 @@ def load_models(name: str, weights: str, device: str | None = None) -> tuple:
     return load_editor(name, weights, device), None
 
 
+def load_language(name: str, weights: str, device: str | None = None) -> tuple:
+    """(language model, embedder); explain_answer finds an embedder where one is needed."""
+    return load_language_model(name, weights=None if weights == AUTO else weights, device=device), None
+
+
+def get_loader(suite: Suite) -> Callable[..., tuple]:
+    """What loads the suite's models: one of the two above."""
+    return load_language if suite.asks else load_models
+
+
 class Explainer(Protocol):
-    """What explains with one of a suite's editors."""
+    """What explains with one of a suite's models."""
 
-    def explain(self, picture: Image.Image, instruction: str, options: dict) -> Iterator[Explanation | None]:
-        """As `smile.explain_stream`; the last item is the explanation. None: the editor is still being loaded."""
+    def explain(self, picture: Image.Image | None, instruction: str, options: dict) -> Iterator[Explained | None]:
+        """As `smile.explain_stream`, or `explain_answer_stream`, for which there is no picture; the last item is the
+        explanation. None: the model is still being loaded."""
 
-    def measure(self, explanation: Explanation) -> Iterator[Measurement]:
-        """As `smile.evaluation.evaluate.measure_trust`, of what was explained last; the last item has everything."""
+    def measure(self, explanation: Any) -> Iterator[Any]:
+        """As `smile.evaluation.evaluate.measure_trust`, or `answer_trust.measure_answer_trust`, of what was explained last; the
+        last item has everything."""
 
 
 class LoadedEditor:
     """The Explainer whose editor is loaded here."""
 
-    def __init__(self, choice: Editor, load: Callable[[str, str], tuple], cache=None):
+    def __init__(self, choice: Model, load: Callable[[str, str], tuple], cache=None):
         (editor, self.embedder), self.cache = load(choice.name, choice.weights), cache
         self.editor = editor.with_settings(**dict(choice.settings)) if choice.settings else editor
 
-    def explain(self, picture: Image.Image, instruction: str, options: dict) -> Iterator[Explanation]:
+    def explain(self, picture: Image.Image | None, instruction: str, options: dict) -> Iterator[Explained]:
         """As in Explainer."""
         return explain_stream(picture, instruction, self.editor, embedder=self.embedder, cache=self.cache, **options)
 
-    def measure(self, explanation: Explanation) -> Iterator[Measurement]:
+    def measure(self, explanation: Any) -> Iterator[Any]:
         """As in Explainer."""
         return measure_trust(explanation, self.editor, embedder=self.embedder, cache=self.cache)
+
+
+class LoadedLanguageModel:
+    """The Explainer whose language model is loaded here."""
+
+    def __init__(self, choice: Model, load: Callable[[str, str], tuple]):
+        model, self.embedder = load(choice.name, choice.weights)
+        if choice.settings and not hasattr(model, "with_settings"):
+            raise InputError(f"{choice.name} has no settings; take them out of the suite.")
+        self.model = model.with_settings(**dict(choice.settings)) if choice.settings else model
+
+    def explain(self, picture: Image.Image | None, instruction: str, options: dict) -> Iterator[Explained]:
+        """As in Explainer."""
+        return explain_answer_stream(instruction, self.model, embedder=self.embedder, units="words", **options)
+
+    def measure(self, explanation: Any) -> Iterator[Any]:
+        """As in Explainer."""
+        return measure_answer_trust(explanation, self.model)
 
 
 def explain_cells(
     suite: Suite,
     out,
     *,
-    load: Callable[[str, str], tuple] = load_models,
-    ask: Callable[[Editor], Explainer] | None = None,
+    load: Callable[[str, str], tuple] | None = None,
+    ask: Callable[[Model], Explainer] | None = None,
     share: Callable[[list[str]], list[str]] = list,
     is_main: bool = True,
     every_batch: bool = False,
@@ -80,17 +115,23 @@ def explain_cells(
 ) -> Iterator[Progress]:
     """Explain the cells of `suite` that `out` does not have yet; yield before the first and after each.
 
-    - load: gives (editor, embedder or None) of a name and weights; an editor is loaded once.
-    - ask: gives the Explainer of an editor, where that is not to be loaded here. Raises InputError where it cannot.
+    - load: gives (model, embedder or None) of a name and weights, as `get_loader` does; a model is loaded once.
+    - ask: gives the Explainer of a model, where that is not to be loaded here. Raises InputError where it cannot.
     - share: of the names of the cells to be done, those that this process does; see `smile.scenarios.distributed`.
     - is_main: whether this process writes down the plan.
     - every_batch: yield after each batch of a cell's edits too, so that closing the iterator takes effect there.
-    - cache: as for `explain`.
+    - cache: as for `explain`; of edits only.
 
     Raises InputError where there is nothing to do or `out` cannot be used. A cell that raises it is kept with its
     sentence, and the others go on.
     """
-    out, ask = Path(out), ask or functools.partial(LoadedEditor, load=load, cache=cache)
+    require(
+        cache is None or not suite.asks, "Only edits are kept in a cache; leave it out for a suite that asks a language model."
+    )
+    out, load = Path(out), load or get_loader(suite)
+    loaded: Callable[[Model], Explainer] = functools.partial(LoadedLanguageModel, load=load)
+    if not suite.asks:
+        loaded = functools.partial(LoadedEditor, load=load, cache=cache)
     cells, left_out = plan_cells(suite)
     require(cells, "Every picture shows already what the instructions ask for, so there is nothing to explain.")
     folder.check_folder(out, suite)
@@ -102,10 +143,10 @@ def explain_cells(
     began, before = time.perf_counter(), len(there)
     progress = Progress(before, len(cells), None)
     yield progress
-    for choice, group in groupby((cell for cell in cells if cell.id in own), key=lambda cell: cell.editor):
+    for choice, group in groupby((cell for cell in cells if cell.id in own), key=lambda cell: cell.model):
         explainer: Explainer | None = None
         try:
-            explainer = ask(choice)
+            explainer = (ask or loaded)(choice)
         except InputError as error:
             failed = {"failed": str(error)}
         for cell in group:
@@ -122,12 +163,12 @@ def explain_cells(
 
 def _explain_cell(cell: Cell, suite: Suite, explainer: Explainer) -> Iterator[dict | None]:
     """None after each batch, at last what is kept of the cell: plain values, the same whenever and wherever it is run."""
-    explanation: Explanation | None = None
+    explanation: Explained | None = None
     trust: dict[str, dict] = {}
     try:
         relevant = cell.find_relevant_words()
-        picture = cell.picture.open()
-        region = cell.picture.open_region(picture) if cell.editor.takes_region else None
+        picture = cell.picture.open() if cell.picture else None
+        region = cell.picture.open_region(picture) if cell.picture and picture and cell.model.takes_region else None
         takes: dict = cell.case.options if cell.case else {} if region is None else {"region": region}
         options = {"edits": suite.edits, "seed": suite.seed} | suite.options | takes
         for step in explainer.explain(picture, cell.instruction, options):
@@ -141,18 +182,23 @@ def _explain_cell(cell: Cell, suite: Suite, explainer: Explainer) -> Iterator[di
     except InputError as error:
         yield {"failed": str(error)}
         return
-    url = Pictures(LONGEST).url
-    full = cast(Image.Image, explanation.edits[0])  # an explanation whose first edit failed is an InputError
     yield {
         "failed": None,
         "relevant": relevant,
-        "carried_out": cell.is_carried_out(full, suite.seed),
+        **_judge(cell, explanation, suite.seed),
         "scores": score_cell(relevant, explanation.weights, explanation.fidelity, trust),
         "trust": trust,
-        "input": url(explanation.image),
-        "edit": url(full),
         "explanation": explanation.to_dict(),
     }
+
+
+def _judge(cell: Cell, explanation: Explained, seed: int) -> dict:
+    """Whether the model did what was asked; of an edit, the pictures, too."""
+    if isinstance(explanation, AnswerExplanation):
+        return {"carried_out": cell.is_answered(explanation.answer)}
+    url = Pictures(LONGEST).url
+    full = cast(Image.Image, explanation.edits[0])  # an explanation whose first edit failed is an InputError
+    return {"carried_out": cell.is_carried_out(full, seed), "input": url(explanation.image), "edit": url(full)}
 
 
 def score_cell(
@@ -168,6 +214,7 @@ def score_cell(
         scores = metrics.accuracy(weights, relevant)
     scores["fidelity"] = fidelity.get("R2_weighted_leave_one_out")
     if trust:
+        scores["lds"] = trust.get("foresight", {}).get("lds")
         inserted, seeds = trust.get("stability", {}), trust.get("consistency", {}).get("seeds") or {}
         scores |= {"inserted_overlap": inserted.get("ruzicka"), "inserted_significant": inserted.get("jaccard")}
         scores |= {"seeds_spread": seeds.get("mean_standard_deviation"), "seeds_top_word": seeds.get("top_1_frequency")}

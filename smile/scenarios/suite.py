@@ -13,9 +13,11 @@
       - path: street.png                # below the suite's folder; with region and shows: {attribute: value} if need be
     editors:
       - name: instruct-pix2pix          # with weights and settings as for load_editor
+    language_model: toyroad             # instead of pictures and editors; the templates are prompts then, and may say the
+                                        # answer that they should get (answer: "The car is {car colour}.")
     seed: 0                             # this and the rest may be left out
     edits: null
-    options: {noise_seeds: 2}           # of smile.explain
+    options: {noise_seeds: 2}           # of smile.explain, or smile.explain_answer
     trust: false                        # true: stability, consistency and faithfulness too, with some six times the edits
 
 An attribute belongs to one of those that the taxonomies of operational design domains have in common. BSI PAS 1883:2020
@@ -33,15 +35,14 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
+from smile.ask import fill_options
 from smile.errors import InputError
-from smile.method import design, units
-from smile.models.editors import EDITORS
+from smile.method import design, prompts, units
 from smile.options import DEFAULTS, Options
 from smile.scenarios import source
 from smile.scenarios.fields import (
     LARGEST,
     Entry,
-    Number,
     Several,
     Text,
     check_at,
@@ -54,6 +55,7 @@ from smile.scenarios.fields import (
     require,
     shorthand,
 )
+from smile.scenarios.models import Model, ModelEntry, check_editors, list_editors, make_language_model
 from smile.scenarios.pictures import Picture, PictureEntry, list_pictures
 
 ODD = {
@@ -65,6 +67,7 @@ ODD = {
     "scenery": "scenery",
 }
 OPTIONS = tuple(name for name in DEFAULTS if name not in ("seed", "edits", "join", "hold"))  # said elsewhere, or of one text
+ASKED = "language_model"  # the field of a suite that asks one
 TOKEN = re.compile(r"(?:\{[^{}]*\}|\S)+")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 MAX_CELLS = 10_000
@@ -72,7 +75,8 @@ MAX_VALUES = 100
 
 
 class Limits(NamedTuple):
-    """How large a suite may be where it is run, what one does with a larger one, and whether pictures may be files."""
+    """How large a suite may be where it is run, what one does with a larger one, and whether pictures may be files and a
+    language model any folder or repository."""
 
     cells: int = MAX_CELLS
     edits: int = design.MAX_EDITS  # in one cell
@@ -91,17 +95,19 @@ class Slot(NamedTuple):
 
 
 class Attribute(Entry):
-    """A condition of the domain; `of` is the one of ODD that it belongs to."""
+    """A condition of the domain; `of` is what it belongs to: one of ODD where pictures are edited."""
 
-    of: Annotated[str, fits(check_choice, ODD)]
+    of: Text
     values: Several[Text]
 
 
 class Template(Entry):
-    """An instruction with placeholders; `relevant` are the tokens that should matter, empty where nobody said so."""
+    """An instruction or prompt with placeholders; `relevant` are the tokens that should matter, and `answer` is what a
+    language model should say, both empty where nobody said so."""
 
     text: Text
     relevant: Several[Text] = ()
+    answer: Text = ""
 
     @property
     def tokens(self) -> list[str]:
@@ -124,19 +130,9 @@ class Template(Entry):
                 slots.append(Slot(order, part, attribute))
         return " ".join(words), slots
 
-
-class Editor(NamedTuple):
-    """An editor with its weights and settings; `label` is its name, with more where two would be called the same."""
-
-    label: str
-    name: str
-    weights: str
-    settings: tuple[tuple[str, float], ...]
-
-    @property
-    def takes_region(self) -> bool:
-        """Whether it needs the part of the picture that may change."""
-        return self.name in EDITORS and EDITORS[self.name].needs_region
+    def fill_in_answer(self, values: Mapping[str, str]) -> str:
+        """The answer with these values, by attribute; "" where there is none."""
+        return PLACEHOLDER.sub(lambda found: values[found[1]], self.answer)
 
 
 def _expand_attributes(given: Any) -> dict:
@@ -153,12 +149,6 @@ def _check_options(given: Any) -> dict[str, Any]:
     return given
 
 
-class _EditorEntry(Entry):
-    name: Text
-    weights: Text = "auto"
-    settings: dict[Text, Number] = Field(default_factory=dict)
-
-
 class _CommonFields(Entry):
     """What a suite says in its file as it means it."""
 
@@ -173,21 +163,29 @@ class _CommonFields(Entry):
 
 
 class _File(_CommonFields):
-    pictures: Several[PictureEntry]
-    editors: Several[Annotated[_EditorEntry, shorthand(str, "name")]]
+    pictures: Several[PictureEntry] = ()
+    editors: Several[Annotated[ModelEntry, shorthand(str, "name")]] = ()
+    language_model: Annotated[ModelEntry, shorthand(str, "name")] = Field(default_factory=lambda: ModelEntry(name="toyroad"))
 
 
 class Suite(_CommonFields):
-    """`plain` is what the file says, the rest what it means."""
+    """`plain` is what the file says, the rest what it means: `models` are editors, or one language model, which has no
+    `pictures`."""
 
     pictures: list[Picture]
-    editors: list[Editor]
+    models: list[Model]
     plain: dict
 
     @property
+    def asks(self) -> bool:
+        """Whether it asks a language model, instead of having pictures edited."""
+        return ASKED in self.plain
+
+    @property
     def method(self) -> dict[str, Any]:
-        """All of explain's options as they will be."""
-        return Options.of(self.options | {"edits": self.edits}).settings()
+        """All of the method's options as they will be."""
+        options = fill_options(self.options) if self.asks else self.options
+        return Options.of(options | {"edits": self.edits}).settings()
 
     def list_instructions(self, template: Template) -> list[dict[str, str]]:
         """The values, by attribute, of each instruction that the template makes."""
@@ -208,26 +206,37 @@ def make_suite(plain: dict, folder: Path | None, limits: Limits, runs: bool = Tr
 
     Raises InputError, in one sentence, for whatever is not as it should be.
     """
-    file = parse(_File, plain, "a suite")
-    _check_attributes(file.attributes, limits)
+    file, asks = parse(_File, plain, "a suite"), ASKED in plain
+    require(not asks or "editors" not in plain, f"A suite has either editors or a language model; take out editors or {ASKED}.")
+    require(not asks or "pictures" not in plain, "A language model is shown no pictures; take them out of the suite.")
+    if not asks:
+        check_at("a suite", check_keys, _File.model_fields, ("pictures", "editors"), plain)
+    _check_attributes(file.attributes, limits, asks)
     for order, template in enumerate(file.templates, 1):
         _check_template(template, f"template {order}", file.attributes)
+        require(asks or not template.answer, f"Template {order} says an answer, and an editor gives none; take it out.")
     twice = find_repeated(template.text for template in file.templates)
     require(twice is None, f"The template “{twice}” is there twice.")
     values = {name: attribute.values for name, attribute in file.attributes.items()}
     pictures = list_pictures(file.pictures, values, folder, opens=runs)
-    meaning = {"pictures": pictures, "editors": _list_editors(file.editors), "plain": plain}
+    anywhere = limits.files or not runs
+    models = [make_language_model(file.language_model, anywhere)] if asks else list_editors(file.editors)
+    meaning = {"pictures": pictures, "models": models, "plain": plain}
     suite = Suite.model_construct(**dict(file) | meaning)
     _check_size(suite, limits)
     if runs:
         _check_instructions(suite)
-        _check_editors(suite)
+        if not asks:
+            check_editors(suite.models)
+            _check_regions(suite)
     return suite
 
 
-def _check_attributes(attributes: Mapping[str, Attribute], limits: Limits) -> None:
+def _check_attributes(attributes: Mapping[str, Attribute], limits: Limits, asks: bool) -> None:
     count = 0
     for name, attribute in attributes.items():
+        if not asks:
+            check_at(f"“of” of attribute “{name}”", check_choice, ODD, attribute.of)
         require(not set("{}") & set(name), f"The attribute “{name}” must not have braces in its name.")
         require(len(attribute.values) <= MAX_VALUES, f"The attribute “{name}” has more than {MAX_VALUES} values.")
         twice = find_repeated(attribute.values)
@@ -246,46 +255,43 @@ def _check_template(template: Template, place: str, attributes: Mapping[str, Att
             check_at(f"the placeholder {{{name}}} in {place}", check_choice, attributes, name)
     there = ", ".join(f"{{{name}}}" for name in attributes)
     require(template.attributes, f"{place.capitalize()} has no placeholder; use {there}.")
+    for name in PLACEHOLDER.findall(template.answer):
+        check_at(f"the placeholder {{{name}}} in the answer of {place}", check_choice, template.attributes, name)
     for order, word in enumerate(template.relevant, 1):
         check_at(f"relevant word of {place}, no. {order}", check_choice, dict.fromkeys(tokens), word)
 
 
-def _list_editors(entries: tuple[_EditorEntry, ...]) -> list[Editor]:
-    editors = [Editor(entry.name, entry.name, entry.weights, tuple(sorted(entry.settings.items()))) for entry in entries]
-    twice = find_repeated(editors)
-    require(twice is None, f"The editor {twice and twice.name} is there twice with the same weights and settings.")
-    names = [editor.name for editor in editors]
-    return [e if names.count(e.name) == 1 else e._replace(label=_make_long_label(e)) for e in editors]
-
-
-def _make_long_label(editor: Editor) -> str:
-    return ", ".join([editor.name, editor.weights, *(f"{name} {value:g}" for name, value in editor.settings)])
-
-
 def _check_size(suite: Suite, limits: Limits) -> None:
     each_picture = [prod(len(suite.attributes[name].values) for name in t.attributes) for t in suite.templates]
-    count = sum(each_picture) * len(suite.pictures) * len(suite.editors)
+    count = sum(each_picture) * (1 if suite.asks else len(suite.pictures)) * len(suite.models)
     require(count <= limits.cells, f"The suite has {count} cells, and at most {limits.cells} are run; {limits.otherwise}.")
     most = max(suite.method[name] or 0 for name in ("edits", "seeds", "noise_seeds"))
     require(most <= limits.edits, f"The suite asks for {most} edits or seeds in a cell; at most {limits.edits} are made.")
 
 
 def _check_instructions(suite: Suite) -> None:
-    """What explain would say of an instruction before it loads anything."""
-    chosen = suite.method
+    """What explain, or explain_answer, would say of an instruction before it loads anything."""
+    chosen, what = suite.method, "prompt" if suite.asks else "instruction"
+    require(not suite.asks or chosen["distance"] != "patches", "Answers have no patches; choose another distance in options.")
+    require(
+        not suite.asks or chosen["reference"] == "edit", "Answers have no input picture; take the reference out of options."
+    )
+    fine = set[int]()  # numbers of words
     for template in suite.templates:
         for values in suite.list_instructions(template):
             said, _ = template.fill_in(values)
             try:
-                k = len(units.words(said))
-                design.choose(k, chosen["edits"] or design.default_edits(k), chosen["design"], suite.seed)
+                k = len(prompts.split_prompt(said, "words").names) if suite.asks else len(units.words(said))
+                default = design.default_prompts(k) if suite.asks else design.default_edits(k)
+                if k not in fine:
+                    design.choose(k, chosen["edits"] or default, chosen["design"], suite.seed)
+                    fine.add(k)
             except InputError as error:
-                raise InputError(f"The instruction “{said[:100]}” cannot be explained: {error}") from error
+                raise InputError(f"The {what} “{said[:100]}” cannot be explained: {error}") from error
 
 
-def _check_editors(suite: Suite) -> None:
-    for order, editor in enumerate(suite.editors, 1):
-        check_at(f"name of editor {order}", check_choice, EDITORS, editor.name)
+def _check_regions(suite: Suite) -> None:
+    for model in suite.models:
         for picture in suite.pictures:
-            has = not editor.takes_region or picture.scene or picture.region_path
-            require(has, f"{editor.name} needs a region, the part that may change; give one to the picture {picture.name}.")
+            has = not model.takes_region or picture.scene or picture.region_path
+            require(has, f"{model.name} needs a region, the part that may change; give one to the picture {picture.name}.")

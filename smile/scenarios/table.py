@@ -15,19 +15,21 @@ import numpy as np
 import pandas as pd
 
 from smile.evaluation import metrics
-from smile.method.evident import find_evident, find_visible
+from smile.method.evident import find_evident, find_leading, find_visible
 from smile.method.noise_floor import exceeds_noise
 from smile.scenarios import folder
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\n")  # with which one begins in a spreadsheet
 NUMBERS = {"weights": "weights", "low": "ci_low", "high": "ci_high", "p": "p_values", "holm": "p_values_holm"}
 LISTS = ["words", "position", "token", "part", "label", "attribute", "value", "significant", "relevant", *NUMBERS]
-COLUMNS = ["id", "editor", "number", "template", "picture", "instruction", "values", "meets", "shape", "failed", "known",
-           "carried_out", "beyond_noise", "top", "top_word", "top_is_relevant", "count", "input", "edit", *LISTS]  # fmt: skip
-ASKED = {"id": "cell", "editor": "editor", "picture": "picture", "template": "template"}  # column: its heading in a CSV
+COLUMNS = ["id", "model", "number", "template", "picture", "instruction", "values", "meets", "shape", "failed", "known",
+           "carried_out", "beyond_noise", "top", "top_word", "top_is_relevant", "count", "input", "edit", "answer",
+           *LISTS]  # fmt: skip
+ASKED = {"id": "cell", "model": "model", "picture": "picture", "template": "template"}  # column: its heading in a CSV
 FOUND = {"failed": "failed", "carried_out": "carried out", "top_word": "top word", "top_is_relevant": "top word matters",
          "auroc": "auroc", "f1": "f1", "accuracy": "accuracy", "fidelity": "leave-one-out R2",
          "count": "significant words"}  # fmt: skip
+OF_ANSWERS = {"carried_out": "answered", "count": "named words", "significant": "named"}  # other headings
 OF_WORD = {"position": "position", "label": "of template", "attribute": "attribute", "words": "word", "weights": "weight",
            "low": "ci low", "high": "ci high", "p": "p", "holm": "p (Holm)", "significant": "significant",
            "relevant": "should matter"}  # fmt: skip
@@ -41,7 +43,8 @@ class Results:
     cells: a row for each cell that was run, in their order: what the plan says of it and what came out, None where that is
     not known. In the columns LISTS are lists or arrays (k,) over the words. `number` is the template's, `shape` is equal
     where words come from the same places of it, `known` is whether each word has a weight, `top` is the position of the
-    largest absolute weight, `count` is how many words are significant; scores have their own names (`run.score_cell`).
+    largest absolute weight, `count` is how many words are significant; words of a prompt, which have no stars, are so where
+    they are named (`smile.method.evident.find_leading`); scores have their own names (`run.score_cell`).
     """
 
     plan: dict
@@ -87,20 +90,20 @@ def summarise(results: Results) -> dict[str, Any]:
         "values": summarise_values(results),
         "words": summarise_words(results),
         "coverage": summarise_coverage(results),
-        "failures": [{"cell": row.id, "editor": row.editor, "why": row.failed} for row in failed.itertuples() if row.failed],
+        "failures": [{"cell": row.id, "model": row.model, "why": row.failed} for row in failed.itertuples() if row.failed],
     }
 
 
 def summarise_words(results: Results) -> list[dict[str, Any]]:
-    """For each template, editor and position of a word: quartiles of its weight over pictures and values, their spread,
+    """For each template, model and position of a word: quartiles of its weight over pictures and values, their spread,
     and the share of cells in which it is significant."""
     words = results.words[results.words["known"].astype(bool)]
     lines = []
-    for (_, editor, _, _), group in words.groupby(["number", "editor", "token", "part"]):
+    for (_, model, _, _), group in words.groupby(["number", "model", "token", "part"]):
         weights = group["weights"].to_numpy(float)
         low, median, high = np.percentile(weights, (25, 50, 75)).tolist()
         first = group.iloc[0]
-        line = {"template": first["template"], "editor": editor, "word": first["label"], "cells": len(group)}
+        line = {"template": first["template"], "model": model, "word": first["label"], "cells": len(group)}
         line |= {"lower_quartile": low, "median": median, "upper_quartile": high}
         line |= {"standard_deviation": float(np.std(weights, ddof=1)) if len(weights) > 1 else None}
         lines.append(line | {"significant": _mean(group["significant"])})
@@ -108,23 +111,23 @@ def summarise_words(results: Results) -> list[dict[str, Any]]:
 
 
 def summarise_values(results: Results) -> list[dict[str, Any]]:
-    """For each value and editor: the mean weight of the value's words together, and the share of cells in which one of
+    """For each value and model: the mean weight of the value's words together, and the share of cells in which one of
     them is significant; None where the value was in no instruction."""
     words = results.words[results.words["known"].astype(bool) & results.words["attribute"].notna()]
     weights, significant = defaultdict(list), defaultdict(list)
-    for (*key, _), group in words.groupby(["attribute", "value", "editor", "id"], sort=False):
+    for (*key, _), group in words.groupby(["attribute", "value", "model", "id"], sort=False):
         weights[tuple(key)].append(group["weights"].to_numpy(float).sum())
         significant[tuple(key)].append(any(group["significant"]))
     lines = []
     for name, attribute in results.plan["attributes"].items():
-        for key in product([name], attribute["values"], results.plan["editors"]):
-            line = dict(zip(("attribute", "value", "editor"), key, strict=True)) | {"cells": len(weights[key])}
+        for key in product([name], attribute["values"], results.plan["models"]):
+            line = dict(zip(("attribute", "value", "model"), key, strict=True)) | {"cells": len(weights[key])}
             lines.append(line | {"weight": _mean(weights[key]), "significant": _mean(significant[key])})
     return lines
 
 
 def summarise_attributes(results: Results) -> list[dict[str, Any]]:
-    """For each attribute and editor, over the cells whose instruction names it, what is known of how good the
+    """For each attribute and model, over the cells whose instruction names it, what is known of how good the
     explanations are. None where there is nothing to tell it from.
 
     - carried_out: share of edits nearer to what was asked for than to anything else.
@@ -142,10 +145,10 @@ def summarise_attributes(results: Results) -> list[dict[str, Any]]:
     scores = [name for name in known.columns if name not in COLUMNS] if len(known) else []
     lines = []
     for name, attribute in results.plan["attributes"].items():
-        for editor in results.plan["editors"]:
-            cells = known.loc[[cell.editor == editor and name in cell.values for cell in known.itertuples()]]
+        for model in results.plan["models"]:
+            cells = known.loc[[cell.model == model and name in cell.values for cell in known.itertuples()]]
             good = cells.loc[[carried_out is True for carried_out in cells["carried_out"]]]
-            line = {"attribute": name, "of": attribute["of"], "editor": editor, "cells": len(cells)}
+            line = {"attribute": name, "of": attribute["of"], "model": model, "cells": len(cells)}
             line |= {"carried_out": _mean(cells["carried_out"])} | {score: _mean(cells[score]) for score in scores}
             line |= {"auroc_carried_out": _mean(good["auroc"]), "top_word": _mean(cells["top_is_relevant"])}
             lines.append(line | measure_consistency(cells) | measure_stability(cells))
@@ -154,14 +157,14 @@ def summarise_attributes(results: Results) -> list[dict[str, Any]]:
 
 def measure_consistency(cells: pd.DataFrame) -> dict[str, float | None]:
     """How alike the explanations of one instruction are over pictures; see `summarise_attributes`."""
-    found = [metrics.consistency(group) for group in _group(cells, ["editor", "instruction"])]
+    found = [metrics.consistency(group) for group in _group(cells, ["model", "instruction"])]
     names = {"spread": "mean_standard_deviation", "same_top_word": "top_1_frequency", "rank_correlation": "rank_correlation"}
     return {name: _mean(each[theirs] for each in found) for name, theirs in names.items()}
 
 
 def measure_stability(cells: pd.DataFrame) -> dict[str, float | None]:
     """How alike the explanations of one picture are when another value is asked for; see `summarise_attributes`."""
-    groups = _group(cells, ["editor", "number", "picture", "shape"])
+    groups = _group(cells, ["model", "number", "picture", "shape"])
     pairs = [pair for group in groups for pair in combinations(group, 2)]
     return {
         "overlap": _mean(metrics.measure_overlap(a.weights, b.weights) for a, b in pairs),
@@ -195,13 +198,24 @@ def write_cells_csv(results: Results) -> str:
     """cells.csv: one line for each cell."""
     names, cells = list(results.plan["attributes"]), results.cells
     values = pd.DataFrame([[each.get(name) for name in names] for each in cells["values"]], cells.index, names, object)
-    table = pd.concat([cells[[*ASKED, "instruction"]], values, cells[[*FOUND]]], axis=1)
-    return _write_csv(table, [*ASKED.values(), "instruction", *names, *FOUND.values()])
+    asked, found = _choose_headings(results, ASKED), _choose_headings(results, FOUND)
+    text = "prompt" if results.plan["asks"] else "instruction"
+    found |= {"answer": "answer"} if results.plan["asks"] else {}
+    table = pd.concat([cells[[*asked, "instruction"]], values, cells[[*found]]], axis=1)
+    return _write_csv(table, [*asked.values(), text, *names, *found.values()])
 
 
 def write_words_csv(results: Results) -> str:
     """words.csv: one line for each cell and word."""
-    return _write_csv(results.words[[*ASKED, *OF_WORD]], [*ASKED.values(), *OF_WORD.values()])
+    columns = _choose_headings(results, ASKED | OF_WORD)
+    return _write_csv(results.words[[*columns]], [*columns.values()])
+
+
+def _choose_headings(results: Results, columns: dict[str, str]) -> dict[str, str]:
+    """The columns with their headings; answers have no pictures, and words of a prompt no stars."""
+    if not results.plan["asks"]:
+        return columns
+    return {name: OF_ANSWERS.get(name, heading) for name, heading in columns.items() if name != "picture"}
 
 
 def _make_row(plan: dict, planned: dict, done: dict) -> dict[str, Any]:
@@ -214,9 +228,13 @@ def _make_row(plan: dict, planned: dict, done: dict) -> dict[str, Any]:
     moved = exceeds_noise(*(np.array(explanation.get(name) or [], float) for name in moves))
     visible = find_visible(explanation.get("maps"), len(words))
     significant = find_evident(numbers["weights"], numbers["holm"], explanation.get("untested", ""), visible, moved)
+    if plan["asks"]:
+        proven = explanation.get("log_probs") is not None or significant
+        significant = find_leading(numbers["weights"], proven, moved and bool(visible.any()))
     return {
-        **{name: planned[name] for name in ("id", "editor", "picture", "instruction", "values")},
+        **{name: planned[name] for name in ("id", "model", "picture", "instruction", "values")},
         **{name: done.get(name) for name in ("failed", "carried_out", "input", "edit")},
+        "answer": next(iter(explanation.get("answers", [])), None),
         **done.get("scores", {}),
         **numbers,
         "number": planned["template"],

@@ -21,7 +21,6 @@ from smile.models.text_embedders import ensure_text_embedder
 from smile.subjects.subject import INPUT, Key, Reference, measure_time
 
 LIKELIHOOD = "likelihood"
-FEW = 5  # units: with more, twice the rows of an edit
 BATCH = 16  # prompts at a time, where the model does not say
 
 
@@ -52,11 +51,10 @@ class Answers:
         self._embedded: dict[Key, np.ndarray] = {}
 
     def split(self, text: str, settings: dict[str, Any]) -> Units:
-        """The prompt in its units, and how many prompts are asked unless somebody says otherwise: twice as many as
-        edits, since a prompt has more words that do not matter. Raises InputError."""
+        """The prompt in its units, and how many prompts are asked unless somebody says otherwise. Raises InputError."""
         units = regroup(prompts.split_prompt(text, *self._units), settings["join"], settings["hold"])
         if settings["edits"] is None and settings["smallest_effect"] is None:
-            settings["edits"] = design.default_edits(len(units.names)) * (1 if len(units.names) <= FEW else 2)
+            settings["edits"] = design.default_prompts(len(units.names))
         return units
 
     def prepare(self, units: Units, settings: dict[str, Any]) -> None:

@@ -265,11 +265,12 @@ def describe_suite(planned, seconds: float | None, download: float, cells: int, 
     first = f"; downloads {format_size(download)} first" if download else ""
     instructions = len({cell.instruction for cell in planned.cells})
     asked = f"{format_count(instructions, 'instruction')}, {format_count(len(suite.pictures), 'picture')}"
+    asked, what = (format_count(instructions, "prompt"), "prompt") if suite.asks else (asked, "edit")
     terms = {
         "Suite": f"{suite.name}. {suite.description}" if suite.description else suite.name,
-        "Cells": f"{len(planned.cells)}: {asked}, {', '.join(editor.label for editor in suite.editors)}",
-        "This run": f"up to {format_count(sum(planned.edits.values()), 'edit')}{time}{first}",
-        "At most": f"{cells} cells and {edits} edits here; others may be waiting",
+        "Cells": f"{len(planned.cells)}: {asked}, {', '.join(model.label for model in suite.models)}",
+        "This run": f"up to {format_count(sum(planned.edits.values()), what)}{time}{first}",
+        "At most": f"{cells} cells and {edits} {what}s here; others may be waiting",
     }
     return _list_terms(terms)
 
@@ -279,11 +280,11 @@ def describe_elsewhere(command: str) -> str:
     return f"run it on the command line: {command}"
 
 
-def describe_too_large(cells: int, edits: int, most_cells: int, most_edits: int, command: str) -> str:
-    """For a suite that would keep others waiting."""
+def describe_too_large(cells: int, edits: int, most_cells: int, most_edits: int, command: str, what: str = "edit") -> str:
+    """For a suite that would keep others waiting; `what` it makes: edits, or prompts."""
     return (
-        f"The suite has {cells} cells with {format_count(edits, 'edit')}, and this page runs at most {most_cells} cells with "
-        f"{most_edits} edits; {describe_elsewhere(command)}"
+        f"The suite has {cells} cells with {format_count(edits, what)}, and this page runs at most {most_cells} cells with "
+        f"{most_edits} {what}s; {describe_elsewhere(command)}"
     )
 
 

@@ -52,14 +52,14 @@ class Task:
         return np.random.default_rng([self.seed, 5]).random((count, self.k)) < 0.5
 
 
-def ours(task):
-    task.asked += task.rows
-    return explain_answer(task.prompt, task.model, edits=task.rows, seed=task.seed, trace=False).weights
+def ours(task, **options):
+    e = explain_answer(task.prompt, task.model, edits=task.rows, seed=task.seed, trace=False, **options)
+    task.asked += len(e.texts) + len(e.alone)  # each word left out alone is asked beside the rows
+    return e.weights
 
 
 def published(task):
-    task.asked += task.rows
-    return explain_answer(task.prompt, task.model, edits=task.rows, seed=task.seed, preset="paper", trace=False).weights
+    return ours(task, preset="paper")
 
 
 def published_code(task):

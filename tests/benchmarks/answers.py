@@ -8,7 +8,7 @@
 the strongest is one, stars on words that matter and prompts with a star on another, own-segment words above others', both
 statements of what is said twice, and the trace's edges. `peers`: other methods, re-implemented from their papers, with the
 same prompts and as many rows. `null`: a model that ignores its prompt and draws each answer anew. What was measured is kept in
-.training/answers.jsonl, so that a run cut short goes on; tables are printed.
+.training/answers.jsonl, so that a run cut short goes on. Tables are printed, and written to assets/docs/tables/answers-*.md.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from smile.method.surrogate import fit
 from smile.toyroad.questions import KINDS, draw_clean_prompt, draw_prompt
 
 KEPT = Path(__file__).resolve().parents[2] / ".training" / "answers.jsonl"
+TABLES = Path(__file__).resolve().parents[2] / "assets" / "docs" / "tables"
 FIRST = 7_000_000  # of the held-out numbers; training's begin elsewhere
 HELD_OUT = 64
 
@@ -46,13 +47,14 @@ class Deaf:
         return [" ".join(draw.choice(list("abcdefghij"), 8)) + "." for draw in draws]
 
 
-def list_prompts(kind, model):
-    """(number, prompt) without end, of those that the model answers rightly: what it does otherwise has no known truth."""
+def list_prompts(kind, model, most=42):
+    """(number, prompt) without end, of at most so many words, that the model answers rightly: what it does otherwise has no
+    known truth."""
     number = FIRST + 100_000 * KINDS.index(kind)
     while True:
         prompt = draw_clean_prompt(np.random.default_rng(number), kind)
         k, labels = len(prompt.words), prompt.label_words()
-        if 0 < labels.sum() < k <= 42 and model.write([prompt.text], seed=0)[0] == prompt.answer:
+        if 0 < labels.sum() < k <= most and model.write([prompt.text], seed=0)[0] == prompt.answer:
             yield number, prompt
         number += 1
 
@@ -140,15 +142,37 @@ def average(lines, name):
     return f"{np.mean(values):.3f}" if values else "–"
 
 
-def print_table(columns, rows):
-    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
-    for row in rows:
-        print("| " + " | ".join(map(str, row)) + " |")
+def write_table(what, says, columns, rows):
+    """Print the table, and write it down with the command that makes it."""
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in (columns, *rows)]
+    lines.insert(1, "|" + "---|" * len(columns))
+    text = f"# {says[0]}\n\nPrinted by `python tests/benchmarks/answers.py {what}`. {says[1]}\n\n" + "\n".join(lines) + "\n"
+    (TABLES / f"answers-{what.split()[0]}.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+FOUND = {
+    "AUROC": "auroc", "of mean log-probability": "log", "of leave-one-out": "alone", "top word matters": "top",
+    "words that matter, named": "named", "others, named": "others", "own words above the others'": "own",
+    "both statements named": "both", "said to be said twice": "said", "true edge": "right_edges",
+    "prompts with a false edge": "false_edges", "prompts with a false word of an edge": "false_paths",
+    "prompts asked": "rows", "seconds": "seconds",
+}  # fmt: skip
+KIND_SAYS = """Held-out prompts of 11 to 42 words that the bundled language model answers rightly, default settings, one
+thread of a shared CPU. AUROC is of the absolute weights against the words that matter; beside it the same with the mean
+log-probability as the response, and of what leaving out each word alone does. *Named*: a weight of at least a quarter of
+the largest. Own words: in prompts of two questions the smallest effect of a part's own words on it is above the largest of
+the other part's words."""
+PEER_SAYS = """The same prompts for each method, {} of each kind and of at most rows less two words, which regressions need;
+methods re-implemented from their papers in `tests/benchmarks/answer_peers.py`, AUROC of absolute weights. LDS: Spearman's
+correlation over 64 held-out prompts with half of the words (what is foretold with what is measured). Drop: of the mean log-
+probability of a token without the three heaviest words. Leave-one-out takes one prompt for each word, DBSA four, whatever
+the rows; ours asks each word alone beside the rows and writes all answers, which the others do not need."""
+NULL_SAYS = """A model that ignores its prompt and draws each answer anew, prompts of 8 to 14 words. Type I: share of words
+with an uncorrected p-value below .05. Named: runs in which any word is named."""
 
 
 def run_kinds(model, args):
-    names = ("auroc", "log", "flat", "alone", "top", "named", "others", "own", "both", "said", "right_edges", "false_edges",
-             "false_paths", "rows", "seconds")  # fmt: skip
     rows = []
     for kind in args.kinds:
         lines = []
@@ -156,8 +180,10 @@ def run_kinds(model, args):
             lines.append(
                 keep((args.model, "kinds", kind, number), lambda n=number, p=prompt, k=kind: measure_kind(k, n, p, model))
             )
-        rows.append([kind, len(lines), *(average(lines, name) for name in names)])
-    print_table(["kind", "prompts", *names], rows)
+        rows.append([kind, len(lines), *(average(lines, name) for name in FOUND.values())])
+    table = np.array([["", "prompts", *FOUND], *rows], object).T.tolist()
+    command = f"kinds --prompts {args.prompts}"
+    write_table(command, ("Words found in prompts with a known answer", KIND_SAYS), table[0], table[1:])
 
 
 def run_peers(model, args):
@@ -165,7 +191,7 @@ def run_peers(model, args):
     for count in args.rows:
         found = {}
         for kind in args.kinds:
-            for (number, prompt), _ in zip(list_prompts(kind, model), range(args.prompts), strict=False):
+            for (number, prompt), _ in zip(list_prompts(kind, model, min(42, count - 2)), range(args.prompts), strict=False):
                 key = (args.model, "peers", count, kind, number)
                 for name, line in keep(key, lambda p=prompt, n=number, c=count: measure_peers(p, model, c, n)).items():
                     found.setdefault(name, []).append(line)
@@ -178,12 +204,15 @@ def run_peers(model, args):
                     *(average(lines, each) for each in ("auroc", "top", "lds", "drop", "asked", "seconds")),
                 ]
             )
-    print_table(["rows", "method", "prompts", "AUROC", "top word", "LDS", "top-3 drop (nat)", "model calls", "seconds"], rows)
+    columns = ["rows", "method", "prompts", "AUROC", "top word", "LDS", "top-3 drop (nat)", "prompts asked", "seconds"]
+    command = f"peers --prompts {args.prompts}"
+    write_table(command, ("Beside other methods", PEER_SAYS.format(args.prompts)), columns, rows)
 
 
 def run_null(args):
     lines = [keep(("deaf", "null", number), lambda n=number: measure_null(n)) for number in range(args.runs)]
-    print_table(["runs", "type I at .05", "any star"], [[len(lines), average(lines, "share"), average(lines, "any")]])
+    line = [len(lines), average(lines, "share"), average(lines, "any")]
+    write_table(f"null --runs {args.runs}", ("Where nothing acts", NULL_SAYS), ["runs", "type I", "named"], [line])
 
 
 if __name__ == "__main__":

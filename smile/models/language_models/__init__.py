@@ -51,7 +51,7 @@ def load_language_model(
     if "\0" in name or any(len(part) > 255 for part in Path(name).parts):
         raise InputError(f"There is no language model at {shown(name)}.")
     release_memory()  # of a model before this one
-    if name not in LANGUAGE_MODELS and _is_place(name):
+    if name not in LANGUAGE_MODELS and is_place(name):
         model = Entry(CAUSAL).load(weights or name, device)
     else:
         sets = LANGUAGE_MODELS[name].weights if name in LANGUAGE_MODELS else {"auto": ""}
@@ -77,6 +77,6 @@ def ensure_language_model(model: Any) -> LanguageModel:
     return model
 
 
-def _is_place(name: str) -> bool:
+def is_place(name: str) -> bool:
     """Whether this is a folder, or may be a repository on the Hub."""
     return os.path.isdir(os.path.expanduser(name)) or bool(re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name))

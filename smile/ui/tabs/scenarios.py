@@ -16,28 +16,32 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from smile import Explanation, InputError, paths
-from smile.evaluation.evaluate import Measurement
+from smile import InputError, paths
+from smile.evaluation.answer_trust import measure_answer_trust
 from smile.io.atomic import write_file
+from smile.method import design
 from smile.method.units import words
 from smile.models.hub import is_bundled
 from smile.report.jinja import render
-from smile.scenarios import archive, cells, report, suite, table
+from smile.scenarios import archive, cells, models, report, suite, table
 from smile.scenarios import run as running
 from smile.ui import machine, runs, texts
 from smile.ui.components import Pick, ReportView
 from smile.ui.engine import Engine, Request
 from smile.ui.estimate import count_edits
 from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, run_showing, switch_buttons
+from smile.ui.language_engine import LanguageEngine, Question
 from smile.ui.sections.downloads import Downloads, shorten_name
 
-SHIPPED = ("first-steps", "weather", "toyroad")  # the smallest first
+SHIPPED = ("first-steps", "questions", "weather", "toyroad")  # the smallest first
 DRAWN_EVERY = 2.0  # seconds: the report while a suite runs; each drawing begins at its top again
 MAX_CELLS = 60
 MAX_EDITS = 1800
 MAX_OPENED = 400  # cells of a finished run, each of which is computed again
 MAX_PERMUTATIONS = 10_000  # for each cell
 WITH_TRUST = 7  # times the edits, roughly, where a suite asks for trust
+MAX_PROMPTS = 4000
+TRUST_PROMPTS = 119  # at most, of a cell whose suite asks for trust
 LIMITS = suite.Limits(cells=500, edits=256, values=60, bytes=20_000, files=False)
 
 
@@ -53,15 +57,15 @@ class Plan(NamedTuple):
 
     suite: suite.Suite
     cells: list[cells.Cell]
-    edits: dict[suite.Editor, int]
+    edits: dict[models.Model, int]  # or prompts
 
 
 class ScenariosTab:
     """The state `brought` holds the suite that somebody brought, and `finished` the run that is shown (`archive.Run`), in
     memory: the folder in which the cells are made goes with the run, however that ends."""
 
-    def __init__(self, engine: Engine):
-        self.engine = engine
+    def __init__(self, engine: Engine, language_engine: LanguageEngine):
+        self.engine, self.language_engine = engine, language_engine
         self.downloads = Downloads(texts.TAKE_REPORT, "take-report", write_report)
 
     def build(self) -> None:
@@ -112,7 +116,7 @@ class ScenariosTab:
         try:
             planned = self._plan(name, brought)
             yield self._show_plan(planned)
-            slow = [editor for editor in planned.edits if self._estimate_seconds(editor, 1) is None]
+            slow = [] if planned.suite.asks else [each for each in planned.edits if self._estimate_seconds(each, 1) is None]
             for editor in slow:
                 if is_bundled(machine.resolve_weights(editor.name, editor.weights)):
                     self.engine.load(editor.name, editor.weights)
@@ -153,7 +157,7 @@ class ScenariosTab:
             hidden = gr.update(visible=False)
             yield {self.status: self._say_waiting(planned), self.finished: None, self.report: None, self.download_row: hidden}
             with tempfile.TemporaryDirectory(prefix="smile-page-") as out:
-                ask: Any = self._ask
+                ask: Any = self._ask_language_model if planned.suite.asks else self._ask
                 steps: Any = running.explain_cells(planned.suite, out, ask=ask, every_batch=True)
                 with closing(steps):
                     for step in steps:
@@ -200,33 +204,39 @@ class ScenariosTab:
             chosen, command = suite.read_suite(paths.SUITES / f"{name}.yaml"), _build_command(f"assets/scenarios/{name}.yaml")
         else:
             raise InputError(texts.NO_SUITE)
-        for editor in chosen.editors:
+        for editor in () if chosen.asks else chosen.models:
             machine.resolve_weights(editor.name, editor.weights)  # raises for weights that this page does not know
         if (chosen.method["permutations"] or 0) > MAX_PERMUTATIONS:
             raise InputError(texts.TOO_MANY_PERMUTATIONS.format(MAX_PERMUTATIONS))
         planned, _ = cells.plan_cells(chosen)
         if not planned:
             raise InputError(texts.NOTHING_ASKED)
+        for cell in planned if chosen.asks else ():
+            _make_question(cell.model, cell.instruction, {"edits": chosen.edits, "seed": chosen.seed} | chosen.options).check()
         edits = {
-            editor: sum(_count_edits(chosen, cell) for cell in group)
-            for editor, group in groupby(planned, lambda cell: cell.editor)
+            model: sum(_count_edits(chosen, cell) for cell in group)
+            for model, group in groupby(planned, lambda cell: cell.model)
         }
-        if len(planned) > MAX_CELLS or sum(edits.values()) > MAX_EDITS:
-            raise InputError(texts.describe_too_large(len(planned), sum(edits.values()), MAX_CELLS, MAX_EDITS, command))
+        most, what = (MAX_PROMPTS, "prompt") if chosen.asks else (MAX_EDITS, "edit")
+        if len(planned) > MAX_CELLS or sum(edits.values()) > most:
+            raise InputError(texts.describe_too_large(len(planned), sum(edits.values()), MAX_CELLS, most, command, what))
         return Plan(chosen, planned, edits)
 
-    def _estimate_seconds(self, editor: suite.Editor, edits: int) -> float | None:
+    def _estimate_seconds(self, editor: models.Model, edits: int) -> float | None:
         each = self.engine.estimate_edit_seconds(editor.name, editor.weights, dict(editor.settings))
         return None if each is None else each * edits
 
     def _estimate_all_seconds(self, planned: Plan) -> float | None:
+        if planned.suite.asks:
+            return None
         seconds = [self._estimate_seconds(editor, edits) for editor, edits in planned.edits.items()]
         return None if None in seconds else sum(each for each in seconds if each is not None)
 
     def _show_plan(self, planned: Plan) -> Changes:
-        download = sum(self.engine.describe_editor(e.name, e.weights, {}).gigabytes for e in planned.edits)
-        seconds = self._estimate_all_seconds(planned)
-        return {self.plan_text: texts.describe_suite(planned, seconds, download, MAX_CELLS, MAX_EDITS)}
+        editors = () if planned.suite.asks else planned.edits
+        download = sum(self.engine.describe_editor(e.name, e.weights, {}).gigabytes for e in editors)
+        seconds, most = self._estimate_all_seconds(planned), MAX_PROMPTS if planned.suite.asks else MAX_EDITS
+        return {self.plan_text: texts.describe_suite(planned, seconds, download, MAX_CELLS, most)}
 
     def _show_report(self, finished: archive.Run) -> Changes:
         return {self.report: {"page": _draw_report(finished, alone=False)}, self.download_row: gr.update(visible=True)}
@@ -235,22 +245,27 @@ class ScenariosTab:
         return switch_buttons(running, self.stop_button, self.run_button)
 
     def _say_waiting(self, planned: Plan) -> str:
+        if planned.suite.asks:
+            return texts.say_waiting(True)
         first = next(iter(planned.edits))
         ready = self.engine.is_loaded(first.name, first.weights)
         download = 0 if ready else self.engine.describe_editor(first.name, first.weights, {}).gigabytes
         return texts.say_waiting(ready, download)
 
-    def _ask(self, choice: suite.Editor) -> "SharedEditor":
+    def _ask(self, choice: models.Model) -> "SharedEditor":
         return SharedEditor(self.engine, choice)
+
+    def _ask_language_model(self, choice: models.Model) -> "SharedLanguageModel":
+        return SharedLanguageModel(self.language_engine, choice)
 
 
 class SharedEditor:
     """One of a suite's editors, asked through the engine, which has it once for all (`smile.scenarios.run.LoadedEditor`)."""
 
-    def __init__(self, engine: Engine, choice: suite.Editor):
+    def __init__(self, engine: Engine, choice: models.Model):
         self.engine, self.choice = engine, choice
 
-    def explain(self, picture, instruction: str, options: dict[str, Any]) -> Iterator[Explanation | None]:
+    def explain(self, picture, instruction: str, options: dict[str, Any]) -> Iterator[running.Explained | None]:
         """None while the editor is loaded, then `explain_stream`."""
         method = dict(options)
         own = {name: method.pop(name) for name in ("edits", "seed", "region") if name in method}
@@ -260,9 +275,25 @@ class SharedEditor:
             yield from self.engine.wait_for(name, weights)
         yield from runs.explain_in_time(self.engine, self.request)
 
-    def measure(self, explanation: Explanation) -> Iterator[Measurement]:
+    def measure(self, explanation: Any) -> Iterator[Any]:
         """Of what was explained last."""
         yield from runs.measure_in_time(self.engine, self.request, explanation)
+
+
+class SharedLanguageModel:
+    """A suite's language model, asked through the engine (`smile.scenarios.run.LoadedLanguageModel`)."""
+
+    def __init__(self, engine: LanguageEngine, choice: models.Model):
+        self.engine, self.choice = engine, choice
+
+    def explain(self, picture, instruction: str, options: dict[str, Any]) -> Iterator[running.Explained]:
+        """`explain_answer_stream`."""
+        self.question = _make_question(self.choice, instruction, options)
+        yield from self.engine.explain(self.question)
+
+    def measure(self, explanation: Any) -> Iterator[Any]:
+        """Of what was explained last."""
+        yield from measure_answer_trust(explanation, self.engine.get(self.question))
 
 
 def write_report(kind: str, finished: archive.Run | None) -> Iterator[tuple]:
@@ -279,7 +310,19 @@ def write_report(kind: str, finished: archive.Run | None) -> Iterator[tuple]:
         yield str(path), gr.skip()
 
 
+def _make_question(choice: models.Model, prompt: str, options: dict[str, Any]) -> Question:
+    """What is asked in a cell, by explain_answer's options."""
+    method = dict(options)
+    rows, seed = method.pop("edits"), method.pop("seed")
+    settings: dict[str, Any] = dict(choice.settings)
+    return Question(prompt, choice.name, rows=rows, seed=seed, units="words", options=method, **settings)
+
+
 def _count_edits(chosen: suite.Suite, cell: cells.Cell) -> int:
+    if chosen.asks:
+        k, seeds = len(words(cell.instruction)), chosen.method["seeds"]
+        rows = design.planned_edits(k, chosen.edits or design.default_prompts(k)) * seeds + chosen.method["noise_seeds"]
+        return rows + k + (TRUST_PROMPTS if chosen.trust else 0)  # each word is left out alone, too
     edits = count_edits(len(words(cell.instruction)), chosen.method["edits"], chosen.method)
     return sum(edits) * (WITH_TRUST if chosen.trust else 1)
 
