@@ -7,6 +7,7 @@ picture it did it, and how far to believe that. Importing it loads neither torch
 
 from smile.ask import explain_answer, explain_answer_stream
 from smile.errors import InputError
+from smile.evaluation.model_check import check_against_model
 from smile.explain import explain, explain_stream
 from smile.explanation import AnswerExplanation, Explanation, load
 from smile.models.editors import load_editor
@@ -19,6 +20,7 @@ __all__ = [
     "AnswerExplanation",
     "Explanation",
     "InputError",
+    "check_against_model",
     "explain",
     "explain_answer",
     "explain_answer_stream",

@@ -1,7 +1,7 @@
 """Which words of a prompt made a language model's answer: the spine on an answer, and what only answers have beside it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from smile.explanation import AnswerExplanation
 from smile.method import segments as parts
 from smile.method import trace as traces
 from smile.method.prompts import find_sentences, split_prompt
-from smile.method.units import regroup
+from smile.method.units import Units, regroup
 from smile.options import Options, takes_options
 from smile.subjects.answers import Answers
 
@@ -79,13 +79,16 @@ def complete(subject: Answers, e: AnswerExplanation, traced: bool) -> AnswerExpl
     sentences = len(find_sentences(e.answer)) > 1 and e.settings["segments"] != "words"
     if traced and subject.scored and sentences and 2 <= len(e.segments) <= MOST_TRACED and len(e.words) + len(e.segments) <= 65:
         rows = traces.plan_trace(len(e.words), len(e.segments), e.settings["seed"])
-        log_probs = _score_trace(subject, e, split, rows)
+        log_probs = score_trace(subject.score, subject.batch_size, e, split, rows)
         found |= {"trace": traces.fit_trace(rows, log_probs, **chance), "trace_log_probs": log_probs}
     return replace(e, **found, seconds=e.seconds | subject.seconds)
 
 
-def _score_trace(subject: Answers, e: AnswerExplanation, split, masks: list[np.ndarray]) -> list[list[np.ndarray]]:
-    """For each segment and row the log-probabilities of its tokens. Where nothing is given before a segment, the answer begins
+def score_trace(
+    score: Callable[..., np.ndarray], batch_size: int, e: AnswerExplanation, split: Units, masks: list[np.ndarray]
+) -> list[list[np.ndarray]]:
+    """For each segment and row of its mask (`smile.method.trace.plan_trace`) the log-probabilities of its tokens, by
+    `score(texts, answer, given)`. Where nothing is given before a segment, the answer begins
     with it, so it is scored without the white space before it. A line break before it is given in each row: that there is an
     earlier line is then no news, which would be taken for an effect of what that line says."""
     pieces, k, found = e.original.list_parts(), len(e.words), []
@@ -96,9 +99,9 @@ def _score_trace(subject: Answers, e: AnswerExplanation, split, masks: list[np.n
         texts, rows = [split.perturb(row[:k]) for row in mask], np.array([before is not None for before in given])
         scores: list[np.ndarray] = [np.zeros(0)] * len(mask)
         for has, answer in ((True, piece), (False, piece.lstrip())):
-            for at in np.array_split(np.flatnonzero(rows == has), -(-(rows == has).sum() // subject.batch_size) or 1):
+            for at in np.array_split(np.flatnonzero(rows == has), -(-(rows == has).sum() // batch_size) or 1):
                 if len(at):
-                    made = subject.score([texts[i] for i in at], answer, [given[i] for i in at])
+                    made = score([texts[i] for i in at], answer, [given[i] for i in at])
                     for i, row in zip(at, made, strict=True):
                         scores[i] = row
         found.append(scores)

@@ -16,6 +16,7 @@ from PIL import Image
 from smile.errors import InputError, shown
 from smile.io import bundle, schema
 from smile.io.atomic import write_file
+from smile.io.checks import describe_unchecked
 from smile.io.own_folder import replace_files
 from smile.method import group_sequential
 from smile.method.differences import Difference, compare_weights
@@ -77,7 +78,13 @@ class BaseExplanation:
     provisional: bool  # there is more to come
     done: int  # edits made, of
     total: int  # edits to make, noise seeds included
-    unchecked = ""  # of one from a file: a sentence on what nobody checked
+    believed = tuple[str, ...]()  # of one from a file: what nobody checked (`smile.io.checks`)
+    refuted = ""  # of one from a file: the sentence of a check against the model that found something else
+
+    @property
+    def unchecked(self) -> str:
+        """Of one from a file: a sentence on what nobody checked."""
+        return describe_unchecked(self.believed)
 
     @property
     def moved(self) -> bool:
@@ -145,7 +152,7 @@ class BaseExplanation:
         raise NotImplementedError
 
     def _own_fields(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "unchecked"}
+        return {name: value for name, value in vars(self).items() if name not in ("believed", "refuted")}
 
 
 @dataclass
@@ -327,11 +334,12 @@ def load(source, *, refit: bool = True, limits: bundle.Limits = bundle.ANY) -> E
 
     refit: compute the numbers again from the edits, or the log-probabilities of an answer, and compare. limits: of what may
     be in it. Raises InputError where there is no explanation, where it is not as it was written, or where its numbers do not
-    follow from its outcomes and settings. What could not be checked is said in `unchecked`.
+    follow from its outcomes and settings. What could not be checked is said in `unchecked`; `check_against_model` checks
+    what takes a model.
     """
-    fields, unchecked = bundle.read(source, refit=refit, limits=limits)
+    fields, believed = bundle.read(source, refit=refit, limits=limits)
     explanation = AnswerExplanation(**fields) if "answers" in fields else Explanation(**fields)
-    explanation.unchecked = unchecked
+    explanation.believed = believed
     return explanation
 
 

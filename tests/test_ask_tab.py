@@ -1,5 +1,6 @@
 """The tab “Ask a model” and its endpoint, on a model by rule: handlers are called as Gradio calls them."""
 
+import html
 from types import SimpleNamespace
 
 import gradio as gr
@@ -7,6 +8,8 @@ import pytest
 from answering import RuleModel
 
 from smile import InputError, explain_answer
+from smile.report.answer_html import render_answer_page
+from smile.ui import language_engine
 from smile.ui.api import Api
 from smile.ui.language_engine import LanguageEngine, Question
 from smile.ui.tabs.ask import AskTab
@@ -85,6 +88,34 @@ def test_a_bundle_is_opened_and_another_one_refused(tab, tmp_path):
     assert tab.view not in tab.open_bundle(str(tmp_path / "f.zip"))
     written = [path for path, _ in tab.downloads.write("zip", e)]
     assert written[0].endswith(".zip")
+
+
+def test_what_was_opened_is_checked_against_the_model_on_request(tab, tmp_path):
+    explain_answer(SHORT, OnThePage(0.02)).write(tmp_path / "e.zip")
+    changes = tab.open_bundle(str(tmp_path / "e.zip"))
+    shown = changes[tab.shown]
+    assert changes[tab.check_button]["visible"] and shown.unchecked in html.unescape(changes[tab.progress])
+    assert changes[tab.view]["source"] == "from a file" and changes[tab.view]["unchecked"] == shown.unchecked
+    checked = tab.check(shown)
+    assert "toyroad (none) measures the same" in checked[tab.progress] and not checked[tab.check_button]["visible"]
+    assert "how likely" not in shown.unchecked and checked[tab.view]["unchecked"] == shown.unchecked
+    shown = tab.open_bundle(str(tmp_path / "e.zip"))[tab.shown]
+    shown.log_probs[2][0] -= 0.5
+    checked = tab.check(shown)
+    assert "and wrong: 1 of" in checked[tab.progress] and checked[tab.view]["finding"].startswith(
+        "Checked against the model, and wrong"
+    )
+    assert "and wrong" in render_answer_page(shown) and "from a file" in render_answer_page(shown)
+
+
+def test_a_check_of_what_is_not_here_or_too_much_is_one_sentence(tab, tmp_path, monkeypatch):
+    e = explain_answer(SHORT, RuleModel(0.02))
+    e.write(tmp_path / "e.zip")
+    changes = tab.open_bundle(str(tmp_path / "e.zip"))  # of “rules”, which is no model of this page
+    assert not changes[tab.check_button]["visible"] and "not on this page" in tab.check(changes[tab.shown])[tab.progress]
+    explain_answer(SHORT, OnThePage(0.02)).write(tmp_path / "e.zip")
+    monkeypatch.setattr(language_engine, "MAX_CHECKED", 10)
+    assert "would keep others waiting" in tab.check(tab.open_bundle(str(tmp_path / "e.zip"))[tab.shown])[tab.progress]
 
 
 def test_an_answer_to_something_else_is_marked_as_the_old_one(tab):

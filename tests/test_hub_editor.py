@@ -40,7 +40,7 @@ def tab(hub, loaded, monkeypatch):  # noqa: F811
     monkeypatch.setattr(machine, "measure_memory", lambda: 64e9)
     monkeypatch.setattr(machine, "find_device", lambda: "cpu")
     monkeypatch.setattr(page_engine, "measure_speed", lambda *_: 100e9)
-    monkeypatch.setattr(page_engine, "is_downloaded", lambda _: False)
+    monkeypatch.setattr(machine, "is_downloaded", lambda _: False)
     return build_edit_tab(lambda *names: loaded.append(names) or (Klein(*names), FakeEmbedder()))
 
 

@@ -67,9 +67,9 @@ class Limits(NamedTuple):
 ANY = Limits()
 
 
-def read(source, *, refit: bool = True, limits: Limits = ANY) -> tuple[dict[str, Any], str]:
-    """The fields of an explanation, pictures as PIL images, from a zip (a path or a seekable binary file) or a folder; and a
-    sentence on what of it was not checked.
+def read(source, *, refit: bool = True, limits: Limits = ANY) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields of an explanation, pictures as PIL images, from a zip (a path or a seekable binary file) or a folder; and
+    what of it was not checked (`smile.io.checks`).
 
     refit: compute the numbers again and compare; the page does without for the files that come with it, which tests
     have compared, because a page must start where arithmetic rounds another way, too.
@@ -118,7 +118,7 @@ def _name_file(folder: str, number: int) -> str:
     return f"{folder}/{number:03}.png"
 
 
-def _read_folder(folder: Path, refit: bool, limits: Limits) -> tuple[dict[str, Any], str]:
+def _read_folder(folder: Path, refit: bool, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:
     def read_content(name: str) -> bytes:
         try:
             return read_file(folder, name)
@@ -130,7 +130,7 @@ def _read_folder(folder: Path, refit: bool, limits: Limits) -> tuple[dict[str, A
     return _assemble(read_content, refit, limits)
 
 
-def _read_zip(file, refit: bool, limits: Limits) -> tuple[dict[str, Any], str]:
+def _read_zip(file, refit: bool, limits: Limits) -> tuple[dict[str, Any], tuple[str, ...]]:
     try:
         with SafeZip(file, MAX_ENTRIES) as archive:
             for name in archive.names:
@@ -144,7 +144,7 @@ def _read_zip(file, refit: bool, limits: Limits) -> tuple[dict[str, Any], str]:
 
 def _assemble(
     read_content: Callable[[str], bytes], refit: bool, limits: Limits, names: set[str] | None = None
-) -> tuple[dict[str, Any], str]:
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The fields from what `read_content(name)` gives, and what was not checked; with `names`, there must be no other files."""
     values = schema.decode(read_content(RECORD))
     if isinstance(values, dict) and "answers" in values:

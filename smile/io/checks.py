@@ -1,7 +1,7 @@
 """What an opened explanation says of itself beyond its numbers: how its rows were chosen and weighed, which is done again, and
 what nobody checked, which is said."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 from smile.errors import InputError
 from smile.io.schema import CHANGED, agree
 from smile.method import design, kernel
+
+NUMBERS, NOTHING = "that its numbers follow from its edits", "Nothing in this file was computed again."
+DISTANCES, SCORES = "how far apart they are", "how likely they are"  # what `smile.evaluation.model_check` measures again
 
 
 def compare_design(fields: Mapping[str, Any]) -> None:
@@ -39,16 +42,21 @@ def compare_design(fields: Mapping[str, Any]) -> None:
         raise InputError(CHANGED)
 
 
-def list_unchecked(fields: Mapping[str, Any], listed: bool, refit: bool) -> str:
-    """A sentence on what was believed of a file, because nobody can know it without the models, or nobody looked.
+def list_unchecked(fields: Mapping[str, Any], listed: bool, refit: bool) -> tuple[str, ...]:
+    """What is believed of a file, because nobody can know it without the models, or nobody looked.
 
     listed: whether the record lists hashes of the pictures. refit: whether the numbers were computed again.
     """
-    if not refit:
-        return "Nothing in this file was computed again."
+    what = [] if refit else [NUMBERS]
     if "answers" in fields:
-        return "Not checked, because that takes the models: that these are the model's answers, and how likely they are."
-    what = [f"that {fields['settings']['editor']} made these pictures", "how far apart they are"]
+        return (*what, "that these are the model's answers", DISTANCES if fields["log_probs"] is None else SCORES)
+    what += [f"that {fields['settings']['editor']} made these pictures", DISTANCES]
     what += ["how much each edit counts"] if fields["settings"]["locality"] == "wmd" else []
-    what += [] if listed else ["that the pictures are those of the run"]
-    return f"Not checked, because that takes the models: {', '.join(what)}."
+    return (*what, *([] if listed else ["that the pictures are those of the run"]))
+
+
+def describe_unchecked(claims: Collection[str]) -> str:
+    """The same in a sentence; "" for nothing."""
+    if NUMBERS in claims:
+        return NOTHING if {DISTANCES, SCORES} & {*claims} else f"Not checked: {', '.join(claims)}."
+    return f"Not checked, because that takes the models: {', '.join(claims)}." if claims else ""

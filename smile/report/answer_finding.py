@@ -22,14 +22,16 @@ TRACED = "The trace is measured by leaving out, given what was written before; i
 
 
 def write_answer_sentences(explanation: AnswerLike) -> list[str]:
-    """The finding's sentences; the first says which words made the answer, as far as the prompts can show it."""
+    """The finding's sentences; the first says which words made the answer, as far as the prompts can show it. Before it, where
+    a check refuted the numbers, stands that."""
     e = explanation
+    refuted = [e.refuted] if e.refuted else []
     if not e.provisional:
-        return _write_all(e)
+        return refuted + _write_all(e)
     if np.isnan(e.weights).any():
-        return [f"{e.done} of {e.total} prompts are asked, too few yet to say which words matter."]
+        return [*refuted, f"{e.done} of {e.total} prompts are asked, too few yet to say which words matter."]
     first, *more = _write_all(e)
-    return [f"Provisional, after {e.done} of {e.total} prompts: {first[0].lower()}{first[1:]}", *more]
+    return [*refuted, f"Provisional, after {e.done} of {e.total} prompts: {first[0].lower()}{first[1:]}", *more]
 
 
 def name_source(explanation: AnswerLike, source: int) -> str:

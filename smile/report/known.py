@@ -1,4 +1,5 @@
-"""What the weights never saw, in a sentence: said before a run, in the answer's first line, and in whatever is exported."""
+"""What the weights never saw, in a sentence: said before a run, in the answer's first line, and in whatever is exported; and
+before it, where a check found that the numbers are not the model's."""
 
 from collections.abc import Sequence
 
@@ -10,11 +11,12 @@ UNLIKE = 1.0  # a distance above this is unlike what the weights know
 
 
 def write_warning(e: NumbersLike) -> str:
-    """What of the picture and the words the weights never saw, and which unit is several words; "" where there is nothing to
-    say."""
+    """That a check refuted its numbers, what of the picture and the words the weights never saw, and which unit is several
+    words; "" where there is nothing to say."""
     of = e.settings
     untaught = [e.words[i] for i in of.get("untaught", ())]
-    return describe_unknown(of.get("knows", ""), of.get("picture_distance", 0.0), untaught, e.words)
+    unknown = describe_unknown(of.get("knows", ""), of.get("picture_distance", 0.0), untaught, e.words)
+    return " ".join(filter(None, [e.refuted, unknown]))
 
 
 def describe_unknown(knows: str, distance: float, untaught: Sequence[str], words: Sequence[str]) -> str:

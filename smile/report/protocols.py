@@ -43,6 +43,10 @@ class NumbersLike(Protocol):
     provisional: bool
     done: int
     total: int
+    refuted: str
+
+    @property
+    def unchecked(self) -> str: ...
 
     @property
     def moved(self) -> bool: ...
@@ -67,7 +71,6 @@ class ExplanationLike(NumbersLike, Protocol):
     """The same with the pictures of edits."""
 
     image: Image.Image
-    unchecked: str
     edits: list[Image.Image | None]  # (n,)
     noise_edits: list[Image.Image | None]
     extra_edits: list[Image.Image | None]  # (m,)

@@ -40,4 +40,5 @@ def list_answer_examples() -> tuple[AnswerExample, ...]:
 def _read(name: str) -> AnswerExplanation:
     explanation = load(EXAMPLES / f"{name}.zip", refit=False)
     assert isinstance(explanation, AnswerExplanation), f"{name} is no explanation of an answer"
+    explanation.believed = ()  # tests have checked what comes with the page
     return explanation

@@ -29,23 +29,23 @@ from PIL import Image
 
 from smile import Explanation, InputError, explain_stream, load_editor, load_embedder, load_segmenter
 from smile.evaluation.evaluate import Measurement, measure_trust
+from smile.evaluation.model_check import ModelCheck, check_against_model
 from smile.models import protocols
 from smile.models.cache import Cache
 from smile.models.caching_editor import CachingEditor
-from smile.models.devices import empty_cuda_cache, measure_gpu_memory, measure_speed, plan_placement
+from smile.models.devices import empty_cuda_cache, measure_gpu_memory, measure_speed
 from smile.models.editors import EDITORS
 from smile.models.editors.first_run import check_editor, summarise
 from smile.models.hub import choose_dtype, is_bundled
-from smile.models.registry import is_downloaded
 from smile.paths import EXAMPLES
 from smile.ui import machine
-from smile.ui.estimate import EMBEDDER, FULL, LARGEST, Outlook, count_work
+from smile.ui.estimate import FULL, Outlook, count_work
 from smile.ui.worker import Hung, Worker
 
 DEFAULT = "instruct-pix2pix"  # the editor that is shown first
 WARM_UP_TEXTS = ["", "snow"]
 SLOW = 5.0  # seconds for a warm-up; a second one would tell nothing new
-LONGEST_CALL = 600  # seconds that finding a region may take
+LONGEST_CALL = 600  # seconds that finding a region, or a check, may take
 LONGEST_LOAD = 600  # seconds that loading may take, and as much for each gigabyte that is downloaded first
 KEPT, KEPT_SECONDS = 2**28, 3600  # bytes of edits in memory, and since when they were not asked for
 
@@ -119,30 +119,17 @@ class Engine:
         if editor is not None:
             defaults = {each: value for each, value in defaults.items() if each in getattr(editor, "SETTINGS", {})}
         where = machine.find_device() if editor is None else str(getattr(editor, "device", "computer"))
-        download = self._count_download(name, weights) if editor is None else 0
+        download = machine.count_download(name, weights) if editor is None else 0
         seconds = self.estimate_edit_seconds(name, weights, settings)
         placement = self._find_placement(name, weights) if where.startswith("cuda") and not is_bundled(weights) else ""
         return Outlook(name, weights, where, defaults, seconds, download, editor is not None, placement)
-
-    def _count_download(self, name: str, weights: str) -> float:
-        """Gigabytes that loading these weights brings first."""
-        if name not in EDITORS:
-            return 0 if is_downloaded(name) else machine.offer_repository(name).gigabytes
-        full = FULL.get((name, weights))
-        return full.gigabytes if full and not EDITORS[name].is_downloaded(weights) else 0
 
     def _find_placement(self, name: str, weights: str) -> str:
         """How the weights lie on the GPU, or will; "" where nobody can know."""
         memory, free = getattr(self._get_editor(name, weights), "memory", None), self._get_gpu_memory()
         if memory is not None:
             return memory.placement
-        if free is None:
-            return ""
-        if name not in EDITORS:
-            offer = machine.offer_repository(name)
-            return plan_placement(offer.gigabytes * 1e9, offer.largest * 1e9, free)
-        full = FULL.get((name, weights))  # in half precision, as on every GPU of this kind
-        return plan_placement((full.gigabytes - EMBEDDER) * 1e9 / 2, LARGEST * 1e9 / 2, free) if full else ""
+        return "" if free is None else machine.foretell_placement(name, weights, free)
 
     def _get_gpu_memory(self) -> float | None:
         return measure_gpu_memory()
@@ -213,7 +200,7 @@ class Engine:
     def _limit_loading(self, name: str, weights: str) -> float:
         """Seconds that loading may take: `LONGEST_LOAD`, and as much for each gigabyte that must be downloaded."""
         weights = machine.resolve_weights(name, weights)
-        return LONGEST_LOAD * (1 + self._count_download(name, weights))
+        return LONGEST_LOAD * (1 + machine.count_download(name, weights))
 
     def _abandon_loading(self, name: str, weights: str) -> None:
         """Free whoever waits for a load that hangs, and the next one, who begins anew. Raises InputError."""
@@ -319,18 +306,31 @@ class Engine:
     def find_region(self, picture: Image.Image, phrase: str) -> Image.Image:
         """The region of `picture` that shows `phrase`. Raises InputError where there is nothing of the kind."""
         segmenter = _load_segmenter("full", self.segmenter_device)
+        late = "The region was not found in time; paint it, or try again."
+        return self._compute(lambda: segmenter.find(picture, phrase), _load_segmenter.cache_clear, late)
 
-        def find() -> Image.Image:
+    def check(self, explanation: Explanation, name: str, weights: str) -> ModelCheck:
+        """`check_against_model` with the embedder that goes with an editor. Raises InputError as it does."""
+        embedder, late = self._load_measurer(name, weights), "The check did not end in time; try it in Python."
+        return self._compute(lambda: check_against_model(explanation, embedder), lambda: self._forget(name, weights), late)
+
+    def _load_measurer(self, name: str, weights: str) -> Any:
+        return self.load_in_time(name, weights)[1]
+
+    def _compute(self, action: Callable[[], Any], forget: Callable[[], None], late: str) -> Any:
+        """What `action` returns while nobody else computes. Raises InputError(late) when it hangs; then `forget` is called."""
+
+        def act() -> Any:
             with self._hold_models():
-                return segmenter.find(picture, phrase)
+                return action()
 
         with Worker() as worker:
             try:
-                return worker.do(find, LONGEST_CALL)
+                return worker.do(act, LONGEST_CALL)
             except Hung:
-                _load_segmenter.cache_clear()
+                forget()
                 self._in_use = threading.RLock()
-                raise InputError("The region was not found in time; paint it, or try again.") from None
+                raise InputError(late) from None
 
     def _run(self, request: Request, explanation: Explanation | None = None, left: Clock = unlimited) -> Steps:
         """`stream`, of which nothing is computed while another run has the models."""

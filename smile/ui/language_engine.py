@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from smile import AnswerExplanation, InputError, explain_answer_stream, load_language_model
+from smile import AnswerExplanation, InputError, check_against_model, explain_answer_stream, load_language_model
 from smile.errors import shown
+from smile.evaluation.model_check import ModelCheck
+from smile.io.checks import DISTANCES, SCORES
 from smile.method.prompts import SEGMENTS, UNITS, split_prompt
 from smile.models import protocols
 from smile.models.language_models import LANGUAGE_MODELS
@@ -14,6 +17,7 @@ from smile.ui import machine
 
 BUNDLED = "toyroad"
 MAX_ROWS = 256  # prompts in one run of a page that others may be waiting for
+MAX_CHECKED = 2**19  # tokens that are scored again, those of the trace among them
 MAX_TOKENS = 256
 MAX_TEMPERATURE = 2.0
 
@@ -84,6 +88,24 @@ class LanguageEngine:
                 yield step
         finally:
             stream.close()
+
+    def can_check(self, explanation: AnswerExplanation) -> bool:
+        """Whether something of what was opened can be checked here (`check_against_model`) without downloading anything."""
+        name = explanation.settings["language_model"]
+        here = explanation.log_probs is None or name == BUNDLED or name in self._loaded
+        return here and bool({DISTANCES, SCORES} & {*explanation.believed})
+
+    def check(self, explanation: AnswerExplanation) -> ModelCheck:
+        """`check_against_model` with the model that the explanation names. Raises InputError as it does, and where that would
+        keep others waiting."""
+        if explanation.log_probs is None:
+            return check_against_model(explanation)
+        rows = [*explanation.log_probs, *chain(*(explanation.trace_log_probs or []))]
+        if sum(0 if row is None else len(row) for row in rows) > MAX_CHECKED:
+            raise InputError("To check this would keep others waiting; check it in Python, with check_against_model.")
+        model = self.get(Question(explanation.instruction, explanation.settings["language_model"]))
+        with self._in_use:
+            return check_against_model(explanation, model)
 
     def write(self, question: Question, prompt: str) -> str | None:
         """The answer to another prompt, with the same model and seed."""

@@ -10,12 +10,13 @@ import threading
 
 from smile import InputError
 from smile.errors import shown
-from smile.models.devices import ROOM, choose_device, measure_memory
+from smile.models.devices import ROOM, choose_device, measure_memory, plan_placement
 from smile.models.editors import EDITORS
 from smile.models.editors.offer import Offer, inspect_repository, may_read
 from smile.models.hub import is_bundled, is_repository
+from smile.models.registry import is_downloaded
 from smile.ui import texts
-from smile.ui.estimate import FULL
+from smile.ui.estimate import EMBEDDER, FULL, LARGEST
 
 SPACE = os.environ.get("SYSTEM") == "spaces"
 TRUSTED_PROXIES = int(os.environ.get("SMILE_TRUSTED_PROXIES", SPACE))  # of the last, whom a request is for is believed
@@ -153,3 +154,20 @@ def resolve_weights(editor: str, weights: str) -> str:
         there = ", ".join(dict.fromkeys(("auto", *sets)))
         raise InputError(f"There are no weights “{shown(weights)}” of {editor} on this page; there is {there}.")
     return weights
+
+
+def count_download(name: str, weights: str) -> float:
+    """Gigabytes that loading these weights brings first."""
+    if name not in EDITORS:
+        return 0 if is_downloaded(name) else offer_repository(name).gigabytes
+    full = FULL.get((name, weights))
+    return full.gigabytes if full and not EDITORS[name].is_downloaded(weights) else 0
+
+
+def foretell_placement(name: str, weights: str, free: float) -> str:
+    """How the weights will lie in so many free bytes of a GPU; "" where nobody can know."""
+    if name not in EDITORS:
+        offer = offer_repository(name)
+        return plan_placement(offer.gigabytes * 1e9, offer.largest * 1e9, free)
+    full = FULL.get((name, weights))  # in half precision, as on every GPU of this kind
+    return plan_placement((full.gigabytes - EMBEDDER) * 1e9 / 2, LARGEST * 1e9 / 2, free) if full else ""

@@ -10,6 +10,7 @@ from PIL import Image
 
 from smile import Explanation, InputError
 from smile.evaluation.evaluate import Measurement, count_further_edits
+from smile.io.checks import DISTANCES
 from smile.models.editors import EDITORS
 from smile.models.hub import is_repository
 from smile.ui import machine, texts, validation
@@ -101,6 +102,13 @@ def is_here(engine: Engine, explanation: Explanation) -> bool:
     if editor in EDITORS:
         return weights in machine.list_weights(editor)
     return engine.is_loaded(editor, weights)
+
+
+def can_check(engine: Engine, explanation: Explanation) -> bool:
+    """Whether something of what was opened can be checked here (`check_against_model`) without downloading anything."""
+    editor, weights = find_chosen(explanation)
+    here = is_here(engine, explanation) and (engine.is_loaded(editor, weights) or not machine.count_download(editor, weights))
+    return here and DISTANCES in explanation.believed
 
 
 def repeat_request(engine: Engine, explanation: Explanation) -> Request:

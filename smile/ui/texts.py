@@ -68,6 +68,9 @@ TOO_LONG = "This run took longer than the page allows, so it was stopped."
 REPLAYED = "A saved run: nothing was computed just now."
 STALE = "Not explained yet: press Explain."
 OPENED = "Opened from a file: not run here."
+CHECK = "Check against the model"
+MEASURING_AGAIN = "Measuring again what the file says …"
+NOT_TO_CHECK = "There is nothing here to check, or what measured it is not on this page; check it in Python."
 TAKE = {"json": "JSON", "zip": "Bundle (.zip)", "html": "Page (.html)", "png": "Heatmap (.png)"}
 ELSEWHERE = "What edited it is not on this page; a live run takes the editor and weights that are chosen."
 NOTHING = "There is nothing to take away: no explanation yet, or it is more than an hour old; press Explain."
@@ -116,7 +119,12 @@ def build_guide() -> Markup:
 
 def say(text: str, done: int | None = None, total: int = 1, label: str = "edits made") -> Markup:
     """A plain line, with a bar where `done` of `total` are finished."""
-    return render("ui/templates/status.html", text=text.strip(), done=done, total=max(total, 1), label=label)
+    return render("ui/templates/status.html", text=text.strip(), done=done, total=max(total, 1), label=label, opened=False)
+
+
+def say_opened(text: str) -> Markup:
+    """What was not checked of what was opened, which is never folded away."""
+    return render("ui/templates/status.html", text=text.strip(), done=None, opened=True)
 
 
 def say_problem(problem: Exception | str) -> Markup:

@@ -26,7 +26,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from typing import Any
 
-from smile import Explanation, InputError
+from smile import Explanation, InputError, load_embedder
 from smile.evaluation.evaluate import count_further_edits
 from smile.io.images import open_picture
 from smile.models import protocols
@@ -152,6 +152,10 @@ class ZeroGpuEngine(Engine):
             if len(known) == before:
                 raise InputError(f"The GPU is lent for {seconds} seconds, too short for one edit; choose fewer steps.")
             spent = last.seconds if explanation is None else {}
+
+    def _load_measurer(self, name: str, weights: str) -> Any:
+        """Full weights on the CPU: there is a GPU in forks only, and to measure again needs none."""
+        return super()._load_measurer(name, weights) if is_bundled(weights) else load_embedder("full", "cpu")
 
     def _group_edits(self, request: Request, explanation: Explanation | None) -> Group:
         """Under which key the cache has the edits of this picture."""

@@ -322,7 +322,7 @@ function draw() {
   if (!value) return;
   if (before?.prompt !== value.prompt || before.answer !== value.answer) Object.assign(view, { word: null, segment: null, show: null, mask: null, picked: false });
   drawFinding(value);
-  find(".remarks").textContent = value.remarks.slice(1).join(" ");
+  find(".remarks").textContent = [...value.remarks.slice(1), value.unchecked].filter(Boolean).join(" ");
   find(".python").hidden = !value.python;
   find(".python pre").textContent = value.python;
   drawPaths(value);

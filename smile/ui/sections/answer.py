@@ -19,7 +19,7 @@ from smile.ui.components import ComparisonView, ExplanationView, read_region
 from smile.ui.engine import Engine, Request
 from smile.ui.events import AT_ONCE, PRIVATE, Changes, Values, note_difference, run_showing
 from smile.ui.examples import find_example_name
-from smile.ui.runs import TooLong, describe_error, estimate_seconds, explain_in_time, explain_with_all
+from smile.ui.runs import TooLong, can_check, describe_error, estimate_seconds, explain_in_time, explain_with_all
 from smile.ui.sections.form import Form
 
 DRAWN_EVERY = 1.0  # seconds
@@ -47,7 +47,7 @@ class Answer:
     def outputs(self) -> list:
         """What a run fills: the views, the progress and the buttons."""
         form, views = self.form, [self.view, self.comparison, self.shown, self.compared, self.answered, self.refused]
-        buttons = [form.explain_button, form.compare_button, form.stop_button, form.fall_back_button]
+        buttons = [form.explain_button, form.compare_button, form.stop_button, form.fall_back_button, form.check_button]
         return [form.progress, *views, *buttons]
 
     def connect(self, others: list[Callable]) -> None:
@@ -93,7 +93,8 @@ class Answer:
         """The click is seen at once, whoever is before us in the queue."""
         form, hidden = self.form, gr.update(visible=False)
         progress = texts.say_waiting(self.engine.is_loaded(editor, weights))
-        return {form.progress: progress, form.fall_back_button: hidden, **form.switch_buttons(running=True)}
+        offers: Changes = {form.fall_back_button: hidden, form.check_button: hidden}
+        return {form.progress: progress, **offers, **form.switch_buttons(running=True)}
 
     def explain(self, values: Values) -> Iterator[Changes]:
         """Explain with the editor that is chosen. An earlier answer is cleared only when the input is known to be good."""
@@ -190,7 +191,9 @@ class Answer:
 
     def show(self, drawn: dict | None, shown=None, comparison: dict | None = None, compared=None) -> Changes:
         """Both views and both states: `drawn` and `comparison` are the payloads of what `shown` and `compared` hold."""
-        return {self.view: drawn, self.shown: shown, self.comparison: comparison, self.compared: compared}
+        offered = isinstance(shown, Explanation) and can_check(self.engine, shown)
+        views = {self.view: drawn, self.shown: shown, self.comparison: comparison, self.compared: compared}
+        return {**views, self.form.check_button: gr.update(visible=offered, interactive=True)}
 
     def answer_to(self, asked: dict[str, Any]) -> Changes:
         """What is shown answers these values of the form (`Form.describe`)."""

@@ -79,6 +79,7 @@ class Form:
                 self.stop_button = gr.Button("Stop", interactive=False, min_width=60, elem_id="stop")
             self.compare_button = gr.Button(texts.COMPARE, elem_id="compare")
             self.progress = gr.HTML(texts.say(texts.REPLAYED), elem_id="progress")
+            self.check_button = gr.Button(texts.CHECK, visible=False, size="sm", elem_id="check-model")
             self.unknown = gr.HTML(elem_id="unknown")  # what the weights never saw of what is asked
             self.full_button = gr.Button("Use the full weights", visible=False, elem_id="use-full")
             self.fall_back_button = gr.Button("Use the bundled weights", visible=False, elem_id="fall-back")

@@ -16,9 +16,9 @@ from smile.explanation import load_edits
 from smile.models.editors import EDITORS
 from smile.report import citation, payload
 from smile.ui import examples, machine, texts, validation
-from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, read_index
+from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, read_index, run_showing
 from smile.ui.examples import Example
-from smile.ui.runs import is_here
+from smile.ui.runs import can_check, describe_error, find_chosen, is_here
 from smile.ui.sections.answer import Answer, draw
 from smile.ui.sections.form import describe_edits
 from smile.ui.sections.pin import Pin
@@ -52,6 +52,13 @@ class SavedRuns:
             for follower in self.followers:
                 replayed.then(follower.show, follower.inputs, follower.outputs, **AT_ONCE)
         filled = [*form.fields.values(), answer.answered]
+        checked = [form.progress, form.check_button, answer.view]
+        begun = form.check_button.click(self.begin_check, None, checked, **AT_ONCE)
+        checking = begun.then(self.check, answer.shown, checked, **run_showing(form.progress))
+        checking.failure(self.offer_check, answer.shown, checked, **AT_ONCE)  # it was not let in
+        starts = (form.explain_button.click, form.instruction.submit, form.compare_button.click)
+        for end in (*starts, form.examples.select, answer.comparison.select, self.open_button.upload):
+            end(None, cancels=checking, **PRIVATE)
         answer.view.undo(self.refill, answer.shown, filled, **AT_ONCE)
         refilled = answer.view.play(self.refill, answer.shown, filled, **AT_ONCE)
         refilled.then(None, js="() => document.querySelector('#explain').click()", **PRIVATE)
@@ -105,11 +112,36 @@ class SavedRuns:
             return
         known = is_here(self.engine, explanation)
         said = f"{texts.OPENED} {explanation.unchecked}{'' if known else f' {texts.ELSEWHERE}'}"
-        drawn = payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation))
-        answer = self.answer.show(drawn, explanation) | {self.form.progress: texts.say(said)} | self.form.switch_buttons(False)
+        answer = (
+            self.answer.show(_draw(explanation, said), explanation)
+            | {self.form.progress: texts.say_opened(said)}
+            | self.form.switch_buttons(False)
+        )
         with tempfile.TemporaryDirectory(prefix="smile-page-") as folder:
             filled, asked = self._fill(explanation, folder)
             yield filled | answer | self.answer.answer_to(asked)
+
+    def begin_check(self) -> Changes:
+        """The click is seen at once."""
+        return {self.form.progress: texts.say(texts.MEASURING_AGAIN), self.form.check_button: gr.update(interactive=False)}
+
+    def offer_check(self, shown) -> Changes:
+        """What was not checked is said again."""
+        said = f"{texts.OPENED} {shown.unchecked}" if isinstance(shown, Explanation) else ""
+        return {self.form.progress: texts.say_opened(said), self.form.check_button: gr.update(interactive=True)}
+
+    def check(self, shown) -> Changes:
+        """Measure again what nobody has checked of what was opened, and say what came of it."""
+        form = self.form
+        try:
+            if not isinstance(shown, Explanation) or not can_check(self.engine, shown):
+                raise InputError(texts.NOT_TO_CHECK)
+            checked = self.engine.check(shown, *find_chosen(shown))
+        except Exception as error:  # as in answer.py
+            return {form.progress: texts.say_problem(describe_error(error)), form.check_button: gr.update(interactive=True)}
+        said, hidden = f"{checked.sentence} {shown.unchecked}", gr.update(visible=False, interactive=True)
+        say = texts.say_opened if checked.holds else texts.say_problem
+        return {form.progress: say(said), form.check_button: hidden, self.answer.view: _draw(shown, f"{texts.OPENED} {said}")}
 
     def refill(self, shown) -> Iterator[Changes]:
         """The form as it was for what is shown, because somebody may have changed it. A generator, as `open_bundle` is."""
@@ -165,6 +197,11 @@ class SavedRuns:
         explanation.image.save(picture)
         asked = self.form.describe(explanation, str(picture), explanation.region)
         return self.form.fill(asked), asked
+
+
+def _draw(explanation: Explanation, said: str) -> dict[str, Any]:
+    """What the browser draws of what was opened; `said`: where it comes from, and what of it was not checked."""
+    return payload.explanation_payload(explanation, source=said, link=citation.write_query(explanation))
 
 
 def _list_link_values(explanation: Explanation) -> dict[str, Any]:

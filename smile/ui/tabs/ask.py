@@ -63,6 +63,7 @@ class AskTab:
                     self.stop_button = gr.Button("Stop", interactive=False, elem_id="ask-stop", min_width=60)
                 self.compare_button = gr.Button("Compare models", elem_id="ask-compare", visible=len(LANGUAGE_MODELS) > 1)
                 self.progress = gr.HTML(elem_id="ask-progress")
+                self.check_button = gr.Button(texts.CHECK, visible=False, size="sm", elem_id="ask-check-model")
             with gr.Column(elem_id="ask-answer", min_width=320):
                 self.view = AnswerView(self.examples[0].draw() if self.examples else None, elem_id="ask-view")
                 self.comparison = gr.HTML(elem_id="ask-comparison")
@@ -79,7 +80,7 @@ class AskTab:
         """The events."""
         told = {*self.asked, self.answered, self.refused}
         outputs = [self.view, self.shown, self.tried, self.progress, self.button, self.stop_button, self.comparison]
-        outputs += [self.answered, self.refused]
+        outputs += [self.answered, self.refused, self.check_button]
         running = []
         for button, run in ((self.button, self.explain), (self.compare_button, self.compare)):
             begun = button.click(self.begin, None, outputs, **AT_ONCE)
@@ -95,6 +96,12 @@ class AskTab:
             event(None, cancels=running, **PRIVATE)
             shown = event(replay, given, [*outputs, self.prompt], **how)
             shown.then(self.accept, told, [self.answered, self.view], **AT_ONCE)
+        checked = [self.progress, self.check_button, self.view]
+        begun = self.check_button.click(self.begin_check, None, checked, **AT_ONCE)
+        checking = begun.then(self.check, self.shown, checked, **run_showing(self.progress))
+        checking.failure(self.offer_check, self.shown, checked, **AT_ONCE)  # it was not let in
+        for end in (self.button.click, self.compare_button.click, self.samples.select, self.open_button.upload):
+            end(None, cancels=checking, **PRIVATE)
         what_if = [self.shown, self.tried, self.max_tokens, self.temperature]
         self.view.edit(self.try_words, what_if, [self.view, self.tried], trigger_mode="always_last", **EDITING, **PRIVATE)
         self.downloads.connect([self.shown], self.progress, taken)
@@ -123,7 +130,8 @@ class AskTab:
 
     def begin(self) -> Changes:
         """The click is seen at once, whoever is before us in the queue."""
-        return {self.progress: texts.say_waiting(True), **self._switch(running=True)}
+        hidden = gr.update(visible=False)
+        return {self.progress: texts.say_waiting(True), self.check_button: hidden, **self._switch(running=True)}
 
     def read_question(self, values: Values) -> Question:
         """What the form asks. Raises InputError."""
@@ -202,7 +210,9 @@ class AskTab:
 
     def _fill(self, drawn: dict, shown, prompt: str) -> Changes:
         """Show what was explained before; the form's other fields stay as they are, see `accept`."""
+        offered = isinstance(shown, AnswerExplanation) and self.engine.can_check(shown)
         filled: Changes = {self.view: drawn, self.shown: shown, self.prompt: prompt, self.answered: None}
+        filled |= {self.check_button: gr.update(visible=offered, interactive=True)}
         return filled | {self.tried: [], self.comparison: ""}
 
     def open_bundle(self, file: str) -> Changes:
@@ -213,9 +223,29 @@ class AskTab:
                 raise InputError("This explanation is of an edit; open it under “Explain an edit”.")
         except Exception as error:  # as above
             return {self.progress: texts.say_problem(describe_error(error))}
-        drawn = answer_payload(explanation, source="from a file", python=write_answer_python(explanation))
-        filled = self._fill(drawn, explanation, explanation.instruction)
-        return filled | {self.progress: texts.say("Opened; its numbers were computed again."), **self._switch(False)}
+        filled = self._fill(draw(explanation) or {}, explanation, explanation.instruction)
+        return filled | {self.progress: texts.say_opened(f"{texts.OPENED} {explanation.unchecked}"), **self._switch(False)}
+
+    def begin_check(self) -> Changes:
+        """The click is seen at once."""
+        return {self.progress: texts.say(texts.MEASURING_AGAIN), self.check_button: gr.update(interactive=False)}
+
+    def offer_check(self, shown) -> Changes:
+        """What was not checked is said again."""
+        said = f"{texts.OPENED} {shown.unchecked}" if isinstance(shown, AnswerExplanation) else ""
+        return {self.progress: texts.say_opened(said), self.check_button: gr.update(interactive=True)}
+
+    def check(self, shown) -> Changes:
+        """Measure again what nobody has checked of what was opened, and say what came of it."""
+        try:
+            if not isinstance(shown, AnswerExplanation) or not self.engine.can_check(shown):
+                raise InputError(texts.NOT_TO_CHECK)
+            checked = self.engine.check(shown)
+        except Exception as error:  # as above
+            return {self.progress: texts.say_problem(describe_error(error)), self.check_button: gr.update(interactive=True)}
+        say = texts.say_opened if checked.holds else texts.say_problem
+        hidden = gr.update(visible=False, interactive=True)
+        return {self.progress: say(f"{checked.sentence} {shown.unchecked}"), self.check_button: hidden, self.view: draw(shown)}
 
     def try_words(self, shown, tried: list, max_tokens, temperature, event: gr.EventData) -> Changes:
         """What if: the answer to exactly these words. It is no part of the numbers."""
