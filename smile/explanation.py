@@ -126,7 +126,12 @@ class BaseExplanation:
         return describe_order(self)
 
     def compare(self, other: "BaseExplanation") -> list[Difference]:
-        """How much each word's weight in `other` differs from this one's, with its interval (`smile.method.differences`)."""
+        """How much each word's weight in `other` differs from this one's, with its interval (`smile.method.differences`).
+
+        Raises InputError where one is of an edit and one of an answer, or they leave out units of different kinds.
+        """
+        if type(self) is not type(other) or self.settings.get("units") != other.settings.get("units"):
+            raise InputError("These explanations leave out different things, so their weights cannot be compared.")
         return compare_weights(self, other)
 
     def heatmap(self):

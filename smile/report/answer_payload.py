@@ -47,6 +47,7 @@ def answer_payload(
         "note": provisional if e.provisional else "",
         "source": source or ("from a file" if e.unchecked else ""),
         "unchecked": e.unchecked,
+        "running": e.provisional and not was_stopped,
         "answer": e.answer,
         "segments": e.segments,
         "maps": None if e.maps is None or len(e.segments) != e.maps.shape[1] else e.maps.round(4).tolist(),

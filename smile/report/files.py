@@ -9,7 +9,7 @@ _HERE = Path(__file__).parent
 _SCRIPTS = {
     "explanation": ("common", "heatmap", "outcomes", "gallery", "stage", "below", "guess", "frame", "begin"),
     "comparison": ("common", "comparison"),
-    "answer": ("common", "answer"),
+    "answer": ("common", "guess", "answer"),
 }
 
 

@@ -1,66 +1,120 @@
 """A run that was pinned beside another one: what the browser needs to draw both heatmaps and the difference, and the sentences
-that say what differs."""
+that say what differs. Runs are two edits, or two answers."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from smile.method.differences import SMALLEST, Difference, compare_weights
 from smile.report import plots
+from smile.report.answer_finding import write_answer_sentences
 from smile.report.finding import write_sentences
 from smile.report.numbers import finite_or_none, format_interval, format_weight
 from smile.report.payload import Pictures
-from smile.report.protocols import ExplanationLike
+from smile.report.protocols import AnswerLike, ExplanationLike, NumbersLike
 from smile.report.words import join_names
 
 DIFFERS = "≠"
-SETTINGS = {  # what can differ between two runs, by what it is called on the page
-    "editor": "editor",
-    "editor_weights": "weights",
+COMMON = {  # what can differ between two runs, by what it is called on the page
     "preset": "method",
     "seed": "seed",
     "seeds": "number of seeds",
-    "edits": "number of edits",
     "design": "design",
     "distance": "distance",
     "locality": "locality",
     "surrogate": "surrogate",
-    "editor_settings": "settings of the editor",
+}
+OF_EDITS = {"editor": "editor", "editor_weights": "weights", "edits": "number of edits", "editor_settings": "settings of the editor"}
+OF_ANSWERS = {
+    "language_model": "model",
+    "language_model_weights": "weights",
+    "edits": "number of prompts",
+    "units": "what is left out",
+    "language_model_settings": "settings of the model",
 }
 NAMES = {"preset": {None: "ours", "paper": "as published"}}
+
+
+class _Subject(NamedTuple):
+    """What is said of runs of one kind."""
+
+    settings: dict[str, str]
+    measured: str  # the setting that both must share, or their weights are of different things
+    apart: str  # what is said where they do not
+    changed: Callable[[Any, Any], list[str]]  # what else is not the same
+    things: str
+    sentences: Callable[[Any], list[str]]
+    marked: Callable[[Any], Sequence[bool]]  # the words that are framed
+    mark: str  # beside them
+    legend: dict[str, str]
+
+
+EDITS = _Subject(
+    COMMON | OF_EDITS,
+    "reference",
+    "One is compared with the full edit and one with the input picture, so their weights cannot be subtracted.",
+    lambda pinned, now: ["another picture"] if pinned.image.tobytes() != now.image.tobytes() else [],
+    "edits",
+    write_sentences,
+    lambda run: run.significant,
+    plots.STAR,
+    {},
+)
+ANSWERS = _Subject(
+    COMMON | OF_ANSWERS,
+    "distance",
+    "One is measured by how likely its answer is and one by how far answers are apart, so their weights cannot be subtracted.",
+    lambda pinned, now: [],
+    "answers",
+    write_answer_sentences,
+    lambda run: run.leading,
+    "",
+    {"low": "works against its answer", "high": "makes its answer", "mark": "framed: did most"},
+)
 
 
 def pinned_payload(pinned: ExplanationLike, now: ExplanationLike, pictures: Pictures | None = None) -> dict[str, Any]:
     """What templates/comparison.html and its script draw: the pinned run, the one now, and the difference by word."""
     url = (pictures or Pictures()).url
-    comparable = pinned.settings["reference"] == now.settings["reference"]
+    return _build(pinned, now, EDITS, [{"edit": url(run.edits[0])} for run in (pinned, now)])
+
+
+def pinned_answers(pinned: AnswerLike, now: AnswerLike) -> dict[str, Any]:
+    """The same of two answers."""
+    drawn = _build(pinned, now, ANSWERS, [{"answer": run.answer} for run in (pinned, now)])
+    if pinned.answer != now.answer:
+        drawn["said"].insert(1, "The answers are not the same: each weight is about its own run's answer.")
+    return drawn
+
+
+def _build(pinned: NumbersLike, now: NumbersLike, of: _Subject, outcomes: list[dict]) -> dict[str, Any]:
+    comparable = pinned.settings[of.measured] == now.settings[of.measured]
     differences = compare_weights(pinned, now)
     runs = [
-        _list_row(name, run, [getattr(each, place) for each in differences]) | {"edit": url(run.edits[0])}
-        for name, run, place in (("pinned", pinned, "first"), ("now", now, "second"))
+        _list_row(name, run, of, [getattr(each, place) for each in differences]) | outcome
+        for (name, run, place), outcome in zip((("pinned", pinned, "first"), ("now", now, "second")), outcomes, strict=True)
     ]
     return {
         "input": None,
         "title": "The pinned run and this one",
-        "said": write_comparison(pinned, now, differences),
+        "said": _write(pinned, now, of, differences),
         "words": [each.word for each in differences],
         "scale": plots.SCALE,
         "dark_scale": plots.DARK_SCALE,
         "limit": plots.LIMIT,
         "source": "",
+        "legend": of.legend,
         "editors": [*runs, _list_difference(differences)] if comparable else runs,
     }
 
 
-def write_comparison(pinned: ExplanationLike, now: ExplanationLike, differences: list[Difference]) -> list[str]:
+def _write(pinned: NumbersLike, now: NumbersLike, of: _Subject, differences: list[Difference]) -> list[str]:
     """What is not the same in the two runs; which words differ, and whether that is more than the intervals leave open."""
-    changed = _list_changes(pinned, now)
+    changed = _list_changes(pinned, now, of)
     said = [f"Not the same: {'; '.join(changed)}." if changed else "The same question twice."]
-    if pinned.settings["reference"] != now.settings["reference"]:
-        return [
-            *said,
-            "One is compared with the full edit and one with the input picture, so their weights cannot be subtracted.",
-        ]
+    if pinned.settings[of.measured] != now.settings[of.measured]:
+        return [*said, of.apart]
     known = [each for each in differences if np.isfinite(each.value)]
     apart = [each for each in known if each.differs]
     for each in apart:
@@ -78,15 +132,15 @@ def write_comparison(pinned: ExplanationLike, now: ExplanationLike, differences:
     if not (pinned.beyond_noise or now.beyond_noise):
         said.append("Neither run shows anything that another seed would not.")
     elif apart and pinned.settings["seeds"] == now.settings["seeds"] == 1:
-        said.append("Each run has one seed: this is how these two edits differ, and another seed may differ as much.")
+        said.append(f"Each run has one seed: this is how these two {of.things} differ, and another seed may differ as much.")
     return said
 
 
-def _list_changes(pinned: ExplanationLike, now: ExplanationLike) -> list[str]:
+def _list_changes(pinned: NumbersLike, now: NumbersLike, of: _Subject) -> list[str]:
     """Each setting that is not the same, as "seed 0, now 1"."""
-    changes = ["another picture"] if pinned.image.tobytes() != now.image.tobytes() else []
+    changes = of.changed(pinned, now)
     changes += ["the words"] if pinned.words != now.words else []
-    for setting, name in SETTINGS.items():
+    for setting, name in of.settings.items():
         before, after = pinned.settings.get(setting), now.settings.get(setting)
         if before == after:
             continue
@@ -98,16 +152,17 @@ def _list_changes(pinned: ExplanationLike, now: ExplanationLike) -> list[str]:
     return changes
 
 
-def _list_row(name: str, run: ExplanationLike, places: list[int | None]) -> dict[str, Any]:
+def _list_row(name: str, run: NumbersLike, of: _Subject, places: list[int | None]) -> dict[str, Any]:
     """One run as a row of the comparison; a word that it has not is unknown there."""
-    rows = plots.tabulate_words(run)
+    rows, marked = plots.tabulate_words(run), of.marked(run)
     return {
         "name": name,
         "weights": [None if at is None else finite_or_none(run.weights[at]) for at in places],
         "noise": not run.beyond_noise,
-        "significant": [at is not None and bool(run.significant[at]) for at in places],
+        "significant": [at is not None and bool(marked[at]) for at in places],
+        "mark": of.mark,
         "rows": [("", "", "", "", "", "", "") if at is None else rows[at] for at in places],
-        "finding": write_sentences(run)[0],
+        "finding": of.sentences(run)[0],
         "note": "",
     }
 

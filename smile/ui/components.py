@@ -98,10 +98,17 @@ class ComparisonView(_View):
 
 class AnswerView(_View):
     """An explanation of an answer (`smile.report.answer_payload`, or None). `edit`: the answer to these words is asked for;
-    `tried` holds those that were, {"edits": [{"mask", "answer"}]}; `notice` as of `ExplanationView`."""
+    `tried` holds those that were, {"edits": [{"mask", "answer"}]}; `notice`, `pin` and `like` as of `ExplanationView`."""
 
-    def __init__(self, value: dict | None = None, notice: dict | None = None, tried: dict | None = None, **options: Any):
-        props = {"notice": notice or {}, "tried": tried or {"edits": []}}
+    def __init__(
+        self,
+        value: dict | None = None,
+        notice: dict | None = None,
+        tried: dict | None = None,
+        pin: dict | None = None,
+        **options: Any,
+    ):
+        props = {"notice": notice or {}, "tried": tried or {"edits": []}, "pin": pin or {"on": False}}
         super().__init__(value, files.ANSWER, files.read_script("answer"), props, **options)
 
 

@@ -21,6 +21,23 @@ function pen(rgb) {
   return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#000" : "#fff";
 }
 
+// What guess.js asks of the view.
+const shownValue = () => view.value;
+const didIt = (value) => value.leading;
+const drawWords = () => drawPrompt(view.value);
+const isChosen = (index) => (isAsking() ? guess.marks.has(index) : view.word === index);
+
+// The value without anything that tells.
+function withhold(value) {
+  if (!value || !isAsking()) return value;
+  const none = value.words.map(() => null);
+  return {
+    ...value, weights: none, low: none, high: none, leading: value.words.map(() => false), twice: value.words.map(() => false), noise: false,
+    maps: null, places: null, edges: null, hover: value.words.map(() => []), rows: value.rows.map(([word, ...rest]) => [word, ...rest.map(() => "")]),
+    answers: value.answers.slice(0, 1), finding: "Which words made this answer? Mark them, then see.", remarks: [], facts: [],
+  };
+}
+
 // What the prompt shows: what each word did to the whole answer, or to the segment that is chosen.
 function shownWeights(value) {
   return view.segment === null || !value.maps ? value.weights : value.maps.map((row) => row[view.segment]);
@@ -66,7 +83,7 @@ function promptFigure(value, width) {
       const rgb = value.noise ? channels(inDark() ? "#272522" : "#f1efeb") : paint(weights[index]);
       const name = escaped(shorten(value.words[index])).replace(/\n/g, " ");
       const colour = value.noise ? (inDark() ? "#b3aba1" : "#5f5850") : pen(rgb);
-      return `<span style="color:${colour}">${strong[index] ? `<b>${name}</b>` : name}<br>${value.noise ? "·" : signedNumber(weights[index])}</span>`;
+      return `<span style="color:${colour}">${strong[index] ? `<b>${name}</b>` : name}<br>${isAsking() ? "" : value.noise ? "·" : signedNumber(weights[index])}</span>`;
     };
     data.push({
       type: "heatmap", x: edges, y: [number, number + 1], z: [row.map(([index]) => (value.noise ? 0 : weights[index] ?? 0))],
@@ -100,8 +117,10 @@ function placeButtons(value, boxes) {
   [...cells.children].forEach((button, index) => {
     const { left, top, width } = boxes[index];
     Object.assign(button.style, { left: `${left}px`, top: `${top}px`, width: `${width - 3}px`, height: `${ROW - 3}px` });
-    button.setAttribute("aria-label", `${value.words[index]}: ${signedNumber(weights[index])}${strong[index] ? ", one of the words that did most" : ""}. ${value.hover[index].join(", ")}`);
-    button.setAttribute("aria-pressed", String(view.word === index));
+    const said = `: ${signedNumber(weights[index])}${strong[index] ? ", one of the words that did most" : ""}. ${value.hover[index].join(", ")}`;
+    button.setAttribute("aria-label", `${value.words[index]}${isAsking() ? "" : said}${isGuessed(index) ? ", marked by you" : ""}`);
+    button.setAttribute("aria-pressed", String(isChosen(index)));
+    button.classList.toggle("yours", isGuessed(index));
   });
 }
 
@@ -293,6 +312,7 @@ function redraw() {
 }
 
 function chooseWord(word) {
+  if (isAsking()) return markGuess(word);
   view.word = view.word === word ? null : word;
   redraw();
 }
@@ -303,32 +323,40 @@ function chooseSegment(segment) {
 }
 
 function drawFinding(value) {
-  const notice = value.note.startsWith("provisional") ? null : props.notice; // a run is the answer to what was asked
+  const notice = value.running ? null : props.notice; // a run is the answer to what was asked
   const old = Boolean(notice?.kind);
   find(".finding").textContent = old ? notice.text : value.finding;
   find(".finding").dataset.tone = old ? notice.kind : "";
   find(".said .numbers").textContent = old ? `Below is the old answer, to “${shorten(value.prompt)}”.` : value.remarks[0] ?? "";
   const marks = [...(old ? ["old answer"] : []), value.source || "run here", ...(old ? [] : value.facts), value.note].filter(Boolean);
   find(".badges").replaceChildren(...marks.map((text, index) => make("span", { textContent: text, className: index ? "" : "main" })));
+  const pin = find(".pin");
+  pin.hidden = old || value.running || !props.pin; // a file of its own has no next run
+  pin.textContent = props.pin?.on ? "Unpin" : "Pin";
+  pin.title = props.pin?.on ? "Compare the next runs with none" : "Compare the next run with this one";
   markOld(old, [".prompt", ".parts", ".paths", ".gallery"]);
 }
 
 function draw() {
-  const value = props.value;
+  const before = view.value;
+  const other = before?.prompt !== props.value?.prompt || before?.answer !== props.value?.answer;
+  if (other) beginGuess();
+  const value = withhold(props.value);
   find(".nothing").hidden = Boolean(value);
   find(".something").hidden = !value;
-  const before = view.value;
   view.value = value;
   if (!value) return;
-  if (before?.prompt !== value.prompt || before.answer !== value.answer) Object.assign(view, { word: null, segment: null, show: null, mask: null, picked: false });
+  if (other) Object.assign(view, { word: null, segment: null, show: null, mask: null, picked: false });
   drawFinding(value);
   find(".remarks").textContent = [...value.remarks.slice(1), value.unchecked].filter(Boolean).join(" ");
   find(".python").hidden = !value.python;
   find(".python pre").textContent = value.python;
   drawPaths(value);
   redraw();
+  drawGuess();
 }
 
+find(".pin").addEventListener("click", () => trigger("like"));
 find(".whole").addEventListener("click", () => chooseSegment(view.segment));
 for (const button of element.querySelectorAll(".switch button")) {
   button.addEventListener("click", () => { Object.assign(view, { show: button.dataset.show, picked: true }); drawPaths(view.value); });
@@ -340,6 +368,7 @@ new ResizeObserver(() => {
   drawPaths(view.value);
 }).observe(find(".prompt .plot"));
 watch("value", draw);
+watch("pin", () => view.value && drawFinding(view.value));
 watch("notice", () => view.value && drawFinding(view.value));
 watch("tried", () => view.value && view.show === "whatif" && drawWhatIf(view.value));
 draw();

@@ -4,18 +4,19 @@
 const box = find(".plot");
 let shown = null;
 let drawnWidth = 0;
-const ROW = 60; // pixels
+const [ROW, LOW, MANY] = [60, 34, 12]; // pixels of a row, and of one of many words below each other
 
 function figure(value, width) {
   const editors = value.editors.filter((editor) => editor.weights);
   const across = width / (value.words.length + 1) >= 84; // else the words stand below each other
   const [columns, rows] = across ? [value.words.length, editors.length] : [editors.length, value.words.length];
+  const tall = across || value.words.length <= MANY ? ROW : LOW;
   const names = across ? 132 : 84; // pixels for what stands at the left
   const dark = isDark();
   const plain = getComputedStyle(element).color;
   const labels = { x: [], y: [], text: [], color: [], anchor: [] };
   const shapes = [];
-  const [side, rise] = [0.5 - 2 * columns / (width - names), 0.5 - 2 / ROW];
+  const [side, rise] = [0.5 - 2 * columns / (width - names), 0.5 - 2 / tall];
   const say = (x, y, text, color, anchor = "middle center") => {
     for (const [name, item] of Object.entries({ x, y, text, color, anchor })) labels[name].push(item);
   };
@@ -28,7 +29,7 @@ function figure(value, width) {
       line: starred ? { color: dark ? "#fff" : "#000", width: 3 } : { color: dark ? "#5a5651" : "#c9c4bc", width: 1 },
     });
     const noise = editor.noise ? '<br><span style="font-size:11px">within noise</span>' : ""; // not by colour alone
-    say(column, row, `${editor.rows[index][1]}${starred ? ` ${editor.mark ?? "★"}` : ""}${noise}`, ink(rgb));
+    say(column, row, `${editor.rows[index][1]}${starred ? ` ${editor.mark ?? "★"}` : ""}${tall === ROW ? noise : ""}`, ink(rgb));
   }));
   const beside = (pixels) => -0.5 - (pixels * columns) / (width - names); // so far to the left of the first column
   const heads = (across ? editors.map(({ name }) => name) : value.words).map((text) => escaped(shortened(text, across ? 17 : 10)));
@@ -47,7 +48,7 @@ function figure(value, width) {
       textposition: labels.anchor, textfont: { size: 14, color: labels.color },
     }],
     layout: {
-      width, height: ROW * (rows + above), margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: false, showlegend: false,
+      width, height: tall * (rows + above), margin: { l: 0, r: 0, t: 0, b: 0 }, dragmode: false, showlegend: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: getComputedStyle(element).fontFamily },
       xaxis: { ...axis, range: [beside(names), columns - 0.5] }, yaxis: { ...axis, range: [rows - 0.5, -0.5 - above] }, shapes,
     },
@@ -57,7 +58,8 @@ function figure(value, width) {
 function card(value, editor, index) {
   const kids = [make("h3", { textContent: editor.name })];
   if (editor.problem) return make("div", { className: "card editor" }, ...kids, make("p", { className: "trouble", textContent: editor.problem }));
-  kids.push(make("img", { src: editor.edit, alt: `The edit of ${editor.name}` }), make("p", { textContent: editor.finding }));
+  const outcome = editor.edit ? make("img", { src: editor.edit, alt: `The edit of ${editor.name}` }) : make("p", { className: "answered", textContent: editor.answer });
+  kids.push(outcome, make("p", { textContent: editor.finding }));
   if (editor.note) kids.push(make("p", { className: "note", textContent: editor.note }));
   if (value.title) return make("div", { className: "card editor" }, ...kids); // one of two runs
   const button = make("button", { type: "button", textContent: "Show in full" });
@@ -79,7 +81,8 @@ async function draw() {
   find(".warning").hidden = !value.warning;
   find(".warning").textContent = value.warning ?? "";
   const input = value.input ? [make("div", { className: "card editor" }, make("h3", { textContent: "input" }), make("img", { src: value.input, alt: "The input picture" }))] : [];
-  find(".editors").replaceChildren(...input, ...value.editors.filter(({ edit, problem }) => edit || problem).map((editor, index) => card(value, editor, index)));
+  find(".editors").replaceChildren(...input, ...value.editors.filter(({ edit, answer, problem }) => edit || answer || problem).map((editor, index) => card(value, editor, index)));
+  for (const [name, text] of Object.entries(value.legend ?? {})) find(`.legend .${name}`).textContent = text;
   find(".ends i").style.background = gradient(scaleOf(value));
   const made = value.editors.filter((editor) => editor.weights);
   find(".words").hidden = !made.length;

@@ -5,6 +5,24 @@
 // What is chosen. `mask`: the words that are on; `peek`: a word that the mouse or the focus is on; `tried`: edits made for what if.
 const state = { value: null, word: null, edit: 0, mask: [], view: "both", peek: null, seed: null, tried: [], trying: false };
 
+// What guess.js asks of the view.
+const shownValue = () => state.value;
+const didIt = (value) => value.significant;
+const drawWords = () => drawHeatmap(state.value);
+const isChosen = (index) => (isAsking() ? guess.marks.has(index) : state.word === index);
+
+// The value without anything that tells.
+function withhold(value) {
+  if (!value || !isAsking()) return value;
+  const none = value.words.map(() => null);
+  return {
+    ...value, weights: none, low: none, high: none, alone: none, significant: value.words.map(() => false), noise: false, maps: null,
+    where: [], others: [], rows: value.rows.map(([word, ...rest]) => [word, ...rest.map(() => "")]),
+    headline: "Which words changed the picture? Mark them, then see.", figures: [], finding: "", remarks: "",
+    edits: value.edits.map((edit) => ({ ...edit, distance: null, said: edit.src ? "" : edit.said })),
+  };
+}
+
 function drawChoice() {
   [...board.cells.children].forEach((button, index) => button.setAttribute("aria-pressed", String(isChosen(index))));
   drawStage(state.value);

@@ -44,6 +44,11 @@ class Answer:
         self.refused = gr.State(time_to_live=3600)  # what was refused last, and why
 
     @property
+    def progress(self) -> gr.HTML:
+        """The place for a sentence on what goes on."""
+        return self.form.progress
+
+    @property
     def outputs(self) -> list:
         """What a run fills: the views, the progress and the buttons."""
         form, views = self.form, [self.view, self.comparison, self.shown, self.compared, self.answered, self.refused]

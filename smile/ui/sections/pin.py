@@ -1,24 +1,35 @@
 """Pin a run, and see the next one beside it: both heatmaps, and the difference by word."""
 
+from collections.abc import Callable
+from typing import Any, Protocol
+
 import gradio as gr
 
-from smile.report.pinned import pinned_payload
 from smile.ui import texts
 from smile.ui.components import ComparisonView
 from smile.ui.events import AT_ONCE, Changes
-from smile.ui.examples import open_shown
-from smile.ui.sections.answer import Answer
+
+
+class Shows(Protocol):
+    """Whatever shows runs: the view, the state of what is shown, and the place for a sentence."""
+
+    view: Any
+    shown: Any
+    progress: Any
 
 
 class Pin:
-    """The view above the answer. The state `pinned` holds what `Answer.shown` held when it was pinned."""
+    """The view above the answer. The state `pinned` holds what `answer.shown` held when it was pinned.
 
-    def __init__(self, answer: Answer):
-        self.answer = answer
+    open_shown: the explanation in such a state, or None. draw: the payload of two explanations. name: the view's id.
+    """
+
+    def __init__(self, answer: Shows, open_shown: Callable[[Any], Any], draw: Callable[[Any, Any], dict], name: str):
+        self.answer, self.open_shown, self.draw, self.name = answer, open_shown, draw, name
 
     def build(self) -> None:
         """The components."""
-        self.view = ComparisonView(elem_id="pinned")
+        self.view = ComparisonView(elem_id=self.name)
         self.pinned = gr.State(time_to_live=3600)
 
     @property
@@ -29,7 +40,7 @@ class Pin:
     @property
     def outputs(self) -> list:
         """What the handlers fill."""
-        return [self.view, self.pinned, self.answer.view, self.answer.form.progress]
+        return [self.view, self.pinned, self.answer.view, self.answer.progress]
 
     def connect(self) -> None:
         """Pin and unpin, and follow what is shown."""
@@ -38,18 +49,18 @@ class Pin:
 
     def pin(self, pinned, shown) -> Changes:
         """Keep this run beside the next ones, or no longer."""
-        if pinned is None and open_shown(shown) is None:
-            return {self.answer.form.progress: texts.say_problem(texts.NOTHING_TO_PIN)}
+        if pinned is None and self.open_shown(shown) is None:
+            return {self.answer.progress: texts.say_problem(texts.NOTHING_TO_PIN)}
         on = pinned is None
         said = texts.say(texts.PINNED if on else texts.UNPINNED)
         kept = {self.pinned: shown if on else None, self.answer.view: gr.update(pin={"on": on})}
-        return {self.view: None, self.answer.form.progress: said, **kept}
+        return {self.view: None, self.answer.progress: said, **kept}
 
     def show(self, pinned, shown) -> Changes:
         """Something else is shown; once it is finished, beside what is pinned."""
         if pinned is None:
             return gr.skip()
-        before, now = open_shown(pinned), open_shown(shown)
+        before, now = self.open_shown(pinned), self.open_shown(shown)
         if before is None or now is None or now is before or now.provisional:
             return {self.view: None}
-        return {self.view: pinned_payload(before, now)}
+        return {self.view: self.draw(before, now)}

@@ -15,6 +15,7 @@ from smile.models.language_models import LANGUAGE_MODELS
 from smile.report.answer_citation import write_answer_python
 from smile.report.answer_payload import FAILED, answer_payload
 from smile.report.jinja import render
+from smile.report.pinned import pinned_answers
 from smile.ui import texts, validation
 from smile.ui.answer_examples import list_answer_examples
 from smile.ui.components import AnswerView, AskBar
@@ -22,6 +23,7 @@ from smile.ui.events import AT_ONCE, EDITING, OPENING, PRIVATE, Changes, Values,
 from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
 from smile.ui.runs import MAX_SECONDS, describe_error
 from smile.ui.sections.downloads import Downloads, write_explanation
+from smile.ui.sections.pin import Pin
 
 DRAWN_EVERY = 0.5  # seconds
 MOST_TRIED = 32  # answers of what if that are kept
@@ -36,6 +38,7 @@ class AskTab:
 
     def __init__(self, engine: LanguageEngine):
         self.engine, self.examples = engine, list_answer_examples()
+        self.pin = Pin(self, open_answer, pinned_answers, "ask-pinned")
         self.downloads = Downloads(texts.TAKE, "ask-take", functools.partial(write_explanation, read=open_answer))
 
     def build(self) -> None:
@@ -65,6 +68,7 @@ class AskTab:
                 self.progress = gr.HTML(elem_id="ask-progress")
                 self.check_button = gr.Button(texts.CHECK, visible=False, size="sm", elem_id="ask-check-model")
             with gr.Column(elem_id="ask-answer", min_width=320):
+                self.pin.build()
                 self.view = AnswerView(self.examples[0].draw() if self.examples else None, elem_id="ask-view")
                 self.comparison = gr.HTML(elem_id="ask-comparison")
                 with gr.Row(elem_id="ask-take"):
@@ -104,6 +108,7 @@ class AskTab:
             end(None, cancels=checking, **PRIVATE)
         what_if = [self.shown, self.tried, self.max_tokens, self.temperature]
         self.view.edit(self.try_words, what_if, [self.view, self.tried], trigger_mode="always_last", **EDITING, **PRIVATE)
+        self.pin.connect()
         self.downloads.connect([self.shown], self.progress, taken)
 
     @property

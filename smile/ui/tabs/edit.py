@@ -2,9 +2,10 @@
 
 import gradio as gr
 
+from smile.report.pinned import pinned_payload
 from smile.ui import texts
 from smile.ui.engine import Engine
-from smile.ui.examples import draw_example, list_examples
+from smile.ui.examples import draw_example, list_examples, open_shown
 from smile.ui.sections.answer import Answer
 from smile.ui.sections.downloads import Downloads
 from smile.ui.sections.form import Form
@@ -20,7 +21,8 @@ class EditTab:
     def __init__(self, engine: Engine):
         self.form = Form(engine)
         self.answer = Answer(engine, self.form)
-        self.pin, self.trust, self.what_if = Pin(self.answer), Trust(self.answer), WhatIf(self.answer)
+        self.pin = Pin(self.answer, open_shown, pinned_payload, "pinned")
+        self.trust, self.what_if = Trust(self.answer), WhatIf(self.answer)
         self.saved_runs = SavedRuns(self.answer, [self.trust, self.pin])
         self.downloads = Downloads(texts.TAKE, "take", self.trust.write)
 
