@@ -138,8 +138,10 @@ def _enter_pairs(mask, scores, order) -> list[tuple[int, int]]:
 
 
 def multiply_words(mask, terms) -> np.ndarray:
-    """(n, terms) +1 and -1, the product of the words' signs: free of the words themselves in a balanced design."""
-    signs = 2 * mask - 1
+    """(n, terms) the product of the words' signs, +1 and -1, less each word's mean: free of the words themselves in a balanced
+    design, where the mean is 0, and nearly so in others. Without that, a word that is mostly in is like each of its products,
+    and what they explain would be taken from it."""
+    signs = 2 * (mask - mask.mean(axis=0))
     return np.array([signs[:, list(term)].prod(axis=1) for term in terms]).T.reshape(len(mask), len(terms))
 
 

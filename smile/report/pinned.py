@@ -25,7 +25,12 @@ COMMON = {  # what can differ between two runs, by what it is called on the page
     "locality": "locality",
     "surrogate": "surrogate",
 }
-OF_EDITS = {"editor": "editor", "editor_weights": "weights", "edits": "number of edits", "editor_settings": "settings of the editor"}
+OF_EDITS = {
+    "editor": "editor",
+    "editor_weights": "weights",
+    "edits": "number of edits",
+    "editor_settings": "settings of the editor",
+}
 OF_ANSWERS = {
     "language_model": "model",
     "language_model_weights": "weights",

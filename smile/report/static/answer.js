@@ -24,7 +24,7 @@ function pen(rgb) {
 // What guess.js asks of the view.
 const shownValue = () => view.value;
 const didIt = (value) => value.leading;
-const drawWords = () => drawPrompt(view.value);
+const drawMarked = () => drawPrompt(view.value);
 const isChosen = (index) => (isAsking() ? guess.marks.has(index) : view.word === index);
 
 // The value without anything that tells.
@@ -83,7 +83,7 @@ function promptFigure(value, width) {
       const rgb = value.noise ? channels(inDark() ? "#272522" : "#f1efeb") : paint(weights[index]);
       const name = escaped(shorten(value.words[index])).replace(/\n/g, " ");
       const colour = value.noise ? (inDark() ? "#b3aba1" : "#5f5850") : pen(rgb);
-      return `<span style="color:${colour}">${strong[index] ? `<b>${name}</b>` : name}<br>${isAsking() ? "" : value.noise ? "·" : signedNumber(weights[index])}</span>`;
+      return `<span style="color:${colour}">${strong[index] ? `<b>${name}</b>` : name}${isAsking() ? "" : `<br>${value.noise ? "·" : signedNumber(weights[index])}`}</span>`;
     };
     data.push({
       type: "heatmap", x: edges, y: [number, number + 1], z: [row.map(([index]) => (value.noise ? 0 : weights[index] ?? 0))],
@@ -207,10 +207,10 @@ async function drawTrace(value) {
   const annotations = [
     ...sources.map((source) => note(places.get(source)[0], 1.04, `<b>${cut(value.words[source], Math.max(6, Math.floor(width / sources.length / 8)))}</b>`)),
     ...value.segments.map((segment, index) => note(...places.get(k + index), cut(segment, letters), box2)),
-    ...edges.map(({ source, target, weight }, index) => {
+    ...edges.map(({ source, weight }, index) => {
       const line = data[index];
-      const step = 9 + 2 * (index % 3);
-      return note(line.x[step], line.y[step], signedNumber(weight), { font: { size: 12, color: ink }, bgcolor: inDark() ? "#1d1c1a" : "#fff" });
+      const step = 5 + 6 * edges.slice(0, index).filter((edge) => edge.source === source).length; // near its word: words stand apart
+      return note(line.x[Math.min(step, 20)], line.y[Math.min(step, 20)], signedNumber(weight), { font: { size: 12, color: ink }, bgcolor: inDark() ? "#1d1c1a" : "#fff" });
     }),
   ];
   const axis = { visible: false, fixedrange: true };

@@ -8,7 +8,7 @@ const state = { value: null, word: null, edit: 0, mask: [], view: "both", peek: 
 // What guess.js asks of the view.
 const shownValue = () => state.value;
 const didIt = (value) => value.significant;
-const drawWords = () => drawHeatmap(state.value);
+const drawMarked = () => drawHeatmap(state.value);
 const isChosen = (index) => (isAsking() ? guess.marks.has(index) : state.word === index);
 
 // The value without anything that tells.

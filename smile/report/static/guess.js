@@ -1,6 +1,6 @@
 // ?guess=1: which words did it is not shown until somebody has marked those that they think did; then both are, with a score.
 // The view says what it shows (`shownValue`), which words did it (`didIt`), how its value looks without anything that tells
-// (`withhold`), and draws its words and all of itself again (`drawWords`, `draw`).
+// (`withhold`), and draws its words and all of itself again (`drawMarked`, `draw`).
 
 const guess = { marks: new Set(), on: new URLSearchParams(location.search).get("guess") === "1" };
 const root = (find(".answer-view") ?? document.documentElement).dataset; // of an edit the page hides more than the view
@@ -44,7 +44,7 @@ function drawGuess() {
   reveal.textContent = guess.marks.size ? "Show what did it" : "No word did it";
   score.hidden = root.guess !== "told";
   if (!score.hidden && value) score.textContent = scoreOf(value);
-  if (value) drawWords().catch((error) => console.error(error));
+  if (value) drawMarked().catch((error) => console.error(error));
 }
 
 find(".reveal").addEventListener("click", () => {

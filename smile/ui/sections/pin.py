@@ -15,7 +15,9 @@ class Shows(Protocol):
 
     view: Any
     shown: Any
-    progress: Any
+
+    @property
+    def progress(self) -> Any: ...
 
 
 class Pin:
