@@ -1,6 +1,7 @@
 """What is made of an explained answer: the command line, trust, the Python lines, and the page of its own in Chromium."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -114,3 +115,23 @@ def test_the_page_of_its_own_answers_choices(explained, visit, tmp_path, theme):
     page.click("text=Matrix")
     assert page.locator(".matrix tbody tr").count() == 20
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.browser
+def test_nothing_tells_before_the_guess_and_then_there_is_a_score(explained, visit, tmp_path):
+    explained.write(tmp_path / "e.html")
+    page = visit((tmp_path / "e.html").as_uri() + "?guess=1", wait=".prompt .heatmaplayer")
+    words = page.locator(".cells button")
+    labels = words.evaluate_all("all => all.map(each => each.ariaLabel)")
+    assert labels == explained.words and "Mark them" in page.inner_text(".finding")
+    assert not re.search(r"[+−-]\d\.\d\d", page.inner_text("body"))
+    for hidden in (".gallery", ".paths", ".more", ".numbers", ".pin"):
+        assert not page.is_visible(hidden)
+    first = int(np.argmax(explained.leading))
+    for word in (first, int(np.argmin(explained.leading))):
+        words.nth(word).focus()
+        page.keyboard.press("Enter")
+    page.click(".reveal")
+    score = page.inner_text(".score")
+    assert f"You found 1 of the {explained.leading.sum()} words that did it." in score and "Marked, but" in score
+    assert words.nth(first).get_attribute("aria-label").endswith("marked by you") and page.is_visible(".gallery")

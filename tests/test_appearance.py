@@ -132,3 +132,13 @@ def test_effects_of_pairs_do_not_move_the_effects_of_words():
     looks = (mask[:, 0] & mask[:, 1]).astype(float)[:, None]
     assert solve_effects(mask, looks)[:2, 0] == pytest.approx([0.5, 0.5])
     assert len(list(combinations(range(6), 2))) > len(judge(mask, looks, permutations=99).pairs) > 0
+
+
+def test_three_words_that_a_prompt_needs_are_found_in_a_sparse_design_too():
+    """Each word is in four rows of five there, so that it is like its products with others; they must not take its effect."""
+    found = []
+    for seed in range(10):
+        rng, mask = np.random.default_rng(seed), choose(14, 64, "sparse", seed)
+        acts = mask[:, :3].all(axis=1) * 0.8 + rng.normal(0, 0.02, len(mask))
+        found.append(judge(mask, acts[:, None], permutations=299, seed=seed).p_values <= 0.01)
+    assert np.mean(found, axis=0)[:3].min() >= 0.8 and np.mean(found, axis=0)[3:].mean() <= 0.03

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 from answering import RuleModel
+from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import InputError, explain_answer
+from smile import InputError, explain, explain_answer
 from smile.report.answer_html import render_answer_page
 from smile.ui import language_engine
 from smile.ui.api import Api
@@ -155,3 +156,33 @@ def test_questions_are_checked_before_a_model_is_loaded():
         with pytest.raises(InputError):
             next(engine.explain(question))
     assert not loaded
+
+
+def test_the_next_finished_run_stands_beside_the_pinned_one(tab):
+    *some, last = tab.explain(values(tab))
+    pin, first = tab.pin, some[-1][tab.shown]
+    assert pin.pin(None, first)[pin.pinned] is first and pin.show(None, first) == gr.skip()
+    *others, _ = tab.explain(values(tab, seed=3, prompt="A green car. What color?"))
+    assert pin.show(first, others[0][tab.shown]) == {pin.view: None}  # it is not finished
+    drawn = pin.show(first, others[-1][tab.shown])[pin.view]
+    assert drawn["said"][:2] == [
+        "Not the same: the words; seed 0, now 3.",
+        "The answers are not the same: each weight is about its own run's answer.",
+    ]
+    assert [each.get("answer") for each in drawn["editors"]] == ["The car is red.", "The car is green.", None]
+    assert "Only in the new run: “green”." in drawn["said"]
+    framed = [w for w, is_framed in zip(drawn["words"], drawn["editors"][0]["significant"], strict=True) if is_framed]
+    assert framed == ["red", "car."]
+    gone = pin.pin(first, first)
+    assert gone[pin.pinned] is None and gone[tab.view] == gr.update(pin={"on": False})
+
+
+def test_only_what_leaves_out_the_same_things_is_compared():
+    e = explain_answer(SHORT, OnThePage(0.02))
+    assert [each.word for each in e.compare(e)] == SHORT.split() and not any(each.differs for each in e.compare(e))
+    for other in (
+        explain_answer(SHORT, OnThePage(0.02), units="sentences"),
+        explain(picture(), "snow", FakeEditor(), embedder=FakeEmbedder()),
+    ):
+        with pytest.raises(InputError, match="leave out different things"):
+            e.compare(other)

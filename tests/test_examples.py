@@ -29,7 +29,8 @@ def saved(request) -> tuple[examples.Example, Explanation]:
 
 def test_the_listing_is_the_one_in_the_folder_and_so_are_the_files():
     assert json.loads((EXAMPLES / "examples.json").read_text()) == examples.describe_examples()
-    expected = {"examples.json", "answers.json", "ask-two.zip", *(f"{name}.zip" for name in BUNDLES | examples.SURPRISES)}
+    expected = {"examples.json", "answers.json"} | {f"{name}.zip" for name in BUNDLES | examples.SURPRISES | examples.ANSWERS}
+    assert json.loads((EXAMPLES / "answers.json").read_text()) == examples.describe_answers()
     for name, one in PICTURED.items():
         expected |= {f"{name}.png", *([f"{name}-region.png"] if one.region else [])}
     assert {path.name for path in EXAMPLES.iterdir()} == expected
@@ -153,3 +154,10 @@ def test_an_example_is_made_again_byte_for_byte(tmp_path):
         assert (
             saved.weights == pytest.approx(first.weights, abs=0.02) and saved.significant.tolist() == first.significant.tolist()
         )
+
+
+@pytest.mark.parametrize("name", examples.ANSWERS)
+def test_a_saved_answer_is_what_its_prompt_gets_and_its_numbers_follow(name):
+    explanation = load(EXAMPLES / f"{name}.zip")
+    assert explanation.instruction == examples.ANSWERS[name][1] and explanation.seconds == {}
+    assert all(any(edge.target == part for edge in explanation.edges) for part in range(len(explanation.segments)))

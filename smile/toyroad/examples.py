@@ -1,6 +1,6 @@
 """The examples of the page: `python -m smile.toyroad.examples` draws their pictures, explains them with the bundled
-editors, and writes both into assets/examples, so that the page can replay them at once. With names behind it, it explains these
-only.
+editors, and the prompts with the bundled language model, and writes all into assets/examples, so that the page can replay
+them at once. With names behind it, it explains these only.
 
 Scenes and instructions were chosen by looking at what comes out: the bundled editor carries the edit out, and the words
 that matter by Toy Road's grammar are found. What a run took is left out: the same models write the same files.
@@ -15,7 +15,16 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from smile import Explanation, explain, load_editor, load_embedder, paths
+from smile import (
+    AnswerExplanation,
+    Explanation,
+    explain,
+    explain_answer,
+    load_editor,
+    load_embedder,
+    load_language_model,
+    paths,
+)
 from smile.io.atomic import write_file
 from smile.models.editors import EDITORS
 from smile.toyroad.regions import find_zone
@@ -123,6 +132,20 @@ COMPARED = Example(
 )
 
 
+ANSWERS = {  # name: title, prompt
+    "ask-two": (
+        "Two questions",
+        "Anna drives the bus. There is a red car here. It is raining. What colour is the car? How is the weather?",
+    ),
+    "ask-chain": (
+        "One follows from the other",
+        "Anna drives the bus. Here is a small picture. There is a green bus here. Nothing moves. What does Anna drive? "
+        "And what colour is it?",
+    ),
+}
+TOKENS = 40  # of an answer, as the form has it
+
+
 def list_compared() -> dict[str, Example]:
     """The comparison's picture and instruction for each editor, by the name of the bundle."""
     return {f"{COMPARISON}-{name}": COMPARED._replace(editor=name) for name in EDITORS.bundled}
@@ -144,6 +167,16 @@ def explain_example(example: Example) -> Explanation:
     return replace(explain(draw(example.scene), example.instruction, editor, embedder=embedder, **takes), seconds={})
 
 
+def explain_prompt(prompt: str) -> AnswerExplanation:
+    """The explanation of the bundled language model's answer, with default settings, on the CPU."""
+    return replace(explain_answer(prompt, load_language_model("toyroad", device="cpu", max_tokens=TOKENS)), seconds={})
+
+
+def describe_answers() -> list[dict]:
+    """What answers.json says, in the page's order."""
+    return [{"name": name, "title": title} for name, (title, _) in ANSWERS.items()]
+
+
 def describe_examples() -> list[dict]:
     """What examples.json says, in the page's order."""
     lines = [
@@ -162,12 +195,12 @@ def main() -> None:
         if example.region:
             paint_region(example).save(paths.EXAMPLES / f"{name}-region.png", optimize=True)
     chosen = EXAMPLES | list_compared() | SURPRISES
-    for name in sys.argv[1:] or chosen:
-        example = chosen[name]
-        explanation = explain_example(example)
+    for name in sys.argv[1:] or [*chosen, *ANSWERS]:
+        explanation = explain_prompt(ANSWERS[name][1]) if name in ANSWERS else explain_example(chosen[name])
         explanation.write(paths.EXAMPLES / f"{name}.zip")
         print(f"{name}: {explanation.finding}", flush=True)
     write_file(paths.EXAMPLES / "examples.json", json.dumps(describe_examples(), indent=1) + "\n")
+    write_file(paths.EXAMPLES / "answers.json", json.dumps(describe_answers(), indent=1) + "\n")
 
 
 if __name__ == "__main__":
