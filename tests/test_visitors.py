@@ -13,8 +13,11 @@ from hostile.pictures import png
 from tiny import FakeBackend, FakeEditor, fake_models, picture
 from visitor import Visitor
 
+from smile import Explanation, InputError
 from smile.models.cache import BLOCK, ENTRY, Cache
-from smile.ui import machine, memory, middleware, texts
+from smile.ui import machine, memory, middleware, runs, texts, validation
+from smile.ui.engine import Engine, Request
+from smile.ui.estimate import count_edits
 
 
 def scope(*forwarded, client="198.51.100.9"):
@@ -92,8 +95,10 @@ def holder(*sessions):
 def test_the_oldest_explanations_are_forgotten_and_nothing_else():
     one = run("make snow")
     size = memory.count_bytes(one)
-    assert size == 3 * 48 * 48 * (1 + len(one.edits) + len(one.noise_edits))
-    assert memory.count_bytes({"a": one, "b": "sentence", "c": [one]}) == 2 * size and memory.count_bytes("x") == 0
+    pictures = [one.image, *one.edits, *one.noise_edits, *one.extra_edits]
+    assert one.extra_edits and size == 3 * 48 * 48 * len({id(picture) for picture in pictures})
+    assert memory.count_bytes({"a": one, "b": "sentence", "c": [one]}) == size and memory.count_bytes("x") == 0
+    assert memory.count_bytes([one, run("make rain")]) > size
     held = holder({1: one, 2: "words"}, {1: {"fake": one}}, {1: one})
     memory.forget_oldest(held, 3 * size)
     assert [session.state_data[1] for session in held.session_data.values()] == [one, {"fake": one}, one]
@@ -102,6 +107,34 @@ def test_the_oldest_explanations_are_forgotten_and_nothing_else():
     memory.forget_oldest(held, 0)  # who was here last keeps what is shown
     assert [session.state_data[1] for session in held.session_data.values()] == [None, None, one]
     assert held.session_data["0"].state_data[2] == "words"
+
+
+def test_a_run_has_so_much_memory_on_a_space_and_hears_so_before_the_first_edit(monkeypatch):
+    engine, made = Engine(fake_models), []
+    monkeypatch.setattr(FakeBackend, "one", lambda editor, image, text, seed: made.append(text) or image)
+    request = Request(picture(), "make it snow at night", edits=24)
+    engine.load(request.editor, request.weights)  # which makes edits of its own
+    count, size = sum(count_edits(5, 24, {})), 3 * 48 * 48
+    made.clear()
+    monkeypatch.setattr(machine, "SPACE", True)
+    for most in (0, 2 * size, count * size):
+        with pytest.raises(InputError, match=f"{count} edits of 48 x 48 pixels.* holds {most // size - 1} here"):
+            next(runs.explain_in_time(engine, request, most))
+    assert not made
+    *_, last = runs.explain_in_time(engine, request, (count + 1) * size)
+    assert not last.provisional and memory.count_bytes(last) <= (count + 1) * size
+    monkeypatch.setattr(machine, "SPACE", False)  # on a machine of one's own
+    assert next(runs.explain_in_time(engine, request, 0)).done == 1
+
+
+def test_all_runs_of_a_comparison_have_together_what_one_has(monkeypatch):
+    monkeypatch.setattr(machine, "SPACE", True)
+    asked = {"picture": picture(), "instruction": "make it snow", "edits": None, "seed": 0, "options": {}}
+    told = {name: step for name, _, step in runs.explain_with_all(Engine(fake_models), asked)}
+    assert all(isinstance(step, Explanation) for step in told.values())
+    monkeypatch.setattr(validation, "RUN_BYTES", sum(count_edits(3, None, {})) * 3 * 48 * 48)  # enough for one
+    told = {name: step for name, _, step in runs.explain_with_all(Engine(fake_models), asked)}
+    assert len(told) == 3 and all("pixels" in step and "fewer edits" in step for step in told.values())
 
 
 def test_the_page_forgets_them_after_requests(serve, monkeypatch):

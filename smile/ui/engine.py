@@ -307,7 +307,7 @@ class Engine:
         """The region of `picture` that shows `phrase`. Raises InputError where there is nothing of the kind."""
         segmenter = _load_segmenter("full", self.segmenter_device)
         late = "The region was not found in time; paint it, or try again."
-        return self._compute(lambda: segmenter.find(picture, phrase), _load_segmenter.cache_clear, late)
+        return self._compute(lambda: segmenter.find(picture, phrase), lambda: _load_segmenter.cache_clear(), late)
 
     def check(self, explanation: Explanation, name: str, weights: str) -> ModelCheck:
         """`check_against_model` with the embedder that goes with an editor. Raises InputError as it does."""

@@ -9,13 +9,15 @@ from smile import Explanation
 
 
 def count_bytes(value: Any) -> int:
-    """Bytes of the pictures in what a state holds: explanations, also in tables and lists."""
-    return sum(3 * picture.width * picture.height for picture in _find_pictures(value))
+    """Bytes of the pictures in what a state holds: explanations, also in tables and lists. What is in it twice counts once."""
+    pictures = {id(picture): 3 * picture.width * picture.height for picture in _find_pictures(value)}
+    return sum(pictures.values())
 
 
 def _find_pictures(value: Any) -> Iterator[Image.Image]:
     if isinstance(value, Explanation):
-        yield from (each for each in (value.image, *value.edits, *value.noise_edits) if each is not None)
+        every = (value.image, *value.edits, *value.noise_edits, *value.extra_edits)
+        yield from (each for each in every if each is not None)
     elif isinstance(value, (dict, list, tuple)):
         for each in value.values() if isinstance(value, dict) else value:
             yield from _find_pictures(each)

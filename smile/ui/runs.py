@@ -13,8 +13,10 @@ from smile.evaluation.evaluate import Measurement, count_further_edits
 from smile.io.checks import DISTANCES
 from smile.models.editors import EDITORS
 from smile.models.hub import is_repository
+from smile.models.protocols import fit_inputs
 from smile.ui import machine, texts, validation
 from smile.ui.engine import Engine, Request
+from smile.ui.estimate import count_edits
 from smile.ui.worker import Hung
 
 MAX_SECONDS = 600  # on a Space; a page of one's own may take three times as long as was estimated, if that is more
@@ -24,8 +26,10 @@ class TooLong(InputError):
     """A run took longer than the page allows."""
 
 
-def explain_in_time(engine: Engine, request: Request) -> Iterator[Explanation]:
-    """The explanation as it grows. Raises TooLong after the one that came too late, and when one does not come at all."""
+def explain_in_time(engine: Engine, request: Request, most: int = validation.RUN_BYTES) -> Iterator[Explanation]:
+    """The explanation as it grows. Raises TooLong after the one that came too late, and when one does not come at all; and
+    InputError where its pictures would take more than `most` bytes of a Space's memory."""
+    check_room(engine, request, most)
     clock = RunClock(engine, request, request.edits or validation.MAX_EDITS)
     try:
         for explanation in engine.explain(request, clock.count_left):
@@ -35,6 +39,21 @@ def explain_in_time(engine: Engine, request: Request) -> Iterator[Explanation]:
                 raise TooLong(texts.TOO_LONG)
     except Hung:
         raise TooLong(texts.TOO_LONG) from None
+
+
+def check_room(engine: Engine, request: Request, most: int) -> None:
+    """Raise InputError, before the first edit, where a run on a Space would make more pictures than fit into `most` bytes."""
+    if not machine.SPACE:
+        return
+    picture, _ = fit_inputs(engine.load_in_time(request.editor, request.weights)[0], request.picture, request.region)
+    options = request.options
+    k = validation.count_words(request.instruction, options.get("join", ()), options.get("hold", ()))
+    made, fit = sum(count_edits(k, request.edits, options)), most // (3 * picture.width * picture.height) - 1
+    if made > fit:
+        raise InputError(
+            f"These would be {made} edits of {picture.width} x {picture.height} pixels, those beside the design among them, "
+            f"and the memory for one run holds {fit} here; ask for fewer edits or seeds."
+        )
 
 
 def measure_in_time(engine: Engine, request: Request, explanation: Explanation) -> Iterator[Measurement]:
@@ -80,7 +99,7 @@ def explain_with_all(
             request = validation.build_request(engine, asked, name, weights, part, settings)
             for _ in engine.wait_for(name, weights):
                 yield name, request, None
-            for explanation in explain_in_time(engine, request):
+            for explanation in explain_in_time(engine, request, validation.RUN_BYTES // len(EDITORS)):
                 yield name, request, explanation
         except TooLong:
             continue  # what there is stays
