@@ -133,6 +133,16 @@ class AskBar(_Scripted):
         super().__init__("", render("ui/templates/ask_bar.html"), script, {"parts": parts}, **options)
 
 
+class KeptRun(_Scripted):
+    """The number of the run that the page shows, "" for none, which its script puts into the address.
+
+    A new number is told by `select`, and by `play`, too, where the run is `waiting` to be carried out.
+    """
+
+    def __init__(self, value: str = "", waiting: bool = False, **options: Any):
+        super().__init__(value, "<i hidden></i>", _read_script("kept_run"), {"waiting": waiting}, **options)
+
+
 class PictureSources(_Scripted):
     """Buttons that bring a picture from the camera or the clipboard, and a place to drop one, all by way of #upload."""
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
+from gradio.context import LocalContext
 
 from smile.ui import texts
 
@@ -14,11 +15,22 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 AT_ONCE: dict[str, Any] = PRIVATE | {"queue": False}  # answers while others wait for a model
 OPENING: dict[str, Any] = PRIVATE | {"concurrency_id": "opening", "concurrency_limit": 1}  # checks what somebody brings
 EDITING: dict[str, Any] = {"concurrency_id": "editor", "concurrency_limit": 1}  # one run at a time, whoever asks
+FOLLOWING: dict[str, Any] = {
+    "concurrency_id": "following",
+    "concurrency_limit": 28,
+}  # of the 40 events that Gradio has at a time
 
 
 def run_showing(status: Block) -> dict[str, Any]:
     """For a run on the models; how many visitors are before this one is shown on `status`."""
     return PRIVATE | EDITING | {"show_progress": "minimal", "show_progress_on": status}
+
+
+def is_awaited() -> bool:
+    """Whether others wait for the editor. To be asked by an event that has it."""
+    blocks = LocalContext.blocks.get(None)
+    waiting = blocks._queue.event_queue_per_concurrency_id.get(EDITING["concurrency_id"]) if blocks else None
+    return bool(waiting and waiting.queue)
 
 
 def note_difference(asked: str, answered: str | None, refused: tuple[str, str] | None = None) -> dict[str, str] | None:

@@ -14,6 +14,13 @@ def count_bytes(value: Any) -> int:
     return sum(pictures.values())
 
 
+def count_text(value: Any) -> int:
+    """Letters of all texts in tables and lists: what a browser draws holds its pictures as text."""
+    if isinstance(value, (dict, list, tuple)):
+        return sum(map(count_text, value.values() if isinstance(value, dict) else value))
+    return len(value) if isinstance(value, str) else 0
+
+
 def _find_pictures(value: Any) -> Iterator[Image.Image]:
     if isinstance(value, Explanation):
         every = (value.image, *value.edits, *value.noise_edits, *value.extra_edits)

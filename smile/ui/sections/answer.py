@@ -1,11 +1,11 @@
 """What the answer is: one explanation, or one for each editor, drawn as it grows.
 
-A run is a generator: every yield is what the page shows next, and closing it, as Gradio does when Stop is pressed or the
-tab is closed, ends the run after the batch in hand.
+A run is a generator: every yield is what the page shows next, and closing it ends the run after the batch in hand. Who carries
+it out, and for how long, is in kept_runs.py.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import gradio as gr
@@ -17,7 +17,7 @@ from smile.report import citation, payload
 from smile.ui import machine, texts, validation
 from smile.ui.components import ComparisonView, ExplanationView, read_region
 from smile.ui.engine import Engine, Request
-from smile.ui.events import AT_ONCE, PRIVATE, Changes, Values, note_difference, run_showing
+from smile.ui.events import AT_ONCE, Changes, Values, note_difference
 from smile.ui.examples import find_example_name
 from smile.ui.runs import TooLong, can_check, describe_error, estimate_seconds, explain_in_time, explain_with_all
 from smile.ui.sections.form import Form
@@ -55,26 +55,16 @@ class Answer:
         buttons = [form.explain_button, form.compare_button, form.stop_button, form.fall_back_button, form.check_button]
         return [form.progress, *views, *buttons]
 
-    def connect(self, others: list[Callable]) -> None:
-        """Run and stop. `others`: the events by which something else is shown, which ends a run."""
-        form, outputs = self.form, self.outputs
-        asked = (set(form.fields.values()) - {form.region_column}) | {self.answered}
-        chosen, states = [form.editor, form.weights], [form.picture, self.shown, self.compared]
-        starts = {self.explain: [form.explain_button.click, form.instruction.submit], self.compare: [form.compare_button.click]}
-        running = []
-        for run, events in starts.items():
-            begun = gr.on(events, self.begin, chosen, outputs, **AT_ONCE)
-            running.append(begun.then(run, asked, outputs, **run_showing(form.progress)))
-        told = {*form.signed.values(), self.answered, self.refused}
-        for run in running:
-            run.then(self.settle, told, self.view, **AT_ONCE)
-            run.then(form.plan, form.planned, form.plan_outputs, concurrency_limit=None, **PRIVATE)
-            run.failure(self.stop, states, outputs, **AT_ONCE)  # it was not let in
-        for end in (form.stop_button.click, *others):  # before what they do, or a late edit would be drawn over it
-            end(None, cancels=running, **PRIVATE)
-        form.stop_button.click(self.stop, states, outputs, **AT_ONCE).then(self.settle, told, self.view, **AT_ONCE)
-        changes = [part.change for part in form.signed.values()]
-        gr.on(changes, self.compare_inputs, told, self.view, trigger_mode="always_last", **AT_ONCE)
+    def connect(self) -> None:
+        """Say where what is asked is not what is answered."""
+        changes = [part.change for part in self.form.signed.values() if not isinstance(part, gr.State)]
+        changes.append(self.form.edits.input)  # by which one hears, just before, that their number was chosen
+        gr.on(changes, self.compare_inputs, self.told, self.view, trigger_mode="always_last", **AT_ONCE)
+
+    @property
+    def told(self) -> set:
+        """What decides whether what is shown is an old answer."""
+        return {*self.form.signed.values(), self.answered, self.refused}
 
     def compare_inputs(self, values: Values):
         """Say so where what is asked is not what the answer is to."""
@@ -85,7 +75,7 @@ class Answer:
     def settle(self, values: Values):
         """After a run: its answer is no old one, unless something else was asked meanwhile."""
         note = self._note(values)
-        return gr.skip() if note and note["kind"] == "stale" else gr.update(notice=note or {})
+        return gr.skip() if note and values.get(self.answered) is None else gr.update(notice=note or {})
 
     def _note(self, values: Values) -> dict[str, str] | None:
         """The notice that what is shown is an old answer, None where it is not. What was refused stays so until it changes."""
@@ -101,7 +91,7 @@ class Answer:
         offers: Changes = {form.fall_back_button: hidden, form.check_button: hidden}
         return {form.progress: progress, **offers, **form.switch_buttons(running=True)}
 
-    def explain(self, values: Values) -> Iterator[Changes]:
+    def explain(self, values: Values) -> Generator[Changes, None, None]:
         """Explain with the editor that is chosen. An earlier answer is cleared only when the input is known to be good."""
         form, pictures, drawn = self.form, payload.Pictures(), 0.0
         request: Request | None = None
@@ -144,7 +134,7 @@ class Answer:
             told = {self.refused: refused} | ({self.view: gr.update(notice=note)} if note else {})
         return {self.form.progress: texts.say_problem(sentence), **told, **self.form.switch_buttons(False)}
 
-    def compare(self, values: Values) -> Iterator[Changes]:
+    def compare(self, values: Values) -> Generator[Changes, None, None]:
         """Explain with all editors, one after another."""
         form, pictures, began, drawn = self.form, payload.Pictures(), time.monotonic(), 0.0
         compared: dict[str, Explanation | str] = {}

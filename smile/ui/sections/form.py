@@ -24,7 +24,7 @@ from smile.ui.examples import list_examples
 from smile.ui.runs import find_chosen
 from smile.ui.sections.hub_editor import HubEditor
 
-SIGNED = ("picture", "instruction", "edits", "seed", "editor", "weights", "method", "region")
+SIGNED = ("picture", "instruction", "edits", "edits_chosen", "seed", "editor", "weights", "method", "region")
 FIELDS = ("picture", "instruction", "edits", "seed", "editor", "weights", "method", "region", "region_column", "edits_chosen")
 BAR = {"form": "#ask", "text": "#instruction textarea", "kind": "#editor label.selected", "picture": "#picture img"}
 BAR |= {"start": "#explain", "stop": "#stop"}
@@ -122,13 +122,13 @@ class Form:
     @property
     def signed(self) -> dict[str, Any]:
         """The components that an answer depends on, by name."""
-        left_out = ("region_column", "edits_chosen")
-        return {name: part for name, part in self.fields.items() if name not in left_out}
+        return {name: part for name, part in self.fields.items() if name != "region_column"}
 
     def sign(self, values: dict[str, Any]) -> str:
         """A short text that is the same for the same question: values of `signed` by name, as they are or as gr.update."""
         plain = {name: value.get("value") if isinstance(value, dict) else value for name, value in values.items()}
         plain = {name: plain.get(name) for name in (*SIGNED, *texts.SETTINGS, *texts.OPTIONS)}
+        plain["edits"] = plain["edits"] if plain.pop("edits_chosen") else None  # else it follows the words, a moment later
         plain["instruction"] = " ".join(str(plain["instruction"] or "").split())
         plain["picture"] = validation.digest_file(plain["picture"])
         known = EDITORS.get(str(plain["editor"]))

@@ -19,8 +19,9 @@ from smile.ui import examples, machine, texts, validation
 from smile.ui.events import AT_ONCE, OPENING, PRIVATE, Changes, read_index, run_showing
 from smile.ui.examples import Example
 from smile.ui.runs import can_check, describe_error, find_chosen, is_here
-from smile.ui.sections.answer import Answer, draw
+from smile.ui.sections.answer import draw
 from smile.ui.sections.form import describe_edits
+from smile.ui.sections.kept_runs import KeptRuns
 from smile.ui.sections.pin import Pin
 from smile.ui.sections.trust import Trust
 
@@ -30,8 +31,9 @@ LINK = ("example", "instruction", "editor", "weights", "seed", "edits")  # what 
 class SavedRuns:
     """The button that opens a bundle, and the events that show what was run before."""
 
-    def __init__(self, answer: Answer, followers: list[Trust | Pin]):
-        self.answer, self.followers, self.form, self.engine = answer, followers, answer.form, answer.engine
+    def __init__(self, kept: KeptRuns, followers: list[Trust | Pin]):
+        self.kept, self.answer, self.followers = kept, kept.answer, followers
+        self.form, self.engine = self.answer.form, self.answer.engine
 
     def build(self) -> None:
         """The components."""
@@ -44,7 +46,7 @@ class SavedRuns:
         form, answer = self.form, self.answer
         outputs = [*form.fields.values(), *answer.outputs]
         for replayed in (
-            page.load(self.follow_link, None, outputs, **AT_ONCE),
+            page.load(self.follow_link, None, [*outputs, self.kept.number], **AT_ONCE),
             form.examples.select(self.pick_example, None, outputs, **AT_ONCE),
             answer.comparison.select(self.pick_editor, [answer.compared, form.picture], outputs, **AT_ONCE),
             self.open_button.upload(self.open_bundle, self.open_button, outputs, **OPENING),
@@ -160,6 +162,8 @@ class SavedRuns:
         first = examples.list_examples()[0]
         stays: Changes = {self.answer.shown: (first.name, first.editor)}
         try:
+            if "run" in request.query_params:
+                return stays | self.kept.find_again(request.query_params["run"])
             return self._follow(asked) if asked else stays
         except InputError as error:
             return stays | {self.form.progress: texts.say_problem(error)}

@@ -9,6 +9,7 @@ from smile.ui.examples import draw_example, list_examples, open_shown
 from smile.ui.sections.answer import Answer
 from smile.ui.sections.downloads import Downloads
 from smile.ui.sections.form import Form
+from smile.ui.sections.kept_runs import KeptRuns
 from smile.ui.sections.pin import Pin
 from smile.ui.sections.saved_runs import SavedRuns
 from smile.ui.sections.trust import Trust
@@ -21,9 +22,10 @@ class EditTab:
     def __init__(self, engine: Engine):
         self.form = Form(engine)
         self.answer = Answer(engine, self.form)
+        self.kept = KeptRuns(self.answer)
         self.pin = Pin(self.answer, open_shown, pinned_payload, "pinned")
         self.trust, self.what_if = Trust(self.answer), WhatIf(self.answer)
-        self.saved_runs = SavedRuns(self.answer, [self.trust, self.pin])
+        self.saved_runs = SavedRuns(self.kept, [self.trust, self.pin])
         self.downloads = Downloads(texts.TAKE, "take", self.trust.write)
 
     def build(self) -> None:
@@ -37,6 +39,7 @@ class EditTab:
             with gr.Column(elem_id="answer", min_width=320):
                 self.pin.build()
                 self.answer.build(draw_example(example, editor), asked)
+                self.kept.build()
                 self.what_if.build()
                 self.trust.build(explanation)
                 with gr.Row(elem_id="take-away"):
@@ -48,9 +51,12 @@ class EditTab:
         """The events, in the order in which Gradio sends those of one click; files are handed over through `taken`."""
         replays = [self.form.examples.select, self.saved_runs.open_button.upload]
         self.form.connect(page)
-        self.answer.connect(replays)
+        self.answer.connect()
+        self.kept.connect()
+        self.kept.leave_for(replays)
         self.trust.connect([self.answer.comparison.select, *replays])
         self.pin.connect()
         self.what_if.connect()
         self.saved_runs.connect(page)
+        self.kept.forget_for(replays)
         self.downloads.connect(self.trust.inputs, self.form.progress, taken)
