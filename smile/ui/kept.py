@@ -34,6 +34,7 @@ class Run:
         self.number = secrets.token_urlsafe(16)
         self.begun = self.ended = self.stopping = False
         self.followers, self.left = 0, time.monotonic()
+        self.dismissed: set[str | None] = set()  # sessions whose pages show something else by now
         self._changes: dict[Any, tuple[int, Any]] = {}  # by component, since which version
         self._version = 0
         self._lock = threading.Lock()
@@ -120,12 +121,13 @@ class Kept:
         return self._runs.get(number) if isinstance(number, str) else None
 
     def forget(self) -> None:
-        """Forget what is too old or too much, of one visitor or in all, the oldest first; never what runs, nor the newest."""
+        """Forget what is too old or too much, of one visitor or in all, the oldest first. What runs stays, and the
+        newest, however much it is."""
         now, held, of_visitor = time.monotonic(), 0, Counter[str]()
         with self._lock:
             for run in reversed(list(self._runs.values())):
                 held, of_visitor[run.visitor] = held + run.count_bytes(), of_visitor[run.visitor] + 1
                 old = not run.followers and now - run.left > SECONDS
                 much = held > BYTES or of_visitor[run.visitor] > OF_VISITOR or of_visitor.total() > RUNS
-                if (old or much) and not run.is_going and of_visitor.total() > 1:
+                if not run.is_going and (old or (much and of_visitor.total() > 1)):
                     del self._runs[run.number]

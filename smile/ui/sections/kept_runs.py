@@ -47,16 +47,15 @@ class KeptRuns:
         again: dict[str, Any] = {"trigger_mode": "multiple"}
         carried = number.play(self.carry_out, number, None, **again, **run_showing(form.progress))
         followed = number.select(self.follow, number, answer.outputs, **again, **PRIVATE, **FOLLOWING)
-        self.running = [carried, followed]
-        explain, compare = [form.explain_button.click, form.instruction.submit], [form.compare_button.click]
-        for end in (*explain, *compare, form.stop_button.click):
-            end(None, cancels=self.running, **PRIVATE)
+        self.running = [followed, carried]
+        explain = [form.explain_button.click, form.instruction.submit]
         gr.on(explain, self.begin_explaining, asked, self.outputs, **AT_ONCE)
-        gr.on(compare, self.begin_comparing, asked, self.outputs, **AT_ONCE)
+        form.compare_button.click(self.begin_comparing, asked, self.outputs, **AT_ONCE)
         followed.then(answer.settle, answer.told, answer.view, **AT_ONCE)
         followed.then(form.plan, form.planned, form.plan_outputs, concurrency_limit=None, **PRIVATE)
-        for run in self.running:  # it was not let in
-            run.failure(self.stop, states, answer.outputs, **AT_ONCE)
+        for run in self.running:
+            run.failure(self.give_up, states, answer.outputs, **AT_ONCE)
+        form.stop_button.click(None, cancels=self.running, **PRIVATE)
         stopped = form.stop_button.click(self.stop, states, answer.outputs, **AT_ONCE)
         stopped.then(answer.settle, answer.told, answer.view, **AT_ONCE)
 
@@ -81,7 +80,7 @@ class KeptRuns:
         return self._begin(self.answer.compare, values, request)
 
     def _begin(self, make: Make, values: Values, request: gr.Request) -> Changes:
-        self._end(values[self.number])
+        self._end(values[self.number], request.session_hash)
         number = self.kept.add(Run(make, values, find_visitor(request.request.scope)))
         begun = self.answer.begin(values[self.form.editor], values[self.form.weights])
         return begun | {self.number: gr.update(value=number, waiting=True)}
@@ -106,8 +105,8 @@ class KeptRuns:
             run.end()
             self.kept.forget()
 
-    async def follow(self, number: str) -> AsyncIterator[Changes]:
-        """What the run's page shows, from now on until it ends."""
+    async def follow(self, number: str, request: gr.Request) -> AsyncIterator[Changes]:
+        """What the run's page shows, from now on until it ends, or the page shows something else."""
         run = self.kept.find(number)
         seen, told, drawn = 0, 0.0, False
         if run is None:
@@ -116,6 +115,8 @@ class KeptRuns:
         with run.followed():
             while True:
                 changes, seen, ended = run.read(seen)
+                if request.session_hash in run.dismissed:
+                    return
                 if self.answer.view in changes and not drawn:
                     changes[self.answer.view] = take_notice_away(changes[self.answer.view])
                     drawn = True
@@ -131,13 +132,21 @@ class KeptRuns:
         self._end(number)
         return self.answer.stop(picture, shown, compared)
 
+    def give_up(self, number: str, picture: str | None, shown, compared) -> Changes:
+        """One of a run's two events has failed, or was cancelled. If it was not let in, it will never begin."""
+        run = self.kept.find(number)
+        return gr.skip() if run is None or run.begun else self.stop(number, picture, shown, compared)
+
     def leave(self, number: str) -> dict:
         """End the run, which the page does not show any more."""
         self._end(number)
         return gr.update(value="", waiting=False)
 
-    def _end(self, number: Any) -> None:
+    def _end(self, number: Any, session: str | None = None) -> None:
+        """End the run of that number; the page of that session hears no more of it."""
         run = self.kept.find(number)
+        if run is not None and session is not None:
+            run.dismissed.add(session)
         if run is not None and run.stop():  # nobody else will say so
             self._publish_end(run)
 
