@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections import OrderedDict
 from types import SimpleNamespace
@@ -10,12 +11,12 @@ import gradio as gr
 import pytest
 from bundles import run
 from hostile.pictures import png
-from tiny import FakeBackend, FakeEditor, fake_models, picture
+from tiny import FakeBackend, FakeEditor, FakeEmbedder, fake_models, picture
 from visitor import Visitor
 
 from smile import Explanation, InputError
 from smile.models.cache import BLOCK, ENTRY, Cache
-from smile.ui import machine, memory, middleware, runs, texts, validation
+from smile.ui import kept, machine, memory, middleware, runs, texts, validation
 from smile.ui.engine import Engine, Request
 from smile.ui.estimate import count_edits
 
@@ -210,3 +211,60 @@ def test_a_button_for_files_is_never_empty_in_what_the_page_sends():
     for value in (None, "a.zip", [], {"url": "http://x"}):
         assert middleware._find_problem(gr.UploadButton(), value) == "must be a file that was uploaded"
     assert middleware._find_problem(gr.UploadButton(), {"path": "a.zip"}) == ""
+
+
+@pytest.fixture
+def abandoned(serve):
+    """(visitor, number, let) of a run of theirs that has begun: the connection through which it was asked for is lost. `let`
+    allows so many edits."""
+    held, turns = threading.Event(), threading.Semaphore(0)
+
+    class OneByOne(FakeBackend):
+        batch_size = 1
+
+        def one(self, image, text, seed):
+            if held.is_set():
+                turns.acquire(timeout=60)
+            return super().one(image, text, seed)
+
+    one = Visitor(serve(lambda *named: (OneByOne(*named), FakeEmbedder())))
+    one.explained(edits=2)  # which loads, and learns how fast the editor is
+    held.set()
+    config = one.http.get("config").json()
+    values = {each["id"]: each["props"].get("value") for each in config["components"]}
+    function = next(each for each in one.functions if each["api_name"] == "begin_explaining")
+    asked = {"data": [values[each] for each in function["inputs"]], "fn_index": function["id"], "session_hash": "a page"}
+    begun = one.post("run/predict", asked).json()["data"][-1]
+    assert begun["waiting"] and begun["value"]
+    joined = one.post("queue/join", {"data": [begun["value"]], "fn_index": one.index("carry_out"), "session_hash": "a page"})
+    assert joined.status_code == 200
+    with one.http.stream("GET", "gradio_api/queue/data?session_hash=a page") as lines:
+        next(line for line in lines.iter_lines() if "process_starts" in line)
+    yield one, begun["value"], turns.release
+    turns.release(1000)
+    one.event("follow", [begun["value"]])
+
+
+def test_a_run_whose_page_is_gone_still_counts_as_its_visitors(abandoned, monkeypatch):
+    one, number, let = abandoned
+    monkeypatch.setattr(machine, "SPACE", True)
+    monkeypatch.setitem(middleware.PER_VISITOR, "editor", 1)
+    assert one.explained() == (None, texts.ENOUGH)
+    let(1000)
+    last = one.event("follow", [number])[-1]
+    assert any("Done" in str(each) for each in last)
+    assert one.explained(edits=2)[1] is None
+
+
+def test_a_run_whose_page_is_gone_makes_room_for_others_and_keeps_what_it_has(abandoned, monkeypatch):
+    one, number, let = abandoned
+    monkeypatch.setattr(kept, "PATIENCE", -1)
+    told: list = []
+    waiting = threading.Thread(target=lambda: told.append(one.explained(edits=2)))
+    waiting.start()
+    while waiting.is_alive() and not one.http.get("gradio_api/queue/status").json()["queue_size"]:
+        time.sleep(0.01)
+    let(1000)
+    waiting.join(60)
+    assert told[0][0] and told[0][1] is None
+    assert texts.ABANDONED in str(one.event("follow", [number])[-1])

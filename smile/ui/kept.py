@@ -8,6 +8,7 @@ show. Any number of pages follow it, from where it is: each is given the newest 
 import secrets
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ LENT = 60  # the same on ZeroGPU, whoever waits: the time on the GPU is the visi
 RUNS, OF_VISITOR = 64, 8  # how many are kept, and how many of one visitor
 BYTES = 250_000_000  # of pictures and of what is drawn, in all that are kept
 SECONDS = 3600  # since somebody last followed it
+
+STORES: weakref.WeakSet = weakref.WeakSet()  # for `forget_old`
 
 Make = Callable[[Values], Generator[Changes, None, None]]
 
@@ -108,6 +111,7 @@ class Kept:
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
+        STORES.add(self)
 
     def add(self, run: Run) -> str:
         """Keep it; its number. What is too much is forgotten, the oldest first."""
@@ -118,6 +122,7 @@ class Kept:
 
     def find(self, number: Any) -> Run | None:
         """The run of that number, None where it is not kept any more, or never was."""
+        self.forget()
         return self._runs.get(number) if isinstance(number, str) else None
 
     def forget(self) -> None:
@@ -131,3 +136,9 @@ class Kept:
                 much = held > BYTES or of_visitor[run.visitor] > OF_VISITOR or of_visitor.total() > RUNS
                 if not run.is_going and (old or (much and of_visitor.total() > 1)):
                     del self._runs[run.number]
+
+
+def forget_old() -> None:
+    """Forget what is too old, also while nobody asks for anything."""
+    for kept in list(STORES):
+        kept.forget()

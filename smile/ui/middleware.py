@@ -31,7 +31,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from smile.ui import components, machine, memory, texts
+from smile.ui import components, kept, machine, memory, texts
 
 MAX_BODY = 4_000_000  # bytes of a request that is no upload; a painted region has some thousands
 MAX_DEPTH = 32  # lists in lists
@@ -368,6 +368,7 @@ def sweep(older_than: float = KEPT) -> None:
 async def _sweep_forever() -> None:
     while True:
         await asyncio.to_thread(sweep)
+        await asyncio.to_thread(kept.forget_old)
         await asyncio.sleep(SWEPT_EVERY)
 
 
