@@ -51,6 +51,8 @@ def test_a_run_ends_with_the_finding_drawn(tab):
         some[-1][tab.shown].to_json().split('"seconds"')[0]
         == explain_answer(SHORT, OnThePage(0.02)).to_json().split('"seconds"')[0]
     )
+    drawn = [step[tab.view] for step in some if tab.view in step]
+    assert drawn[0]["notice"] == {} and drawn[0]["value"]["note"].startswith("provisional")  # it is no old answer
     stopped = tab.stop(some[0][tab.shown])
     assert stopped[tab.view]["note"].startswith("stopped")
 

@@ -13,9 +13,9 @@ from tiny import FakeBackend, FakeEmbedder
 from smile import Explanation, InputError
 from smile.ui import kept as kept_store
 from smile.ui import machine, texts
+from smile.ui.events import take_notice_away
 from smile.ui.kept import Kept, Run
 from smile.ui.sections import kept_runs
-from smile.ui.sections.kept_runs import take_notice_away
 
 SCOPE = {"type": "http", "headers": [], "client": ("198.51.100.9", 1)}
 REQUEST = SimpleNamespace(request=SimpleNamespace(scope=SCOPE), session_hash="one page")

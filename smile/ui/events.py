@@ -42,6 +42,12 @@ def note_difference(asked: str, answered: str | None, refused: tuple[str, str] |
     return {"kind": "refused", "text": why} if asked == what else {"kind": "stale", "text": texts.STALE}
 
 
+def take_notice_away(drawn: Any) -> Any:
+    """The first drawing of a run is no old answer, whatever was said of the one before it."""
+    update = isinstance(drawn, dict) and drawn.get("__type__") == "update"
+    return drawn if update else gr.update(value=drawn, notice={})
+
+
 def switch_buttons(running: bool, stop: Block, *starts: Block) -> Changes:
     """The buttons that start something and the one that stops it, while something runs or nothing does."""
     return {stop: gr.update(interactive=running)} | {start: gr.update(interactive=not running) for start in starts}

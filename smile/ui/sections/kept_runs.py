@@ -15,7 +15,7 @@ import gradio as gr
 from smile import InputError
 from smile.ui import texts
 from smile.ui.components import KeptRun
-from smile.ui.events import AT_ONCE, FOLLOWING, PRIVATE, Changes, Values, is_awaited, run_showing
+from smile.ui.events import AT_ONCE, FOLLOWING, PRIVATE, Changes, Values, is_awaited, run_showing, take_notice_away
 from smile.ui.kept import Kept, Make, Run
 from smile.ui.middleware import find_visitor
 from smile.ui.sections.answer import Answer
@@ -179,9 +179,3 @@ class KeptRuns:
             chosen = {}
         canvas = form.show_canvas(picture) | {"value": region}
         return chosen | values | {"picture": picture, "region": canvas}
-
-
-def take_notice_away(drawn: Any) -> Any:
-    """The first drawing of a run is no old answer, whatever was said of the one before it."""
-    update = isinstance(drawn, dict) and drawn.get("__type__") == "update"
-    return drawn if update else gr.update(value=drawn, notice={})

@@ -19,7 +19,18 @@ from smile.report.pinned import pinned_answers
 from smile.ui import texts, validation
 from smile.ui.answer_examples import list_answer_examples
 from smile.ui.components import AnswerView, AskBar
-from smile.ui.events import AT_ONCE, EDITING, OPENING, PRIVATE, Changes, Values, note_difference, read_index, run_showing
+from smile.ui.events import (
+    AT_ONCE,
+    EDITING,
+    OPENING,
+    PRIVATE,
+    Changes,
+    Values,
+    note_difference,
+    read_index,
+    run_showing,
+    take_notice_away,
+)
 from smile.ui.language_engine import BUNDLED, LanguageEngine, Question
 from smile.ui.runs import MAX_SECONDS, describe_error
 from smile.ui.sections.downloads import Downloads, write_explanation
@@ -160,8 +171,8 @@ class AskTab:
             for shown in self.engine.explain(self.read_question(values)):
                 changes: Changes = {self.progress: self._say(shown), self.shown: shown}
                 if shown.provisional and time.monotonic() - drawn >= DRAWN_EVERY:
+                    changes |= {self.view: draw(shown) if drawn else take_notice_away(draw(shown))}
                     drawn = time.monotonic()
-                    changes |= {self.view: draw(shown)}
                 begun: Changes = {self.comparison: "", self.tried: [], self.answered: self._sign(values)}
                 yield changes | (begun if shown.done == 1 else {})
                 if time.monotonic() - began > MAX_SECONDS:
