@@ -218,6 +218,10 @@ def test_everything_can_be_taken_away_and_a_bundle_opens_again(visit, fake_page,
     other.wait_for_function("document.querySelectorAll('#view .cells button').length === 5")
     shows(other, "#progress", "file")
     assert heatmap(other) == words
+    other.click("#check-model")
+    shows(other, "#progress", "measures the same")
+    other.wait_for_selector("#check-model", state="hidden")
+    assert heatmap(other) == words
     explained(other, "make it snow at night")
     assert heatmap(other) == words
 
