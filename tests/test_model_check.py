@@ -3,6 +3,7 @@ several ways of forging each, and what is honest passes."""
 
 import html
 import io
+import threading
 from dataclasses import fields, replace
 
 import numpy as np
@@ -19,7 +20,8 @@ from smile.method.analysis import analyse
 from smile.method.extras import Extra
 from smile.paths import EXAMPLES
 from smile.report.html import render_page
-from smile.ui import texts
+from smile.ui import engine as page_engine
+from smile.ui import texts, validation, zero_gpu
 
 PROMPT = "You see one red car near the river.\nThis is a rainy place.\nWhat is the color and the weather?"
 
@@ -250,6 +252,7 @@ def test_answers_of_a_model_that_only_writes_are_embedded_again():
 # The bundled models
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("editor", ["instruct-pix2pix", "img2img-turbo", "inpaint"])
 def test_what_a_bundled_editor_made_passes_and_is_found_when_forged(editor):
     e = load(EXAMPLES / f"first-snow-{editor}.zip", refit=False)
@@ -262,6 +265,7 @@ def test_what_a_bundled_editor_made_passes_and_is_found_when_forged(editor):
     assert check.differs.sum() == 2 + (e.noise_distances[0] > 0.01)  # another seed changes nothing of Turbo's
 
 
+@pytest.mark.model
 def test_what_the_bundled_language_model_answered_passes_and_is_found_when_forged():
     e = load(EXAMPLES / "ask-two.zip", refit=False)
     check = check_against_model(e)
@@ -274,6 +278,7 @@ def test_what_the_bundled_language_model_answered_passes_and_is_found_when_forge
 # The command and the page
 
 
+@pytest.mark.model
 def test_the_command_checks_first_and_writes_nothing_where_it_is_wrong(tmp_path, capsys):
     bundle, out = EXAMPLES / "first-snow-inpaint.zip", tmp_path / "a.html"
     assert main(["export", str(bundle), "--check"]) == 0
@@ -331,6 +336,36 @@ def test_the_check_is_not_offered_where_what_measured_it_is_not_here(saved_runs,
     shown = put_before(saved_runs, full, tmp_path)  # to be downloaded first
     assert not shown["check_button"]["visible"]
     assert texts.NOT_TO_CHECK in read(saved_runs.check, saved_runs.check(shown["shown"]))["progress"]
+
+
+def test_what_would_keep_others_waiting_or_hangs_is_one_sentence(saved_runs, tmp_path, monkeypatch):
+    shown = put_before(saved_runs, made(), tmp_path)["shown"]
+    monkeypatch.setattr(validation, "MAX_CHECKED", len(shown.distances))
+    assert texts.TOO_MUCH_TO_CHECK in read(saved_runs.check, saved_runs.check(shown))["progress"]
+    monkeypatch.undo()
+    hung = threading.Event()
+
+    class Hanging(FakeEmbedder):
+        def embed(self, images):
+            hung.wait(60)
+            return super().embed(images)
+
+    engine = saved_runs.engine
+    engine.load("instruct-pix2pix", "bundled")
+    monkeypatch.setattr(page_engine, "LONGEST_CALL", 0.2)
+    monkeypatch.setattr(engine, "_load_measurer", lambda *_: Hanging())
+    now = read(saved_runs.check, saved_runs.check(shown))
+    assert "did not end in time" in now["progress"] and now["check_button"]["interactive"] and not engine.is_loaded()
+    hung.set()
+    monkeypatch.undo()
+    assert "measures the same" in read(saved_runs.check, saved_runs.check(shown))["progress"]
+
+
+def test_on_zero_gpu_full_weights_measure_on_the_cpu(monkeypatch):
+    engine = zero_gpu.ZeroGpuEngine(fake_models)
+    monkeypatch.setattr(zero_gpu, "load_embedder", lambda *given: given)
+    assert engine._load_measurer("instruct-pix2pix", "full") == ("full", "cpu")
+    assert isinstance(engine._load_measurer("instruct-pix2pix", "bundled"), FakeEmbedder)
 
 
 def test_every_check_is_of_every_stored_distance():

@@ -13,7 +13,7 @@ from smile.io.checks import DISTANCES, SCORES
 from smile.method.prompts import SEGMENTS, UNITS, split_prompt
 from smile.models import protocols
 from smile.models.language_models import LANGUAGE_MODELS
-from smile.ui import machine
+from smile.ui import machine, texts
 
 BUNDLED = "toyroad"
 MAX_ROWS = 256  # prompts in one run of a page that others may be waiting for
@@ -102,7 +102,7 @@ class LanguageEngine:
             return check_against_model(explanation)
         rows = [*explanation.log_probs, *chain(*(explanation.trace_log_probs or []))]
         if sum(0 if row is None else len(row) for row in rows) > MAX_CHECKED:
-            raise InputError("To check this would keep others waiting; check it in Python, with check_against_model.")
+            raise InputError(texts.TOO_MUCH_TO_CHECK)
         model = self.get(Question(explanation.instruction, explanation.settings["language_model"]))
         with self._in_use:
             return check_against_model(explanation, model)

@@ -70,6 +70,7 @@ STALE = "Not explained yet: press Explain."
 OPENED = "Opened from a file: not run here."
 CHECK = "Check against the model"
 MEASURING_AGAIN = "Measuring again what the file says …"
+TOO_MUCH_TO_CHECK = "To check this would keep others waiting; check it in Python, with check_against_model."
 NOT_TO_CHECK = "There is nothing here to check, or what measured it is not on this page; check it in Python."
 TAKE = {"json": "JSON", "zip": "Bundle (.zip)", "html": "Page (.html)", "png": "Heatmap (.png)"}
 ELSEWHERE = "What edited it is not on this page; a live run takes the editor and weights that are chosen."

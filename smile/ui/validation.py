@@ -23,6 +23,7 @@ from smile.ui.estimate import count_edits
 
 MAX_EDITS = 256  # in one run of a page that others may be waiting for
 OPENED = bundle.Limits(pixels=64_000_000 // 3, edits=2 * MAX_EDITS)  # 64 MB of pictures
+MAX_CHECKED = 4 * MAX_EDITS  # distances of what was opened that are measured again
 RUN_BYTES = 250_000_000  # of the pictures of one visitor's run on a Space, a quarter of what all may have together
 MAX_BYTES = 20_000_000  # of a picture's file
 BESIDE = ("alone", "undo")  # options without a field among the advanced ones

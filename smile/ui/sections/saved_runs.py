@@ -138,6 +138,8 @@ class SavedRuns:
         try:
             if not isinstance(shown, Explanation) or not can_check(self.engine, shown):
                 raise InputError(texts.NOT_TO_CHECK)
+            if sum(map(len, (shown.distances, shown.noise_distances, shown.extra_distances))) > validation.MAX_CHECKED:
+                raise InputError(texts.TOO_MUCH_TO_CHECK)
             checked = self.engine.check(shown, *find_chosen(shown))
         except Exception as error:  # as in answer.py
             return {form.progress: texts.say_problem(describe_error(error)), form.check_button: gr.update(interactive=True)}
