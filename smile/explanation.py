@@ -28,6 +28,7 @@ from smile.method.trace import LEVEL, Edge
 from smile.report.answer_finding import write_answer_sentences
 from smile.report.beside import describe_order
 from smile.report.finding import write_finding
+from smile.report.known import write_warning
 from smile.report.trust_html import TrustEntry
 
 FORMATS = {".html": "one page that needs no server", ".zip": "a bundle", ".png": "the heatmap", ".json": "the numbers"}
@@ -299,7 +300,7 @@ class AnswerExplanation(BaseExplanation):
     @property
     def finding(self) -> str:
         """What was found, in plain sentences, not more than the answers can carry."""
-        return " ".join(write_answer_sentences(self))
+        return " ".join(filter(None, [write_warning(self), *write_answer_sentences(self)]))
 
     def to_dict(self) -> dict:
         """Everything, as plain JSON values; NaN becomes None."""

@@ -7,18 +7,22 @@ from pathlib import Path
 import gradio
 import numpy as np
 import pytest
+from answering import RuleModel
 from drawings import draw_all
 from PIL import Image
 from tiny import FakeEditor, FakeEmbedder, picture
 
-from smile import InputError, explain, load, load_editor
+from smile import InputError, explain, explain_answer, load, load_editor, load_language_model
 from smile.__main__ import main
+from smile.io.answer_schema import read_fields
 from smile.io.images import open_picture
 from smile.models.known import KNOWS, PICTURES, WORDS, find_untaught, measure_picture
 from smile.models.protocols import Known
+from smile.report.answer_payload import answer_payload
 from smile.report.known import describe_unknown, write_warning
 from smile.report.payload import comparison_payload, explanation_payload
 from smile.toyroad.grammar import MEANINGFUL, random_instruction
+from smile.toyroad.questions import draw_prompt
 from smile.toyroad.scene import draw, random_scene
 from smile.toyroad.training import known
 from smile.ui import machine, texts, validation
@@ -208,3 +212,44 @@ def test_full_weights_are_offered_where_they_can_run(monkeypatch):
     monkeypatch.setattr(machine, "SPACE", True)
     monkeypatch.setattr(machine, "find_device", lambda: "cpu")
     assert machine.find_full("instruct-pix2pix", "bundled") is None
+
+
+# Prompts
+
+
+def test_the_language_model_was_taught_every_word_of_its_prompts():
+    for number in range(300):
+        prompt = draw_prompt(np.random.default_rng((33_000_000, number)))
+        assert not find_untaught(prompt.words, "prompt"), prompt.text
+    assert find_untaught("What is the capital of France? A zebra.".split(), "prompt") == (3, 5, 7)
+
+
+def test_what_a_prompt_s_model_never_saw_is_said_wherever_its_answer_goes(tmp_path):
+    model = load_language_model("toyroad", device="cpu")
+    e = explain_answer("A zebra is red. What color is the zebra?", model, edits=16, trace=False)
+    sentence = "These weights were never taught what “zebra” means; they know questions about described road scenes only."
+    assert e.finding.startswith(sentence) and answer_payload(e)["warning"] == sentence
+    e.write(tmp_path / "e.zip")
+    assert load(tmp_path / "e.zip").finding == e.finding
+    assert "never taught what" in e.encode(".html").decode()
+    assert validation.find_unknown_words(e.instruction, "toyroad") == sentence
+    assert validation.find_unknown_words("A red car. What color?", "toyroad") == ""
+    assert validation.find_unknown_words("A zebra", "somebody/else") == ""
+    changed = json.loads(e.to_json())
+    changed["settings"]["untaught"] = [99]
+    with pytest.raises(InputError, match="positions of other words"):
+        read_fields(changed, refit=False)
+
+
+def test_a_language_model_of_one_s_own_may_say_what_it_knows():
+    class Knowing(RuleModel):
+        said: object = Known("colours of cars", untaught=(0,))
+
+        def knows(self, words):
+            return self.said
+
+    e = explain_answer("Hello. A red car. What color?", Knowing(), trace=False)
+    assert e.finding.startswith("These weights were never taught what “Hello” means; they know colours of cars only.")
+    for Knowing.said in ("cars", Known("cars", untaught=(99,)), Known("cars", -1.0)):
+        with pytest.raises(InputError, match="The language model's knows must return"):
+            explain_answer("A red car. What color?", Knowing())

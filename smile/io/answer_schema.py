@@ -100,6 +100,10 @@ class _Record(Strict):
             units = regroup(units, settings["join"], settings["hold"])
         except InputError as error:
             raise make_error(f"its prompt could not be asked ({str(error).partition(';')[0]})") from error
+        untaught = settings.get("untaught", [])
+        mine = isinstance(untaught, list) and all(type(each) is int and 0 <= each < len(self.words) for each in untaught)
+        require(mine, "the setting “untaught” has positions of other words")
+        require(isinstance(settings.get("knows", ""), str), "the setting “knows” is no text")
         require(units.text == self.instruction and units.names == self.words, "“words” are not those of the prompt")
         require([units.perturb(row) for row in self.mask.tolist()] == self.texts, "“texts” do not agree with “mask”")
         starts = np.flatnonzero(np.diff(self.blocks, prepend=-1))

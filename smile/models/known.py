@@ -1,4 +1,4 @@
-"""What the bundled weights know, and what of a picture and an instruction they never saw.
+"""What the bundled weights know, and what of a picture and an instruction, or of a prompt, they never saw.
 
 They know Toy Road: drawn road scenes, and the words of its grammar and captions. Both are written down beside the weights
 by `python -m smile.toyroad.training.known`. The distance of a picture is the bundled embedder's: a Mahalanobis distance (Lee et
@@ -19,7 +19,7 @@ from smile.models.embedders import Dinov2Embedder, load_embedder
 from smile.models.protocols import Known, embed_checked
 from smile.paths import MODELS
 
-KNOWS = "drawn road scenes"
+KNOWS, ASKED = "drawn road scenes", "questions about described road scenes"  # editors, and the language model
 WORDS, PICTURES = MODELS / "known-words.json", MODELS / "known-pictures.npz"
 SIZE = 128  # pixels of the scenes' sides
 FARTHEST = 99.0  # times the threshold; beyond, numbers say nothing more
@@ -34,8 +34,14 @@ def judge_inputs(picture: Image.Image, words: Sequence[str], expects: str = "ins
     return Known(KNOWS, measure_picture(picture), find_untaught(words, expects))
 
 
+def judge_prompt(words: Sequence[str]) -> Known:
+    """What the bundled language model knows, and which of the prompt's `words` it was never taught."""
+    return Known(ASKED, untaught=find_untaught(words, "prompt"))
+
+
 def find_untaught(words: Iterable[str], expects: str = "instruction") -> tuple[int, ...]:
-    """The positions, from 0, of the words that the weights were never taught; case and punctuation do not matter.
+    """The positions, from 0, of the words that the weights were never taught; case and punctuation do not matter. `expects` is
+    "prompt" of the language model.
 
     A unit of several words counts where one of them does. Signs that are no punctuation, such as emoji, were never taught.
     """

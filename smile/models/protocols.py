@@ -104,6 +104,7 @@ class LanguageModel(Protocol):
     - `read(prompt)`: what it reads of a prompt; prompts of which it reads the same are one prompt;
     - `check(prompts)`: raises InputError, before anything runs, where a prompt is too long or cannot be told from the
       template; it names the words that would be lost;
+    - `knows(words) -> Known | None`: what little its weights know, and which of a prompt's units are strange to it;
     - `describe() -> dict`: what else the explanation should say of it, such as the text that its template adds;
     - `name`, `weights`, `device`, `dtype`, `settings`, `with_settings`, `SETTINGS`, `batch_size`, `revision` and `location`,
       as an editor has.
@@ -203,14 +204,22 @@ def read_checked(editor: object, texts: Sequence[str]) -> list[str]:
 
 def ask_known(editor: object, picture: Image.Image, words: Sequence[str]) -> Known | None:
     """What the editor's weights know, if it says. Raises InputError where that is no `Known`."""
-    said = editor.knows(picture.copy(), list(words)) if hasattr(editor, "knows") else None
+    return _check_known(editor.knows(picture.copy(), list(words)) if hasattr(editor, "knows") else None, "editor", words)
+
+
+def ask_known_words(model: object, words: Sequence[str]) -> Known | None:
+    """The same of a language model and a prompt's units."""
+    return _check_known(model.knows(list(words)) if hasattr(model, "knows") else None, "language model", words)
+
+
+def _check_known(said: Any, whose: str, words: Sequence[str]) -> Known | None:
     if said is None:
         return None
     unknown: tuple[Any, Any, Any] = (None, None, ())
     what, distance, untaught = said if isinstance(said, tuple) and len(said) == 3 else unknown
     right = isinstance(what, str) and what.isprintable() and isinstance(distance, (int, float)) and 0 <= distance < np.inf
     if not right or not all(isinstance(i, int) and 0 <= i < len(words) for i in untaught):
-        raise InputError("The editor's knows must return a smile.models.protocols.Known, or None.")
+        raise InputError(f"The {whose}'s knows must return a smile.models.protocols.Known, or None.")
     return Known(what, float(distance), tuple(untaught))
 
 

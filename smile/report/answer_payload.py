@@ -7,6 +7,7 @@ import numpy as np
 
 from smile.report import plots
 from smile.report.answer_finding import TRACED, write_answer_sentences
+from smile.report.known import write_warning
 from smile.report.numbers import finite_or_none, format_interval, format_weight
 from smile.report.protocols import AnswerLike
 
@@ -41,6 +42,7 @@ def answer_payload(
         "hover": _write_hovers(e),
         "columns": list(plots.COLUMN_NAMES[:NUMBERS]),
         "rows": [list(row[:NUMBERS]) for row in plots.tabulate_words(e)],
+        "warning": write_warning(e),
         "finding": finding,
         "remarks": remarks,
         "facts": _list_facts(e),

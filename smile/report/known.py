@@ -37,7 +37,7 @@ def describe_unknown(knows: str, distance: float, untaught: Sequence[str], words
 
 def _name_meanings(words: Sequence[str]) -> str:
     """what “zebra” and “boat” mean"""
-    distinct = list(dict.fromkeys(words))
+    distinct = list(dict.fromkeys(word.strip(".,;:?!") or word for word in words))
     names = [f"“{word}”" for word in distinct[:NAMED]]
     more = len(distinct) - NAMED
     names += [f"{more} more word{'s' if more > 1 else ''}"] if more > 0 else []

@@ -65,6 +65,8 @@ class Answers:
         self.model = ensure_language_model(model)
         self.scored = settings["distance"] is None and callable(getattr(self.model, "score", None))
         protocols.check_prompts(self.model, [units.text])
+        known = protocols.ask_known_words(self.model, units.names)
+        self._known = {} if known is None else {"knows": known.what, "untaught": list(known.untaught)}
         self.embedder = None if self.scored else ensure_text_embedder(embedder)
         self.distance = LIKELIHOOD if self.scored else settings["distance"] or "cosine"
         if settings["reference"] == INPUT:
@@ -168,10 +170,10 @@ class Answers:
         return None if tokens is None else [tokens[text] for text in texts]
 
     def describe(self) -> dict[str, Any]:
-        """Model, embedder, distance, units and segments."""
+        """Model, embedder, distance, units and segments, and what the model's weights know."""
         names = {"units": self._units[0], "within": self._units[1], "segments": self._segments, "distance": self.distance}
         embedder = None if self.embedder is None else str(getattr(self.embedder, "name", type(self.embedder).__name__))
-        return names | {"embedder": embedder} | protocols.describe_language_model(self.model)
+        return names | {"embedder": embedder} | protocols.describe_language_model(self.model) | self._known
 
     def collect(self, keys: list[Key], noise_keys: list[Key], extra_keys: list[Key]) -> dict[str, Any]:
         """The answers of an `AnswerExplanation`."""

@@ -14,7 +14,7 @@ from smile.method import design as designs
 from smile.method.units import split_instruction, words
 from smile.models.editors import EDITORS
 from smile.models.hub import is_bundled, is_repository
-from smile.models.known import KNOWS, find_untaught, measure_picture
+from smile.models.known import KNOWS, find_untaught, judge_prompt, measure_picture
 from smile.options import DEFAULT_DISTANCE, DEFAULTS, Options
 from smile.report.known import describe_unknown
 from smile.ui import machine, texts
@@ -94,6 +94,18 @@ def needs_region(editor) -> bool:
     if editor in EDITORS or not is_repository(str(editor)):
         return editor in EDITORS and EDITORS[editor].needs_region
     return machine.offer_repository(str(editor)).takes_region
+
+
+LANGUAGE_MODEL = "toyroad"  # the bundled one
+
+
+def find_unknown_words(prompt: str, model: str) -> str:
+    """The same of a prompt for a language model, of which only the bundled one is known."""
+    asked = (prompt or "").split()
+    if model != LANGUAGE_MODEL:
+        return describe_unknown("", 0.0, [], asked)
+    known = judge_prompt(asked)
+    return describe_unknown(known.what, known.distance, [asked[i] for i in known.untaught], asked)
 
 
 def find_unknown(picture, instruction: str, editor, weights) -> str:

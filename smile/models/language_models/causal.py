@@ -17,11 +17,12 @@ from typing_extensions import Self
 from smile.errors import InputError, shown
 from smile.models.devices import choose_device, is_out_of_memory
 from smile.models.hub import choose_dtype, find_weights, is_bundled, load_pretrained, silence_libraries
+from smile.models.known import judge_prompt
 from smile.models.language_models import MAX_TOKENS, QWEN
 from smile.models.language_models.chat import ChatFormat, find_limit
 from smile.models.language_models.sampling import SamplingNoise
 from smile.models.language_models.settings import check_settings
-from smile.models.protocols import Answer
+from smile.models.protocols import Answer, Known
 
 ROWS = 64  # at most together
 SHARE = 0.2  # of the model's own size, which is what the logits and activations of one pass may take
@@ -108,6 +109,10 @@ class CausalModel:
     def dtype(self) -> str:
         """What is computed in, for example "float32"."""
         return str(self.model.dtype).removeprefix("torch.")
+
+    def knows(self, words: Sequence[str]) -> Known | None:
+        """What bundled weights know, and which words they were never taught; None for others (`smile.models.known`)."""
+        return judge_prompt(words) if is_bundled(self.weights) else None
 
     @property
     def batch_size(self) -> int:

@@ -34,7 +34,7 @@ function withhold(value) {
   return {
     ...value, weights: none, low: none, high: none, leading: value.words.map(() => false), twice: value.words.map(() => false), noise: false,
     maps: null, places: null, edges: null, hover: value.words.map(() => []), rows: value.rows.map(([word, ...rest]) => [word, ...rest.map(() => "")]),
-    answers: value.answers.slice(0, 1), finding: "Which words made this answer? Mark them, then see.", remarks: [], facts: [],
+    answers: value.answers.slice(0, 1), warning: "", finding: "Which words made this answer? Mark them, then see.", remarks: [], facts: [],
   };
 }
 
@@ -325,9 +325,9 @@ function chooseSegment(segment) {
 function drawFinding(value) {
   const notice = value.running ? null : props.notice; // a run is the answer to what was asked
   const old = Boolean(notice?.kind);
-  find(".finding").textContent = old ? notice.text : value.finding;
-  find(".finding").dataset.tone = old ? notice.kind : "";
-  find(".said .numbers").textContent = old ? `Below is the old answer, to “${shorten(value.prompt)}”.` : value.remarks[0] ?? "";
+  find(".finding").textContent = old ? notice.text : value.warning || value.finding;
+  find(".finding").dataset.tone = old ? notice.kind : value.warning ? "warn" : "";
+  find(".said .numbers").textContent = old ? `Below is the old answer, to “${shorten(value.prompt)}”.` : [value.warning ? value.finding : "", value.remarks[0] ?? ""].filter(Boolean).join(" ");
   const marks = [...(old ? ["old answer"] : []), value.source || "run here", ...(old ? [] : value.facts), value.note].filter(Boolean);
   find(".badges").replaceChildren(...marks.map((text, index) => make("span", { textContent: text, className: index ? "" : "main" })));
   const pin = find(".pin");

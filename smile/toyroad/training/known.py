@@ -1,9 +1,10 @@
 """What the bundled weights know, written down beside them: `python -m smile.toyroad.training.known`.
 
-The words are those of the instructions and captions that the editors were trained on, with the fillers that no sentence of
-English does without; other fillers ("elephant", "not") were shown to them, but never with a meaning. The pictures are
-described by the mean and the covariance of the embedder's features of drawn scenes; the threshold is a quantile over other
-scenes. `tests/benchmarks/unlike.py` measures false alarms and misses.
+The words are those of the instructions and captions that the editors were trained on, and of the prompts of the
+language model, with the fillers that no sentence of English does without; other fillers ("elephant", "not") were shown
+to them, but never with a meaning. The pictures are described by the mean and the covariance of the embedder's features
+of drawn scenes; the threshold is a quantile over other scenes. `tests/benchmarks/unlike.py` measures false alarms and
+misses.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from PIL import Image
 
 from smile import load_embedder
 from smile.io.atomic import write_file
-from smile.models.known import PICTURES, WORDS, describe_pictures, measure_features
-from smile.toyroad import captions, grammar
+from smile.models.known import PICTURES, TOKEN, WORDS, describe_pictures, measure_features
+from smile.toyroad import captions, grammar, questions
 from smile.toyroad.scene import draw, random_scene
 from smile.toyroad.training.data import FILLERS
 
@@ -37,16 +38,20 @@ FUNCTION = frozenset(
 
 
 def list_words() -> dict[str, list[str]]:
-    """The words that were taught, by what the weights expect: "instruction" or "caption"."""
+    """The words that were taught, by what the weights expect: "instruction", "caption" or, of the language model, "prompt"."""
     states = [phrase for values in grammar.STATE_PHRASES.values() for phrases in values.values() for phrase in phrases]
     clauses = [*grammar.COLOUR_PHRASES, *grammar.ADD_PHRASES, *grammar.REMOVE_PHRASES]
     around = [*grammar.NEUTRAL_PHRASES, *grammar.BEFORE, *grammar.AFTER, "and"]
     seasons = [phrase for values in captions.PHRASES.values() for phrases in values.values() for phrase in phrases]
     described = [*captions.SUBJECTS, *captions.COLOURED, *seasons]
+    said = [*questions.NEUTRAL, *questions.THEN, *sum((*questions.STATEMENTS.values(), *questions.QUESTIONS.values()), ())]
+    filled = [text.format(value="", whom="") for text in said] + [*questions.THINGS, *questions.COLOURS, *questions.NAMES]
+    asked = [*filled, *questions.WORDS, *questions.STATES, *questions.SKIPPED, "colour color"]
     common = {*grammar.STATES, *grammar.COLOURS, *(FUNCTION & {*FILLERS})}
     return {
         "instruction": sorted(common | grammar.MEANINGFUL | _split([*states, *clauses, *around])),
         "caption": sorted(common | {"car"} | _split(described)),
+        "prompt": sorted((FUNCTION & {*FILLERS}) | {*TOKEN.findall(" ".join(asked).casefold())}),
     }
 
 
@@ -77,9 +82,15 @@ def fit_pictures(embedder) -> dict[str, np.ndarray]:
     return {name: np.float32(values) for name, values in (("mean", mean), ("whitening", whitening), ("limit", limit))}
 
 
-def main() -> None:
+def write_words() -> dict[str, list[str]]:
+    """Write the words down, and return them."""
     words = list_words()
     write_file(WORDS, json.dumps(words, indent=1) + "\n")
+    return words
+
+
+def main() -> None:
+    words = write_words()
     fitted = fit_pictures(load_embedder("bundled", "cpu"))
     np.savez(data := io.BytesIO(), mean=fitted["mean"], whitening=fitted["whitening"], limit=fitted["limit"])
     write_file(PICTURES, data.getvalue())

@@ -61,6 +61,7 @@ class AskTab:
                 self.bar = AskBar(BAR, elem_id="ask-model-bar")
                 prompt = "" if first is None else first.instruction
                 self.prompt = gr.Textbox(prompt, label="Prompt", lines=6, max_lines=12, elem_id="prompt", max_length=10_000)
+                self.unknown = gr.HTML(elem_id="ask-unknown")  # what the weights never saw of the prompt
                 titles = [example.title for example in self.examples]
                 self.samples = gr.Radio(titles, label="Or one of these", elem_id="ask-samples", visible=bool(titles))
                 self.model = gr.Dropdown(list(LANGUAGE_MODELS), value=BUNDLED, label="Model", elem_id="ask-language-model")
@@ -103,6 +104,8 @@ class AskTab:
             running[-1].then(self.compare_inputs, told, self.view, **AT_ONCE)
         changes = [part.change for part in self.asked]
         gr.on(changes, self.compare_inputs, told, self.view, trigger_mode="always_last", **AT_ONCE)
+        given = [self.prompt, self.model]
+        gr.on([part.change for part in given], self.say_unknown, given, self.unknown, trigger_mode="always_last", **AT_ONCE)
         replays: list[tuple] = [(self.samples.select, self.replay, None, AT_ONCE)]
         replays.append((self.open_button.upload, self.open_bundle, self.open_button, OPENING))
         self.stop_button.click(None, cancels=running, **PRIVATE)
@@ -133,6 +136,10 @@ class AskTab:
         if values[self.answered] is None:
             return gr.skip()
         return gr.update(notice=note_difference(self._sign(values), values[self.answered], values[self.refused]) or {})
+
+    def say_unknown(self, prompt: str, model: str):
+        """What the model was never taught of what is asked."""
+        return texts.say_warning(validation.find_unknown_words(prompt, model))
 
     def accept(self, values: Values) -> Changes:
         """What the form holds after something saved was shown is what that answers."""
