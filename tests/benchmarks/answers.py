@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -146,7 +147,9 @@ def write_table(what, says, columns, rows):
     """Print the table, and write it down with the command that makes it."""
     lines = ["| " + " | ".join(map(str, row)) + " |" for row in (columns, *rows)]
     lines.insert(1, "|" + "---|" * len(columns))
-    text = f"# {says[0]}\n\nPrinted by `python tests/benchmarks/answers.py {what}`. {says[1]}\n\n" + "\n".join(lines) + "\n"
+    said = f"Printed by `python tests/benchmarks/answers.py {what}`. {' '.join(says[1].split())}"
+    said = textwrap.fill(said, 128, break_on_hyphens=False, break_long_words=False)
+    text = f"# {says[0]}\n\n{said}\n\n" + "\n".join(lines) + "\n"
     (TABLES / f"answers-{what.split()[0]}.md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -165,9 +168,9 @@ the largest. Own words: in prompts of two questions the smallest effect of a par
 the other part's words."""
 PEER_SAYS = """The same prompts for each method, {} of each kind and of at most rows less two words, which regressions need;
 methods re-implemented from their papers in `tests/benchmarks/answer_peers.py`, AUROC of absolute weights. LDS: Spearman's
-correlation over 64 held-out prompts with half of the words (what is foretold with what is measured). Drop: of the mean log-
-probability of a token without the three heaviest words. Leave-one-out takes one prompt for each word, DBSA four, whatever
-the rows; ours asks each word alone beside the rows and writes all answers, which the others do not need."""
+correlation over 64 held-out prompts with half of the words (what is foretold with what is measured). Drop: of the mean
+log-probability of a token without the three heaviest words. Leave-one-out takes one prompt for each word, DBSA four,
+whatever the rows; ours asks each word alone beside the rows and writes all answers, which the others do not need."""
 NULL_SAYS = """A model that ignores its prompt and draws each answer anew, prompts of 8 to 14 words. Type I: share of words
 with an uncorrected p-value below .05. Named: runs in which any word is named."""
 
