@@ -2,6 +2,7 @@
 
 - The largest contentful paint of the finished explanation with which the page of `python app.py` begins, the server being
   warm, and when its heatmap is drawn. Every visit is a browser context of its own, so nothing is cached.
+- The time from the click on a word to the paint that shows it chosen, on that page.
 - The script time of twenty heatmap updates on the real page, during a run whose editor yields one edit after another, and
   of the page doing nothing for as long.
 
@@ -19,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from browsing import CHROMIUM, FLAGS, HEATMAP, serving  # noqa: E402
+from browsing import CHROMIUM, FLAGS, HEATMAP, choose_word, serving  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 UPDATES = 20
@@ -37,6 +38,18 @@ PAINT = """() => {
     const { startTime, size, element } = window.paint;
     const what = `${element.tagName.toLowerCase()}.${element.className} in #${element.closest(".block")?.id}`;
     return { paint: startTime, drawn: window.drawn, what: `${what}, ${size} square pixels` };
+}"""
+
+CLICKS = """() => {
+    window.chosen = [];
+    let clicked = null;
+    addEventListener("pointerup", (event) => { clicked = event.timeStamp; }, true);
+    new MutationObserver(() => {
+        if (clicked === null) return;
+        const began = clicked;
+        clicked = null;
+        requestAnimationFrame(() => setTimeout(() => window.chosen.push(performance.now() - began)));
+    }).observe(document.querySelector("#view .cells"), { subtree: true, attributeFilter: ["aria-pressed"] });
 }"""
 
 
@@ -58,6 +71,23 @@ def first_paint(browser, url: str, width: int, visits: int) -> None:
         print(f"{width:4} px wide: {said:26}{statistics.median(seconds):5.2f} s ({seconds[0]:.2f} to {seconds[-1]:.2f})")
     for what in sorted({one["what"] for one in seen}):
         print(f"              which was {what}")
+
+
+def choices(browser, url: str, clicks: int) -> None:
+    """Print how long it takes from the mouse's button to the paint with another word chosen."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(url)
+    page.wait_for_selector(HEATMAP)
+    page.wait_for_timeout(1500)  # for what the page still asks when it is opened
+    page.evaluate(CLICKS)
+    words = page.locator("#view .cells button").count()
+    for click in range(clicks):
+        choose_word(page, click % words)
+        page.wait_for_function(f"window.chosen.length > {click}")
+        page.wait_for_timeout(200)
+    spent = sorted(page.evaluate("window.chosen"))
+    print(f"choosing a word: {statistics.median(spent):.0f} ms ({spent[0]:.0f} to {spent[-1]:.0f}) of {clicks}, click to paint")
+    page.close()
 
 
 def updates(browser) -> None:
@@ -123,5 +153,6 @@ if __name__ == "__main__":
         with serving() as url:
             for width in (1440, 390):
                 first_paint(browser, url, width, visits)
+            choices(browser, url, 3 * visits)
         updates(browser)
         browser.close()
