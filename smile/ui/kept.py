@@ -40,6 +40,7 @@ class Run:
         self.dismissed: set[str | None] = set()  # sessions whose pages show something else by now
         self._changes: dict[Any, tuple[int, Any]] = {}  # by component, since which version
         self._version = 0
+        self._counted = -1, 0  # at which version, and how many bytes it then took
         self._lock = threading.Lock()
 
     def take(self) -> bool:
@@ -101,8 +102,10 @@ class Run:
 
     def count_bytes(self) -> int:
         """How much memory it takes: pictures, and the texts that hold what is drawn."""
-        changes, *_ = self.read()
-        return count_bytes(list(changes.values())) + count_text([self.values, changes])
+        changes, version, _ = self.read()
+        if self._counted[0] != version:
+            self._counted = version, count_bytes(list(changes.values())) + count_text([self.values, changes])
+        return self._counted[1]
 
 
 class Kept:
