@@ -183,6 +183,8 @@ def run_kinds(model, args):
             lines.append(
                 keep((args.model, "kinds", kind, number), lambda n=number, p=prompt, k=kind: measure_kind(k, n, p, model))
             )
+        for line in () if kind == "chained" else lines:
+            line["right_edges"] = None  # there is none to be found
         rows.append([kind, len(lines), *(average(lines, name) for name in FOUND.values())])
     table = np.array([["", "prompts", *FOUND], *rows], object).T.tolist()
     command = f"kinds --prompts {args.prompts}"
