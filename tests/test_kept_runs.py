@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import gradio as gr
@@ -20,6 +21,12 @@ from smile.ui.sections import kept_runs
 SCOPE = {"type": "http", "headers": [], "client": ("198.51.100.9", 1)}
 REQUEST = SimpleNamespace(request=SimpleNamespace(scope=SCOPE), session_hash="one page")
 OTHER = SimpleNamespace(request=SimpleNamespace(scope=SCOPE), session_hash="another page")
+
+
+def run_apart(waiting):
+    """What the coroutine returns; in a thread of its own, because Playwright leaves a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, waiting).result(60)
 
 
 class World:
@@ -69,7 +76,7 @@ class World:
             finally:
                 await following.aclose()
 
-        return read(self.runs.follow, asyncio.run(first()))
+        return read(self.runs.follow, run_apart(first()))
 
     def followed(self, number, page=OTHER) -> list[Step]:
         """What a page is told until the end."""
@@ -77,7 +84,7 @@ class World:
         async def whole():
             return [changes async for changes in self.runs.follow(number, page)]
 
-        return [read(self.runs.follow, changes) for changes in asyncio.run(whole())]
+        return [read(self.runs.follow, changes) for changes in run_apart(whole())]
 
     def await_edits(self, number, count):
         run = self.runs.kept.find(number)
