@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
-from answer_peers import METHODS, Task
+from benchmarks.answer_peers import METHODS, Task
 from scipy.stats import spearmanr
 
 from smile import explain_answer, load_language_model
