@@ -27,6 +27,8 @@ from smile.toyroad.scene import draw, random_scene
 from smile.toyroad.training import known
 from smile.ui import machine, texts, validation
 
+pytestmark = pytest.mark.model
+
 PHOTOGRAPHS = sorted((Path(gradio.__file__).parent / "media_assets" / "images").glob("*.jp*g"))
 DRAWINGS = draw_all()
 SCENES = [random_scene(np.random.default_rng((32_000_000, number))) for number in range(40)]

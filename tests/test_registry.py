@@ -237,6 +237,7 @@ def test_what_is_downloaded_is_known(tmp_path, monkeypatch):
     assert EDITORS["inpaint"].is_downloaded("full")
 
 
+@pytest.mark.model
 def test_the_table_says_where_the_editors_find_their_weights():
     from smile.models.editors import img2img_turbo, inpaint, instruct_pix2pix
 

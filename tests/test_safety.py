@@ -11,6 +11,8 @@ from tiny import dinov2_folder, picture
 from smile import InputError, explain, load_editor, load_embedder
 from smile.models.editors.safety import REPOSITORY, needs_checker
 
+pytestmark = pytest.mark.model
+
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
