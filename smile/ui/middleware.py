@@ -35,11 +35,7 @@ from smile.ui import components, kept, machine, memory, texts
 
 MAX_BODY = 4_000_000  # bytes of a request that is no upload; a painted region has some thousands
 MAX_DEPTH = 32  # lists in lists
-PER_VISITOR = {
-    "editor": 3,
-    "opening": 2,
-    "following": 6,
-}  # of one visitor, going or waiting, on a Space
+PER_VISITOR = {"editor": 3, "opening": 2, "following": 6}  # events of one visitor, going or waiting, on a Space
 UPLOADS, UPLOADED = 300, 1_000_000_000  # files and bytes of one visitor that are kept at a time, on a Space
 NAMED = b"filename"  # what a file of an upload has in its head
 HELD = 1_000_000_000  # bytes of pictures in all explanations that visitors have; then the oldest are forgotten
